@@ -1,0 +1,1 @@
+"""The bank itself: identity, ledger, transactions, lending. Knows neither HTTP nor the workers."""
