@@ -1,0 +1,1 @@
+"""What runs, shows and measures the system."""

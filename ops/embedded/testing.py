@@ -1,0 +1,90 @@
+"""One PostgreSQL and one Valkey per test run, shared by every pytest-xdist worker.
+
+In `tests/conftest.py`:
+
+    def pytest_configure(config):
+        testing.start(config)      # the controller starts them; workers find them
+
+    def pytest_unconfigure(config):
+        testing.stop(config)       # only the one that started them stops them
+
+    servers = testing.servers()    # anywhere, in any worker
+    url = servers.create_database(f"giro_{worker}", template="giro_template")
+    redis_url = servers.redis_url(1)
+
+pytest-xdist starts its workers after `pytest_configure` of the controller and hands them its
+environment, so no file lock is needed; without xdist the one process does it all. The home lies in
+a temporary directory that goes with the servers. They outlive nobody: a killed run leaves none.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from ops.embedded.errors import EmbeddedError
+from ops.embedded.home import Record, find_place
+from ops.embedded.postgres import Postgres
+from ops.embedded.servers import EmbeddedServers
+from ops.embedded.software import find_software
+from ops.embedded.valkey import Valkey
+
+HOME_VARIABLE = "GIRO_TEST_HOME"
+
+
+class PytestConfig(Protocol):
+    """The one thing of pytest's Config that matters here: it takes attributes."""
+
+
+class SharedServers:
+    """The run's servers as any worker sees them: databases to create, URLs to connect with."""
+
+    def __init__(self, home: Path) -> None:
+        record = Record.load(home)
+        if record is None:
+            raise EmbeddedError(f"no servers were started in {home}")
+        place = find_place(home, record)
+        software = find_software(place)
+        self.postgres = Postgres(place, record, software)
+        self.valkey = Valkey(place, record, software)
+
+    def create_database(self, name: str, template: str | None = None) -> str:
+        """Create a database owned by the bank's role (a copy of `template` if given); its URL."""
+        return self.postgres.create_database(name, template)
+
+    def database_url(self, name: str) -> str:
+        """The URL of an existing database for the bank's role."""
+        return self.postgres.url(name)
+
+    def superuser_url(self, name: str) -> str:
+        """The URL of an existing database for the superuser, for tests of last resort."""
+        return self.postgres.superuser_url(name)
+
+    def redis_url(self, database: int = 0) -> str:
+        """The URL of one of the 16 numbered Valkey databases, one for each worker, say."""
+        return self.valkey.url(database)
+
+
+def start(config: PytestConfig) -> None:
+    """Start the servers unless this is an xdist worker or they run already."""
+    if hasattr(config, "workerinput") or HOME_VARIABLE in os.environ:
+        return
+    home = Path(tempfile.mkdtemp(prefix="giro-test-"))
+    home.chmod(0o711)
+    running = EmbeddedServers(home, durable=False, postgres_settings={"max_connections": "400"})
+    running.start()
+    os.environ[HOME_VARIABLE] = str(home)
+    config.giro_servers = running  # type: ignore[attr-defined]
+
+
+def stop(config: PytestConfig) -> None:
+    """Stop and delete the servers that this very process started."""
+    running: EmbeddedServers | None = getattr(config, "giro_servers", None)
+    if running is not None:
+        del os.environ[HOME_VARIABLE]
+        running.destroy()
+
+
+def servers() -> SharedServers:
+    """The servers of this test run, from any process of it."""
+    return SharedServers(Path(os.environ[HOME_VARIABLE]))
