@@ -1,0 +1,98 @@
+"""How late a loan is, and what that makes it.
+
+Reserve Bank of India, "Prudential norms on Income Recognition, Asset Classification and
+Provisioning": special mention accounts SMA-0/1/2 while overdue up to 90 days, non-performing after
+that, flagged in the day-end process, per borrower, and upgraded to standard only when all arrears
+of interest and principal are paid.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class Classification(StrEnum):
+    """The asset classes, best first."""
+
+    STANDARD = "standard"
+    SMA0 = "sma0"
+    SMA1 = "sma1"
+    SMA2 = "sma2"
+    NPA = "npa"
+
+    @property
+    def severity(self) -> int:
+        """0 for standard up to 4 for NPA."""
+        return list(Classification).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketEdges:
+    """The last day past due of SMA-0, SMA-1 and SMA-2; later than the last is NPA."""
+
+    sma0_to: int = 30
+    sma1_to: int = 60
+    sma2_to: int = 90
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sma0_to < self.sma1_to < self.sma2_to:
+            raise ValueError("the bucket edges must rise")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrears:
+    """One loan of a borrower at a day's end."""
+
+    dpd: int
+    previous: Classification
+
+
+def days_past_due(oldest_unpaid_due: date | None, business_date: date) -> int:
+    """Days from the due date of the oldest unpaid instalment to ``business_date``; 0 if none.
+
+    On the due date itself nothing is late yet. Holds still while nothing is paid except that it
+    grows by one a day.
+    """
+    if oldest_unpaid_due is None:
+        return 0
+    return max(0, (business_date - oldest_unpaid_due).days)
+
+
+def bucket(dpd: int, edges: BucketEdges) -> Classification:
+    """The class that ``dpd`` alone gives."""
+    if dpd <= 0:
+        return Classification.STANDARD
+    if dpd <= edges.sma0_to:
+        return Classification.SMA0
+    if dpd <= edges.sma1_to:
+        return Classification.SMA1
+    if dpd <= edges.sma2_to:
+        return Classification.SMA2
+    return Classification.NPA
+
+
+def classify(loan: Arrears, edges: BucketEdges) -> Classification:
+    """The class of one loan for itself: once NPA it stays so until no arrears are left."""
+    if loan.dpd > 0 and loan.previous is Classification.NPA:
+        return Classification.NPA
+    return bucket(loan.dpd, edges)
+
+
+def classify_borrower(loans: Sequence[Arrears], edges: BucketEdges) -> list[Classification]:
+    """The classes of all loans of one borrower, in order.
+
+    Non-performance is the borrower's: one NPA makes every loan NPA, and none is upgraded until
+    the borrower has paid the arrears of all of them. SMA stays with the loan it is about.
+    """
+    any_arrears = any(loan.dpd > 0 for loan in loans)
+    was_npa = any(loan.previous is Classification.NPA for loan in loans)
+    alone = [classify(loan, edges) for loan in loans]
+    if worst(alone) is Classification.NPA or (was_npa and any_arrears):
+        return [Classification.NPA] * len(loans)
+    return alone
+
+
+def worst(classes: Iterable[Classification]) -> Classification:
+    """The most severe of ``classes``; standard if there are none."""
+    return max(classes, key=lambda each: each.severity, default=Classification.STANDARD)

@@ -1,0 +1,51 @@
+"""What being late costs: a late fee once, and a penal charge by the day.
+
+Reserve Bank of India, "Fair Lending Practice - Penal Charges in Loan Accounts" (2023): a penal
+charge is levied on the amount in default only and is never capitalised, so it earns no further
+charge or interest.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+DAYS_OF_YEAR = 365
+
+
+@dataclass(frozen=True, slots=True)
+class LateFee:
+    """A flat amount plus a share of the overdue instalment, after ``grace_days``."""
+
+    grace_days: int
+    flat_minor: int
+    percent: Decimal
+
+    def amount_minor(self, overdue_minor: int) -> int:
+        """The fee on an instalment of which ``overdue_minor`` is unpaid, half up."""
+        share = (overdue_minor * self.percent / 100).quantize(Decimal(1), ROUND_HALF_UP)
+        return self.flat_minor + int(share)
+
+
+def late_fee_falls_on(due_date: date, grace_days: int) -> date:
+    """The first business date whose close charges the late fee: the day after the last of grace."""
+    return due_date + timedelta(days=grace_days + 1)
+
+
+def penal_charge(
+    overdue_minor: int, rate_percent: Decimal, days: int, carried: Decimal = Decimal(0)
+) -> tuple[int, Decimal]:
+    """The charge for ``days`` on the overdue interest and principal, and the fraction to carry.
+
+    Simple interest at ``rate_percent`` a year of 365 days. Whole minor units are charged; the
+    fraction is carried to the next day, so that no rounding is lost over time.
+    """
+    if overdue_minor < 0 or days < 0:
+        raise ValueError("neither the overdue amount nor the days are negative")
+    exact = Fraction(carried) + Fraction(rate_percent) * overdue_minor * days / (100 * DAYS_OF_YEAR)
+    whole = exact.numerator // exact.denominator
+    rest = exact - whole
+    fraction = (Decimal(rest.numerator) / Decimal(rest.denominator)).quantize(
+        Decimal("1e-12"), ROUND_FLOOR
+    )
+    return whole, fraction

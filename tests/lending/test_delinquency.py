@@ -1,0 +1,93 @@
+"""How late a loan is and what it is called for it, at every day's end."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.lending.delinquency import (
+    Arrears,
+    BucketEdges,
+    Classification,
+    bucket,
+    classify_borrower,
+    days_past_due,
+    worst,
+)
+
+EDGES = BucketEdges()
+STANDARD, SMA0, SMA1, SMA2, NPA = Classification
+DUE = date(2026, 3, 31)
+
+arrears = st.builds(Arrears, st.integers(0, 400), st.sampled_from(Classification))
+
+
+@pytest.mark.parametrize(
+    ("dpd", "expected"),
+    [
+        *[(0, STANDARD), (1, SMA0), (30, SMA0), (31, SMA1), (60, SMA1), (61, SMA2)],
+        *[(90, SMA2), (91, NPA)],
+    ],
+)
+def test_the_regulators_buckets(dpd, expected):
+    assert bucket(dpd, EDGES) is expected
+
+
+def test_the_bucket_edges_are_a_setting():
+    strict = BucketEdges(10, 20, 30)
+    assert [bucket(dpd, strict) for dpd in (10, 11, 21, 31)] == [SMA0, SMA1, SMA2, NPA]
+    with pytest.raises(ValueError, match="rise"):
+        BucketEdges(30, 30, 90)
+
+
+def test_days_are_counted_from_the_oldest_unpaid_instalment():
+    assert days_past_due(None, DUE) == 0
+    assert days_past_due(DUE, DUE) == 0
+    assert days_past_due(DUE, date(2026, 4, 30)) == 30
+
+
+def test_an_npa_is_not_upgraded_by_a_part_payment_that_brings_the_days_down():
+    assert classify_borrower([Arrears(20, NPA)], EDGES) == [NPA]
+    assert classify_borrower([Arrears(0, NPA)], EDGES) == [STANDARD]
+
+
+def test_an_sma_follows_its_days_both_ways():
+    assert classify_borrower([Arrears(5, SMA2)], EDGES) == [SMA0]
+
+
+def test_one_bad_loan_marks_all_loans_of_the_borrower():
+    assert classify_borrower([Arrears(0, STANDARD), Arrears(91, SMA2)], EDGES) == [NPA, NPA]
+
+
+def test_the_good_loan_is_upgraded_only_with_the_bad_one():
+    assert classify_borrower([Arrears(0, NPA), Arrears(3, NPA)], EDGES) == [NPA, NPA]
+    assert classify_borrower([Arrears(0, NPA), Arrears(0, NPA)], EDGES) == [STANDARD, STANDARD]
+
+
+def test_sma_stays_with_the_loan_it_is_about():
+    assert classify_borrower([Arrears(0, STANDARD), Arrears(40, SMA0)], EDGES) == [STANDARD, SMA1]
+
+
+@given(st.lists(arrears, min_size=1, max_size=6))
+def test_non_performance_is_all_or_none(loans):
+    classes = classify_borrower(loans, EDGES)
+    assert len(set(classes)) == 1 or NPA not in classes
+    if all(loan.dpd == 0 for loan in loans):
+        assert set(classes) == {STANDARD}
+
+
+@given(st.integers(0, 300), st.integers(1, 200))
+def test_without_payment_lateness_only_grows(start, days):
+    previous = STANDARD
+    for day in range(start, start + days):
+        now = DUE + timedelta(days=day)
+        assert days_past_due(DUE, now + timedelta(days=1)) == days_past_due(DUE, now) + 1
+        (current,) = classify_borrower([Arrears(days_past_due(DUE, now), previous)], EDGES)
+        assert current.severity >= previous.severity
+        previous = current
+
+
+def test_the_worst_of_nothing_is_standard():
+    assert worst([]) is STANDARD
+    assert worst([SMA0, SMA2, SMA1]) is SMA2
