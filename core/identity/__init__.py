@@ -1,0 +1,1 @@
+"""Users, their credentials, sessions and tokens, and the countries the bank serves."""
