@@ -50,10 +50,10 @@ SETTINGS: Mapping[str, str] = {
     "log_line_prefix": "%m [%p] %u@%d ",
     "password_encryption": "scram-sha-256",
 }
-# Tests restart processes, not machines: what the operating system holds survives those.
+# Tests kill processes, not machines: what the operating system holds survives. The commit must
+# still reach it, so synchronous_commit stays on.
 FORGETFUL: Mapping[str, str] = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "128MB",
 }
