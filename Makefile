@@ -1,0 +1,55 @@
+# Everything here needs Python 3.11 or newer, make and the package index; no root, no Docker.
+# `make` lists the targets.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+PYTEST_ARGS ?= -q -n auto
+UV := .venv/uv/bin/uv
+COMPILE := $(UV) pip compile -q --universal --generate-hashes --python-version 3.11
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up demo test bench lint format types imports check lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## build .venv with everything pinned; does nothing when it is up to date
+	@ops/setup/setup.sh
+
+up: setup ## run the whole system in the foreground (ARGS="--port 8000 --workers 2")
+	@exec $(BIN)/giro up $(ARGS)
+
+demo: setup ## play the main job through the API and check the books
+	@exec $(BIN)/giro demo $(ARGS)
+
+test: setup ## run the tests on real servers (PYTEST_ARGS="-q -n auto")
+	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
+
+bench: setup ## measure this system beside pgbench (ARGS="--quick")
+	@exec $(BIN)/giro bench $(ARGS)
+
+lint: setup ## ruff, formatting, layering
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+format: setup ## let ruff repair what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: setup ## mypy, strict
+	@$(BIN)/mypy
+
+check: ## what the continuous integration runs
+	@.ci/run
+
+lock: setup ## compile the requirements again from pyproject.toml
+	@$(COMPILE) pyproject.toml -o requirements/base.txt
+	@$(COMPILE) --group dev pyproject.toml -o requirements/dev.txt
+	@sed -n 's/^\(uv==[0-9.]*\).*/\1/p' requirements/uv.txt > requirements/.uv.in
+	@$(COMPILE) --no-header --no-annotate requirements/.uv.in -o requirements/uv.txt
+	@rm -f requirements/.uv.in
+
+clean: ## remove the environment and the caches; the data below .giro stays
+	@rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
