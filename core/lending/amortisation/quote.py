@@ -1,0 +1,42 @@
+"""What a loan costs, before anybody has applied for it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from core.lending.amortisation.apr import annual_percentage_rate
+from core.lending.amortisation.schedule import Schedule, generate
+from core.lending.amortisation.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Amounts in minor units; `apr` in percent a year, the fee counted in."""
+
+    emi_minor: int
+    total_interest_minor: int
+    total_payable_minor: int
+    apr: Decimal
+    schedule: Schedule
+
+
+def quote(terms: Terms) -> Quote:
+    """Return the quote for these terms. Raises `TermsError`."""
+    schedule = generate(terms)
+    return Quote(
+        emi_minor=schedule.emi_minor,
+        total_interest_minor=schedule.total_interest_minor,
+        total_payable_minor=schedule.total_payable_minor,
+        apr=apr(terms, schedule),
+        schedule=schedule,
+    )
+
+
+def apr(terms: Terms, schedule: Schedule) -> Decimal:
+    """Return the schedule's APR in percent, to four places: Regulation Z, Appendix J."""
+    return annual_percentage_rate(
+        terms.principal_minor - terms.fee_minor,
+        [row.total_minor for row in schedule.instalments],
+        advanced_on=terms.start_date,
+        first_payment_on=schedule.instalments[0].due_date,
+        frequency=terms.frequency,
+    )

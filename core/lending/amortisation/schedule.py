@@ -1,0 +1,212 @@
+"""Schedules: the instalments of a loan, from its terms or from what is left of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from fractions import Fraction
+
+from core.lending.amortisation.course import (
+    Course,
+    Plan,
+    Row,
+    equal_part,
+    lay_out,
+    shortened,
+    walk,
+)
+from core.lending.amortisation.terms import (
+    Method,
+    Prepayment,
+    PrepaymentMode,
+    Terms,
+    TermsError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Instalment:
+    """One row of a schedule, in minor units.
+
+    `opening_balance_minor - principal_minor == balance_minor`, and `total_minor` is principal,
+    interest and fee. A prepayment is part of the principal; `prepayment_minor` tells how much.
+    """
+
+    number: int
+    start_date: date
+    due_date: date
+    opening_balance_minor: int
+    principal_minor: int
+    interest_minor: int
+    fee_minor: int
+    total_minor: int
+    balance_minor: int
+    prepayment_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The instalments, and the EMI: what a regular one of them asks."""
+
+    instalments: tuple[Instalment, ...]
+    emi_minor: int
+
+    @property
+    def principal_minor(self) -> int:
+        """The principal repaid, which is the loan."""
+        return sum(row.principal_minor for row in self.instalments)
+
+    @property
+    def total_interest_minor(self) -> int:
+        """All interest over the schedule."""
+        return sum(row.interest_minor for row in self.instalments)
+
+    @property
+    def total_payable_minor(self) -> int:
+        """Everything the customer pays over the schedule, the fee at disbursement aside."""
+        return sum(row.total_minor for row in self.instalments)
+
+
+def generate(terms: Terms) -> Schedule:
+    """Return the schedule of these terms. Raises `TermsError`."""
+    plan = lay_out(terms)
+    course = Course(plan, terms.principal_minor, 0, len(plan.periods))
+    return _schedule(course, equal_part(course), terms.prepayments)
+
+
+def reschedule(
+    terms: Terms,
+    balance_minor: int,
+    *,
+    after: int,
+    mode: PrepaymentMode,
+    emi_minor: int | None = None,
+    balance_since: date | None = None,
+    unpaid_interest_minor: int = 0,
+) -> Schedule:
+    """Return what is left of a loan once its balance has changed: the instalments beyond `after`.
+
+    `terms` are the loan's own; numbers and due dates stay. `reduce_tenure` keeps `emi_minor` (the
+    loan's, or computed anew where it is None) and closes early, `reduce_emi` spreads the balance
+    over all remaining instalments. A change within a period: the balance earns interest from
+    `balance_since`, and `unpaid_interest_minor`, earned before, falls due with the next instalment.
+    """
+    plan = lay_out(replace(terms, prepayments=()))
+    if not 0 <= after < len(plan.periods):
+        raise TermsError("after", "no instalment is left to reschedule")
+    if balance_minor <= 0:
+        raise TermsError("balance", "nothing is left to reschedule")
+    if balance_since is not None:
+        plan = _with_broken_period(plan, after, balance_since)
+    course = Course(plan, balance_minor, after, len(plan.periods), unpaid_interest_minor)
+    if mode is PrepaymentMode.REDUCE_EMI or emi_minor is None:
+        part = equal_part(course)
+    else:
+        part = _part_of(plan, emi_minor)
+    if mode is PrepaymentMode.REDUCE_TENURE:
+        course = shortened(course, part)
+    return _schedule(course, part, ())
+
+
+def _schedule(course: Course, part: int, prepayments: Sequence[Prepayment]) -> Schedule:
+    emi_part, rows = part, list[Instalment]()
+    for index, together in _by_instalment(prepayments):
+        paid, course = _walk_through(course, part, index)
+        rows += [_instalment(course.plan, row) for row in paid]
+        if not paid or course.balance == 0:
+            raise TermsError("prepayments", f"nothing is left to prepay at number {index + 1}")
+        amount = min(sum(prepayment.amount_minor for prepayment in together), course.balance)
+        rows[-1] = _with_prepayment(rows[-1], amount)
+        course = replace(course, balance=course.balance - amount)
+        if course.balance == 0:
+            break
+        course, part = _after_prepayment(course, part, together)
+    else:
+        rows += [_instalment(course.plan, row) for row in walk(course, course.plan.paused, part)]
+    return Schedule(tuple(rows), _emi(course.plan, rows, emi_part))
+
+
+def _by_instalment(prepayments: Sequence[Prepayment]) -> list[tuple[int, list[Prepayment]]]:
+    """Return the prepayments by the index of their instalment, in order."""
+    groups: dict[int, list[Prepayment]] = {}
+    for prepayment in sorted(prepayments, key=lambda prepayment: prepayment.number):
+        groups.setdefault(prepayment.number - 1, []).append(prepayment)
+    return list(groups.items())
+
+
+def _walk_through(course: Course, part: int, index: int) -> tuple[list[Row], Course]:
+    """Return the rows up to `index` and the course that is left beyond it."""
+    paid = [row for row in walk(course, course.plan.paused, part) if row.index <= index]
+    if not paid:
+        return paid, course
+    last = paid[-1]
+    left = replace(
+        course,
+        balance=last.balance,
+        first=last.index + 1,
+        deferred=last.deferred,
+        on_top=last.on_top,
+    )
+    return paid, left
+
+
+def _after_prepayment(
+    course: Course, part: int, together: Sequence[Prepayment]
+) -> tuple[Course, int]:
+    if any(prepayment.mode is PrepaymentMode.REDUCE_EMI for prepayment in together):
+        return course, equal_part(course)
+    return shortened(course, part), part
+
+
+def _with_broken_period(plan: Plan, index: int, since: date) -> Plan:
+    """Return the plan whose period at `index` earns interest from `since` on."""
+    terms, period = plan.terms, plan.periods[index]
+    if not period.start <= since <= period.due:
+        raise TermsError("balance_since", "the day lies outside the next instalment's period")
+    rate = Fraction(terms.annual_rate) / 100
+    years = period.years(terms.day_count, since=since)
+    paused = period.years(terms.day_count, since=since, pauses=terms.interest_pauses)
+    return replace(
+        plan,
+        rates=(*plan.rates[:index], rate * years, *plan.rates[index + 1 :]),
+        paused=(*plan.paused[:index], rate * paused, *plan.paused[index + 1 :]),
+    )
+
+
+def _part_of(plan: Plan, emi_minor: int) -> int:
+    """Return the equal part of a loan whose EMI this is."""
+    if plan.terms.method is not Method.EQUAL_PRINCIPAL:
+        return emi_minor
+    return equal_part(Course(plan, plan.terms.principal_minor, 0, len(plan.periods)))
+
+
+def _emi(plan: Plan, rows: Sequence[Instalment], part: int) -> int:
+    """Return the EMI; of equal principal and bullet loans the first regular instalment."""
+    if plan.terms.method in {Method.REDUCING, Method.FLAT} and len(rows) > 1:
+        return part
+    paying = rows[min(plan.moratorium, len(rows) - 1)]
+    return paying.total_minor - paying.prepayment_minor
+
+
+def _instalment(plan: Plan, row: Row) -> Instalment:
+    period = plan.periods[row.index]
+    return Instalment(
+        number=period.number,
+        start_date=period.start,
+        due_date=period.due,
+        opening_balance_minor=row.opening,
+        principal_minor=row.principal,
+        interest_minor=row.interest,
+        fee_minor=0,
+        total_minor=row.total,
+        balance_minor=row.balance,
+    )
+
+
+def _with_prepayment(row: Instalment, amount: int) -> Instalment:
+    return replace(
+        row,
+        principal_minor=row.principal_minor + amount,
+        total_minor=row.total_minor + amount,
+        balance_minor=row.balance_minor - amount,
+        prepayment_minor=amount,
+    )
