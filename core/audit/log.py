@@ -1,0 +1,83 @@
+"""Writing the audit log, and reading it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.audit.models import AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, and from where. ``user_id`` is None for the system and the unknown."""
+
+    user_id: UUID | None
+    role: str
+    ip: str | None = None
+    request_id: str | None = None
+
+
+def record(
+    session: AsyncSession,
+    actor: Actor,
+    action: str,
+    *,
+    subject_type: str,
+    subject_id: object = None,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Put one deed into the caller's unit of work, so that it is logged exactly if it is done.
+
+    ``action`` is ``noun.verb`` (``account.freeze``); ``details`` must be JSON and hold no secret.
+    """
+    session.add(
+        AuditEntry(
+            actor_id=actor.user_id,
+            actor_role=actor.role,
+            action=action,
+            subject_type=subject_type,
+            subject_id=None if subject_id is None else str(subject_id),
+            details=details or {},
+            ip=actor.ip,
+            request_id=actor.request_id,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """What to look for; None is any."""
+
+    actor_id: UUID | None = None
+    action: str | None = None
+    subject_type: str | None = None
+    subject_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def read(
+    session: AsyncSession, wanted: AuditFilter, *, before_id: UUID | None, limit: int
+) -> Sequence[AuditEntry]:
+    """The newest entries that match, at most ``limit``, older than ``before_id``."""
+    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(AuditEntry.id < before_id)
+    if wanted.actor_id is not None:
+        query = query.where(AuditEntry.actor_id == wanted.actor_id)
+    if wanted.action is not None:
+        query = query.where(AuditEntry.action == wanted.action)
+    if wanted.subject_type is not None:
+        query = query.where(AuditEntry.subject_type == wanted.subject_type)
+    if wanted.subject_id is not None:
+        query = query.where(AuditEntry.subject_id == wanted.subject_id)
+    if wanted.since is not None:
+        query = query.where(AuditEntry.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(AuditEntry.at < wanted.until)
+    return (await session.scalars(query)).all()

@@ -1,0 +1,181 @@
+"""Logging in and out: credentials for tokens, tokens for fresher tokens, and their end."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core import clock
+from core.audit.log import Actor, record
+from core.database import Database
+from core.errors import InvalidCredentials, InvalidToken, UserBlocked, WeakPassword, WrongPassword
+from core.identity.models import RefreshToken, Session, User, UserStatus
+from core.identity.passwords import Passwords, refuse_weak
+from core.identity.sessions import end_session, end_sessions_of
+from core.identity.tokens import AccessTokens, hash_refresh_token, new_refresh_token
+from core.identity.users import find_user, normalise_email
+from core.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a login answers. ``expires_in`` is the access token's life in seconds."""
+
+    user_id: UUID
+    role: str
+    access_token: str
+    refresh_token: str
+    expires_in: int
+
+
+class Logins:
+    """The ways in and out. Sessions and refresh tokens live ``refresh_days`` after last use."""
+
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        tokens: AccessTokens,
+        *,
+        refresh_days: int,
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._tokens = tokens
+        self._refresh_life = timedelta(days=refresh_days)
+
+    async def log_in(self, email: str, password: str, origin: Actor) -> TokenPair:
+        """Tokens of a new session. Raises InvalidCredentials, and UserBlocked to the user alone.
+
+        Takes the same time whether the address is unknown or the password wrong.
+        """
+        query = select(User).where(User.email == normalise_email(email), User.deleted_at.is_(None))
+        async with self._database.unit_of_work() as session:
+            user = await session.scalar(query)
+        matches = await self._passwords.verify(password, user.password_hash if user else None)
+        if user is None or not matches:
+            await self._record_failure(origin, user)
+            raise InvalidCredentials
+        if user.status == UserStatus.BLOCKED:
+            raise UserBlocked
+        return await self._open_session(user, origin)
+
+    async def _record_failure(self, origin: Actor, user: User | None) -> None:
+        if user is None:  # nobody's log would grow by what strangers type
+            return
+        async with self._database.unit_of_work() as session:
+            record(session, origin, "login.failed", subject_type="user", subject_id=user.id)
+            await session.commit()
+
+    async def _open_session(self, user: User, origin: Actor) -> TokenPair:
+        now = clock.now()
+        async with self._database.unit_of_work() as session:
+            # The user may have been blocked, or have changed the password, while bcrypt computed.
+            current = await session.scalar(
+                select(User)
+                .where(
+                    User.id == user.id,
+                    User.password_hash == user.password_hash,
+                    User.status == UserStatus.ACTIVE,
+                    User.deleted_at.is_(None),
+                )
+                .with_for_update(key_share=True)
+            )
+            if current is None:
+                raise InvalidCredentials
+            login = Session(
+                id=new_id(),
+                user_id=user.id,
+                created_at=now,
+                expires_at=now + self._refresh_life,
+            )
+            session.add(login)
+            await session.flush()
+            pair = self._issue(session, current, login)
+            actor = Actor(user.id, current.role, origin.ip, origin.request_id)
+            record(session, actor, "login", subject_type="user", subject_id=user.id)
+            await session.commit()
+        return pair
+
+    def _issue(self, session: AsyncSession, user: User, login: Session) -> TokenPair:
+        refresh_token, token_hash = new_refresh_token()
+        now = clock.now()
+        session.add(
+            RefreshToken(
+                token_hash=token_hash,
+                session_id=login.id,
+                created_at=now,
+                expires_at=now + self._refresh_life,
+            )
+        )
+        access_token = self._tokens.issue(
+            user_id=user.id, session_id=login.id, email=user.email, role=user.role
+        )
+        return TokenPair(
+            user.id, user.role, access_token, refresh_token, self._tokens.lifetime_seconds
+        )
+
+    async def refresh(self, refresh_token: str, origin: Actor) -> TokenPair:
+        """New tokens for an unused refresh token, which is used up by it. Raises InvalidToken.
+
+        Whoever comes with a token used before has stolen it, or was stolen from: the session
+        ends for both.
+        """
+        now = clock.now()
+        async with self._database.unit_of_work() as session:
+            token = await session.scalar(
+                select(RefreshToken)
+                .where(RefreshToken.token_hash == hash_refresh_token(refresh_token))
+                .with_for_update()
+            )
+            if token is None:
+                raise InvalidToken
+            login = await session.get_one(Session, token.session_id, with_for_update=True)
+            if token.used_at is not None:
+                await self._end_stolen(session, login, origin)
+                raise InvalidToken
+            if login.revoked_at is not None or min(token.expires_at, login.expires_at) <= now:
+                raise InvalidToken
+            user = await session.get_one(User, login.user_id)
+            token.used_at = now
+            login.expires_at = now + self._refresh_life
+            pair = self._issue(session, user, login)
+            await session.commit()
+        return pair
+
+    async def _end_stolen(self, session: AsyncSession, login: Session, origin: Actor) -> None:
+        await end_session(session, login.id, because="refresh token reused", at=clock.now())
+        record(session, origin, "token.reuse", subject_type="user", subject_id=login.user_id)
+        await session.commit()
+
+    async def log_out(self, session_id: UUID, actor: Actor) -> None:
+        """End the session; its access and refresh tokens are worth nothing from now on."""
+        async with self._database.unit_of_work() as session:
+            await end_session(session, session_id, because="logout", at=clock.now())
+            record(session, actor, "logout", subject_type="user", subject_id=actor.user_id)
+            await session.commit()
+
+    async def change_password(self, user_id: UUID, current: str, new: str, actor: Actor) -> None:
+        """Set another password and end all the user's sessions, this one too.
+
+        Raises WrongPassword or WeakPassword.
+        """
+        try:
+            refuse_weak(new)
+        except WeakPassword as weakness:
+            raise WeakPassword(weakness.detail, field="new_password") from weakness
+        async with self._database.unit_of_work() as session:
+            known_hash = (await find_user(session, user_id)).password_hash
+        if not await self._passwords.verify(current, known_hash):
+            raise WrongPassword
+        new_hash = await self._passwords.hash(new)
+        async with self._database.unit_of_work() as session:
+            user = await find_user(session, user_id, lock=True)
+            if user.password_hash != known_hash:  # changed meanwhile, by somebody faster
+                raise WrongPassword
+            user.password_hash = new_hash
+            await end_sessions_of(session, user_id, because="password", at=clock.now())
+            record(session, actor, "user.password", subject_type="user", subject_id=user_id)
+            await session.commit()

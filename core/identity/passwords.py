@@ -1,0 +1,81 @@
+"""Password hashes: bcrypt, on threads of its own.
+
+A hash costs a quarter of a second of computing. On the event loop it would stop every other
+request; on the loop's shared threads a wave of logins would starve what else needs a thread.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from passlib.hash import bcrypt
+
+from core.errors import WeakPassword
+
+MIN_CHARACTERS: Final = 8
+# bcrypt ignores what follows: two longer passwords with the same beginning would be the same.
+MAX_BYTES: Final = 72
+# The first that anybody tries.
+COMMON: Final = frozenset(
+    "password passw0rd 12345678 123456789 1234567890 87654321 11111111 00000000 qwertyui "
+    "qwertyuiop iloveyou".split()
+)
+
+Result = TypeVar("Result")
+
+
+class Passwords:
+    """Hashes and verifies with ``rounds`` as bcrypt's cost (2^rounds iterations)."""
+
+    def __init__(self, *, rounds: int, threads: int | None = None) -> None:
+        self._bcrypt = bcrypt.using(rounds=rounds)
+        self._threads = ThreadPoolExecutor(
+            threads or max(2, os.cpu_count() or 2), thread_name_prefix="bcrypt"
+        )
+        # Well formed, of the same cost, and no password's.
+        self._dummy_hash = f"$2b${rounds:02d}${'.' * 53}"
+
+    async def hash(self, password: str) -> str:
+        """The hash to store. Raises WeakPassword for one that must not be used."""
+        refuse_weak(password)
+        return await self._run(self._bcrypt.hash, password)
+
+    async def verify(self, password: str, stored: str | None) -> bool:
+        """Whether ``password`` is the stored one; takes as long without a stored one."""
+        matches = await self._run(self._verify, password, stored or self._dummy_hash)
+        return matches and stored is not None
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, work: Callable[..., Result], *args: str) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+    def _verify(self, password: str, stored: str) -> bool:
+        if not is_hashable(password):
+            # No stored password is like this; spend the time all the same.
+            self._bcrypt.verify("", stored)
+            return False
+        return bool(self._bcrypt.verify(password, stored))
+
+
+def refuse_weak(password: str) -> None:
+    """Raise WeakPassword unless ``password`` is long enough, not too long, and not common."""
+    if len(password) < MIN_CHARACTERS:
+        raise WeakPassword(f"a password has at least {MIN_CHARACTERS} characters")
+    if password.lower() in COMMON:
+        raise WeakPassword("this password is among the first that anybody tries")
+    if not is_hashable(password):
+        raise WeakPassword(f"a password has at most {MAX_BYTES} bytes in UTF-8, none of them zero")
+
+
+def is_hashable(password: str) -> bool:
+    """Whether bcrypt sees the whole of ``password``."""
+    try:
+        encoded = password.encode()
+    except UnicodeEncodeError:
+        return False
+    return len(encoded) <= MAX_BYTES and 0 not in encoded

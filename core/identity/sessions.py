@@ -1,0 +1,66 @@
+"""Login sessions: whether one lives, asked with every request, and how they end."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.batching import Coalescer
+from core.database import Database
+from core.errors import InvalidToken
+from core.identity.models import Session
+
+MAX_SHARED_CHECK: Final = 500
+
+_LIVE = """
+SELECT s.id, u.role
+FROM unnest($1::uuid[]) AS asked (id)
+JOIN sessions s ON s.id = asked.id
+JOIN users u ON u.id = s.user_id
+WHERE s.revoked_at IS NULL AND s.expires_at > now()
+  AND u.status = 'active' AND u.deleted_at IS NULL
+"""
+
+
+class Sessions:
+    """Answers whether a session lives, from the database, so that its end counts at once and in
+    every process. Requests that ask at the same time share one query."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._shared: Coalescer[UUID, str] = Coalescer(self._check, max_batch=MAX_SHARED_CHECK)
+
+    async def role_of(self, session_id: UUID) -> str:
+        """The role of the session's user. Raises InvalidToken where the session has ended."""
+        return await self._shared.submit(session_id)
+
+    async def _check(self, session_ids: list[UUID]) -> Sequence[str | Exception]:
+        async with self._database.raw_connection() as connection:
+            rows = await connection.fetch(_LIVE, list(set(session_ids)))
+        roles: dict[UUID, str] = {row["id"]: row["role"] for row in rows}
+        return [roles.get(session_id) or InvalidToken() for session_id in session_ids]
+
+
+async def end_session(
+    session: AsyncSession, session_id: UUID, *, because: str, at: datetime
+) -> None:
+    """End one session; nothing happens if it has ended already."""
+    await session.execute(
+        update(Session)
+        .where(Session.id == session_id, Session.revoked_at.is_(None))
+        .values(revoked_at=at, revoked_because=because)
+    )
+
+
+async def end_sessions_of(
+    session: AsyncSession, user_id: UUID, *, because: str, at: datetime
+) -> None:
+    """End every session of a user."""
+    await session.execute(
+        update(Session)
+        .where(Session.user_id == user_id, Session.revoked_at.is_(None))
+        .values(revoked_at=at, revoked_because=because)
+    )

@@ -1,0 +1,229 @@
+"""Users: registration, profile, farewell, and what an admin may change."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core import clock
+from core.audit.log import Actor, record
+from core.database import Database, constraint_name
+from core.errors import EmailTaken, LastAdmin, UserNotFound
+from core.identity.countries import find_allowed
+from core.identity.models import Role, User, UserStatus
+from core.identity.passwords import Passwords
+from core.identity.sessions import end_sessions_of
+from core.ids import new_id
+
+ONE_LIVE_EMAIL: Final = "uq_users_email_live"
+NO_HASH: Final = "!"
+# Changes to who administers the bank happen one after the other.
+ADMINS_LOCK: Final = 0x61646D73
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """What a user tells about himself. ``country`` is a code or an English name."""
+
+    full_name: str | None = None
+    country: str | None = None
+    address: str | None = None
+    date_of_birth: date | None = None
+    phone: str | None = None
+    id_document: str | None = None
+
+
+def normalise_email(email: str) -> str:
+    """The form in which an address is stored and compared."""
+    return email.strip().lower()
+
+
+async def register(
+    database: Database,
+    passwords: Passwords,
+    *,
+    email: str,
+    password: str,
+    person: PersonalData,
+    actor: Actor,
+    role: Role = Role.CUSTOMER,
+) -> User:
+    """Make a user and commit. Raises WeakPassword, CountryNotAllowed or EmailTaken."""
+    email = normalise_email(email)
+    async with database.unit_of_work() as session:
+        person = await _with_country_code(session, person)
+        if await _is_taken(session, email):
+            raise EmailTaken
+    # A quarter of a second of computing: no connection is held meanwhile.
+    password_hash = await passwords.hash(password)
+    async with database.unit_of_work() as session:
+        user = User(
+            id=new_id(),
+            email=email,
+            role=role,
+            status=UserStatus.ACTIVE,
+            password_hash=password_hash,
+            created_at=clock.now(),
+            **asdict(person),
+        )
+        session.add(user)
+        if actor.user_id is None and actor.role == "public":
+            actor = replace(actor, user_id=user.id, role=role)
+        record(
+            session,
+            actor,
+            "user.register",
+            subject_type="user",
+            subject_id=user.id,
+            details={"role": role},
+        )
+        try:
+            await session.commit()
+        except IntegrityError as error:
+            if constraint_name(error) == ONE_LIVE_EMAIL:
+                raise EmailTaken from error
+            raise
+    return user
+
+
+async def _is_taken(session: AsyncSession, email: str) -> bool:
+    query = select(User.id).where(User.email == email, User.deleted_at.is_(None))
+    return await session.scalar(query) is not None
+
+
+async def _with_country_code(session: AsyncSession, person: PersonalData) -> PersonalData:
+    if person.country is None:
+        return person
+    return replace(person, country=(await find_allowed(session, person.country)).code)
+
+
+async def find_user(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User:
+    """A user who is not deleted; with ``lock``, row-locked. Raises UserNotFound."""
+    query = select(User).where(User.id == user_id, User.deleted_at.is_(None))
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    user = await session.scalar(query)
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+async def update_profile(
+    session: AsyncSession, user_id: UUID, changes: dict[str, Any], actor: Actor
+) -> User:
+    """Set the personal fields in ``changes``; the caller commits. Raises CountryNotAllowed."""
+    user = await find_user(session, user_id, lock=True)
+    person = await _with_country_code(session, PersonalData(**changes))
+    for name in changes:
+        setattr(user, name, getattr(person, name))
+    record(
+        session,
+        actor,
+        "user.update",
+        subject_type="user",
+        subject_id=user_id,
+        details={"fields": sorted(changes)},
+    )
+    await session.flush()
+    return user
+
+
+async def delete_user(session: AsyncSession, user_id: UUID, actor: Actor) -> None:
+    """Say farewell: end the sessions and forget the person; the row stays for the books.
+
+    Whether money or a loan is left is for the caller to find out, in the same unit of work, which
+    the caller commits. Raises LastAdmin.
+    """
+    if (await find_user(session, user_id)).role == Role.ADMIN:
+        await _lock_admins(session)
+    user = await find_user(session, user_id, lock=True)
+    if user.role == Role.ADMIN:
+        await _keep_one_admin(session, without=user_id)
+    now = clock.now()
+    user.deleted_at = now
+    user.status = UserStatus.BLOCKED
+    user.password_hash = NO_HASH
+    user.email = f"deleted-{user_id}@deleted.invalid"
+    for name in asdict(PersonalData()):
+        setattr(user, name, None)
+    await end_sessions_of(session, user_id, because="deleted", at=now)
+    record(session, actor, "user.delete", subject_type="user", subject_id=user_id)
+    await session.flush()
+
+
+async def change_standing(
+    session: AsyncSession,
+    user_id: UUID,
+    *,
+    role: Role | None,
+    status: UserStatus | None,
+    actor: Actor,
+) -> User:
+    """Give a user another role or status and end the user's sessions; the caller commits.
+
+    Raises UserNotFound, or LastAdmin where nobody could administer the bank afterwards.
+    """
+    await _lock_admins(session)
+    user = await find_user(session, user_id, lock=True)
+    new_role, new_status = role or Role(user.role), status or UserStatus(user.status)
+    if (new_role, new_status) == (user.role, user.status):
+        return user
+    if user.role == Role.ADMIN and (new_role, new_status) != (Role.ADMIN, UserStatus.ACTIVE):
+        await _keep_one_admin(session, without=user_id)
+    record(
+        session,
+        actor,
+        "user.standing",
+        subject_type="user",
+        subject_id=user_id,
+        details={"from": [user.role, user.status], "to": [new_role, new_status]},
+    )
+    user.role, user.status = new_role, new_status
+    await end_sessions_of(session, user_id, because="standing", at=clock.now())
+    await session.flush()
+    return user
+
+
+async def _lock_admins(session: AsyncSession) -> None:
+    await session.execute(select(func.pg_advisory_xact_lock(ADMINS_LOCK)))
+
+
+async def _keep_one_admin(session: AsyncSession, *, without: UUID) -> None:
+    query = select(User.id).where(
+        User.role == Role.ADMIN,
+        User.status == UserStatus.ACTIVE,
+        User.deleted_at.is_(None),
+        User.id != without,
+    )
+    if await session.scalar(query.limit(1)) is None:
+        raise LastAdmin
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """Which users to list; None is any. ``email`` matches a part of the address."""
+
+    role: Role | None = None
+    status: UserStatus | None = None
+    email: str | None = None
+
+
+async def list_users(
+    session: AsyncSession, wanted: UserFilter, *, before_id: UUID | None, limit: int
+) -> Sequence[User]:
+    """The newest users that match, at most ``limit``, older than ``before_id``."""
+    query = select(User).where(User.deleted_at.is_(None)).order_by(User.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(User.id < before_id)
+    if wanted.role is not None:
+        query = query.where(User.role == wanted.role)
+    if wanted.status is not None:
+        query = query.where(User.status == wanted.status)
+    if wanted.email is not None:
+        query = query.where(func.strpos(User.email, wanted.email.lower()) > 0)
+    return (await session.scalars(query)).all()
