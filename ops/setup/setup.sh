@@ -106,13 +106,19 @@ adopt_pip_index() {
     [ -z "$certificate" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$certificate}"
 }
 
+# The system's certificates second, for networks that sign with their own; pip, which reads all of
+# its own configuration, last.
 install_requirements() {
     say 'installing the locked requirements'
-    if "$uv" pip sync -q --python "$venv/bin/python" --require-hashes requirements/dev.txt; then
+    set -- pip sync -q --python "$venv/bin/python" --require-hashes requirements/dev.txt
+    if "$uv" "$@" 2>"$root/.setup.log" || "$uv" --system-certs "$@" 2>>"$root/.setup.log"; then
+        rm -f "$root/.setup.log"
         return
     fi
+    cat "$root/.setup.log" >&2
     say 'uv could not; trying pip'
     venv_pip install -q --require-hashes -r requirements/dev.txt
+    rm -f "$root/.setup.log"
 }
 
 # The project itself runs from the checkout: a path entry and the giro command, nothing to build.

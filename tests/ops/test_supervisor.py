@@ -1,0 +1,179 @@
+"""The supervisor: children come back, end in order, and die with it."""
+
+import asyncio
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ops.output import Output
+from ops.supervisor import Backoff, ChildFailedError, Spec, Supervisor
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENT = "import time; print('up', flush=True); time.sleep(60)"
+STUBBORN = f"import signal; signal.signal(15, signal.SIG_IGN); {PATIENT}"
+# A master with a child of its own, as dramatiq and uvicorn have.
+MASTER = (
+    "import subprocess, sys, time;"
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+    "print('child', child.pid, flush=True); time.sleep(60)"
+)
+
+
+class Recorder(Output):
+    """Keeps the lines instead of writing them."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        super().__init__(io.StringIO(), colour=False)
+
+    def _put(self, text: str) -> None:
+        self.seen.append(text)
+
+
+def python(script: str) -> list[str]:
+    return [sys.executable, "-c", script]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+async def until(condition, seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  (the condition is a process elsewhere)
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def supervisor():
+    output = Recorder()
+    supervisor = Supervisor(output)
+    supervisor.output = output
+    yield supervisor
+    supervisor.hurry.set()
+    await supervisor.stop([""])
+
+
+def test_delays_double_to_thirty_seconds_and_start_over_after_a_minute_of_health():
+    backoff = Backoff()
+    delays = [backoff.delay(lived_seconds=1) for _ in range(8)]
+    assert delays == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert backoff.delay(lived_seconds=61) == 0.5
+
+
+async def test_a_killed_child_comes_back(supervisor):
+    child = await supervisor.start(Spec("worker-1", python(PATIENT)))
+    first = child.pid
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: child.pid not in {None, first})
+    assert child.starts == 2
+    assert any("ended with SIGKILL; starting again in 0.5 s" in x for x in supervisor.output.seen)
+
+
+async def test_what_a_killed_master_leaves_behind_goes_with_it(supervisor):
+    child = await supervisor.start(Spec("worker-1", python(MASTER)))
+    await until(lambda: child.last_lines)
+    grandchild = int(child.last_lines[-1].split()[1])
+    os.kill(child.pid, signal.SIGKILL)
+    await until(lambda: not is_alive(grandchild))
+
+
+async def test_children_end_in_the_order_of_their_groups(supervisor):
+    ended = []
+    script = (
+        "import signal, sys, time;"
+        "signal.signal(15, lambda *_: (time.sleep(0.2), sys.exit(0)));"
+        "print('up', flush=True); time.sleep(60)"
+    )
+    for name in ("postgres", "api", "worker-1", "worker-2"):
+        child = await supervisor.start(Spec(name, python(script)))
+        await until(lambda child=child: child.last_lines)
+        child._task.add_done_callback(lambda _, name=name: ended.append(name))
+    await supervisor.stop(["api"], ["worker"], ["postgres"])
+    await asyncio.sleep(0)
+    assert ended[0] == "api"
+    assert set(ended[1:3]) == {"worker-1", "worker-2"}
+    assert ended[3] == "postgres"
+
+
+async def test_a_child_that_does_not_end_is_killed_after_its_grace(supervisor):
+    child = await supervisor.start(Spec("worker-1", python(STUBBORN), grace_seconds=0.3))
+    await until(lambda: child.last_lines)
+    started = time.monotonic()
+    await supervisor.stop(["worker"])
+    assert child.pid is None
+    assert 0.3 <= time.monotonic() - started < 5
+
+
+async def test_a_second_signal_ends_the_patience(supervisor):
+    child = await supervisor.start(Spec("worker-1", python(STUBBORN), grace_seconds=60))
+    await until(lambda: child.last_lines)
+    stopping = asyncio.create_task(supervisor.stop(["worker"]))
+    await asyncio.sleep(0.1)
+    assert not stopping.done()
+    supervisor.hurry.set()
+    await asyncio.wait_for(stopping, 5)
+
+
+async def test_a_child_that_never_comes_up_is_reported_with_its_last_words(supervisor):
+    child = await supervisor.start(Spec("api", python("raise SystemExit('no such table')")))
+    with pytest.raises(ChildFailedError, match="no such table"):
+        await supervisor.until_ready(child, lambda _: False, timeout_seconds=1)
+
+
+async def test_a_line_without_an_end_is_cut_and_bytes_are_no_obstacle(supervisor):
+    script = "import sys; sys.stdout.buffer.write(b'x' * 300_000 + b'\\n\\xff end\\n')"
+    child = await supervisor.start(Spec("api", python(script)))
+    await until(lambda: any(line.endswith(" end") for line in child.last_lines))
+    assert sum(line.count("x") for line in child.last_lines) == 300_000
+
+
+def test_children_do_not_outlive_a_killed_supervisor():
+    script = (
+        "import asyncio, sys\n"
+        "from ops.output import Output\n"
+        "from ops.supervisor import Spec, Supervisor\n"
+        "async def main():\n"
+        "    supervisor = Supervisor(Output())\n"
+        f"    child = await supervisor.start(Spec('api', [sys.executable, '-c', {PATIENT!r}]))\n"
+        "    while not child.last_lines:\n"
+        "        await asyncio.sleep(0.01)\n"
+        "    print('pid', child.pid, flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    parent = subprocess.Popen(python(script), stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    pid = next(int(line.split()[1]) for line in parent.stdout if line.startswith("pid"))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 5
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_alive(pid)
+
+
+def test_a_reader_that_stops_reading_stops_nobody():
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream:
+        output = Output(stream, colour=False)
+        started = time.monotonic()
+        for number in range(30_000):
+            output.child("api", f"line {number} " + "x" * 80)
+        assert time.monotonic() - started < 5
+        # The reader comes back: the newest lines are there, and the gap is owned up to.
+        received = b""
+        while b"line 29999" not in received:
+            received += os.read(reading, 1 << 20)
+        assert b"lines dropped: nobody read them" in received
+    os.close(reading)
