@@ -1,5 +1,6 @@
 """Every setting of the system, read once from the environment or ``.env``."""
 
+from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -58,7 +59,7 @@ class Settings(BaseSettings):
     bank_code: str = "50010517"
     default_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     self_service_cash: bool | None = None
-    cashback_percent: Annotated[float, Field(ge=0, le=100)] = 2.0
+    cashback_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(2)
 
     # Settlement
     settlement_batch_size: Annotated[int, Field(ge=1, le=5_000)] = 1_000

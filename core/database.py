@@ -1,0 +1,165 @@
+"""PostgreSQL: the engine of a process and its units of work.
+
+Two doors to the same pool. ``unit_of_work`` gives an ORM session for what is read and written row
+by row; ``raw_unit_of_work`` gives the driver's own connection for set-based statements and COPY on
+the hot paths, where the ORM's work per row would be most of the cost.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import asyncpg
+from sqlalchemy import MetaData
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase
+
+from core.config import Settings
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# SQLSTATEs after which the whole unit of work may simply run again.
+_SERIALIZATION_FAILURE = "40001"
+_DEADLOCK_DETECTED = "40P01"
+_CONNECTION_EXCEPTION_CLASS = "08"
+_OPERATOR_INTERVENTION_CLASS = "57"
+_TOO_MANY_CONNECTIONS = "53300"
+
+
+class Base(DeclarativeBase):
+    """Base of every table's model; constraint names follow one rule so that migrations match."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Database:
+    """One engine and its pool. Made in a running event loop, closed with ``close``.
+
+    ``pool_size`` connections at most; a unit of work that finds none free for
+    ``timeout_seconds`` raises ``sqlalchemy.exc.TimeoutError``.
+    """
+
+    def __init__(
+        self, url: str, *, name: str, pool_size: int = 10, timeout_seconds: float = 10.0
+    ) -> None:
+        self.url = url
+        self.engine: AsyncEngine = create_async_engine(
+            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=timeout_seconds,
+            # A lost server makes every pooled connection stale: the first use finds out.
+            pool_pre_ping=False,
+            connect_args={
+                "timeout": timeout_seconds,
+                "server_settings": {
+                    "application_name": f"giro-{name}",
+                    "timezone": "UTC",
+                    "jit": "off",
+                    # A process that hangs inside a unit of work must not hold its row locks.
+                    "idle_in_transaction_session_timeout": "60000",
+                    "tcp_keepalives_idle": "10",
+                },
+            },
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, name: str) -> "Database":
+        """The database of ``settings``, for the process called ``name``."""
+        return cls(
+            settings.database_url,
+            name=name,
+            pool_size=settings.database_pool_size,
+            timeout_seconds=settings.database_timeout_seconds,
+        )
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
+        """A session that rolls back at the end unless ``session.commit()`` was awaited."""
+        async with self._sessions() as session:
+            yield session
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncSession]:
+        """A read-only session that sees one moment of the database throughout."""
+        async with self._sessions() as session:
+            await session.connection(
+                execution_options={
+                    "isolation_level": "REPEATABLE READ",
+                    "postgresql_readonly": True,
+                }
+            )
+            yield session
+
+    @asynccontextmanager
+    async def raw_unit_of_work(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        """The driver's connection inside a transaction that commits at the end of the block."""
+        async with self.raw_connection() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def raw_connection(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        """The driver's connection outside any transaction; it returns to the pool afterwards."""
+        pooled = await self.engine.raw_connection()
+        driver = cast("asyncpg.Connection[asyncpg.Record]", pooled.driver_connection)
+        try:
+            yield driver
+        except BaseException:
+            if driver.is_closed():
+                pooled.invalidate()
+            raise
+        finally:
+            pooled.close()
+
+    async def close(self) -> None:
+        """Close every pooled connection."""
+        await self.engine.dispose()
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The five-character SQLSTATE behind a driver's or SQLAlchemy's error, if it has one."""
+    cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(cause, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def constraint_name(error: BaseException) -> str | None:
+    """The name of the constraint that an integrity error broke, if the server told."""
+    seen: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+    while seen is not None:
+        name = getattr(seen, "constraint_name", None)
+        if isinstance(name, str):
+            return name
+        seen = seen.__cause__
+    return None
+
+
+def is_connection_loss(error: BaseException) -> bool:
+    """Whether the server was lost or could not be reached: the outcome of a commit is unknown."""
+    if isinstance(error, InterfaceError | OperationalError | OSError | asyncpg.InterfaceError):
+        return True
+    state = sqlstate(error)
+    return state is not None and (
+        state.startswith((_CONNECTION_EXCEPTION_CLASS, _OPERATOR_INTERVENTION_CLASS))
+        or state == _TOO_MANY_CONNECTIONS
+    )
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the whole unit of work may run again: deadlock, serialization, lost server."""
+    return sqlstate(error) in {_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED} or is_connection_loss(
+        error
+    )

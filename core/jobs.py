@@ -1,0 +1,93 @@
+"""Ringing for the workers: messages by actor name, so that nobody needs to import an actor.
+
+A job carries no amounts and no authority. It says that there is work; the database row is the
+work. A forged, lost, doubled or late message therefore changes nothing.
+"""
+
+import asyncio
+from typing import Final
+
+from dramatiq import Message
+from dramatiq.brokers.redis import RedisBroker
+from redis import Redis as BlockingRedis
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from core.logging import get_logger
+
+log = get_logger(__name__)
+
+SETTLEMENT_QUEUE: Final = "settlement"
+LENDING_QUEUE: Final = "lending"
+QUEUES: Final = (SETTLEMENT_QUEUE, LENDING_QUEUE)
+
+SETTLE_ACTOR: Final = "settle"
+# Set while a ring is unanswered; workers clear it before they look, so no row is overlooked.
+BELL_KEY: Final = "giro:bell"
+BELL_TTL_MS: Final = 500
+
+DEAD_WORKER_AFTER_MS: Final = 15_000
+# Out of a million commands, how many look after the queues of dead workers: with dramatiq's
+# default of 1,000 an idle system takes minutes to redeliver.
+MAINTENANCE_CHANCE: Final = 100_000
+
+
+def make_broker(redis_url: str) -> RedisBroker:
+    """A broker on ``redis_url`` without middleware, its socket calls bounded in time."""
+    client = BlockingRedis.from_url(redis_url, socket_connect_timeout=1.0, socket_timeout=5.0)
+    return RedisBroker(  # type: ignore[no-untyped-call]
+        client=client,
+        middleware=[],
+        heartbeat_timeout=DEAD_WORKER_AFTER_MS,
+        maintenance_chance=MAINTENANCE_CHANCE,
+    )
+
+
+class Jobs:
+    """The sending side of the job queues."""
+
+    def __init__(self, redis: "Redis", redis_url: str) -> None:
+        self._redis = redis
+        self._broker = make_broker(redis_url)
+
+    async def enqueue(
+        self, actor: str, *args: object, queue: str, request_id: str | None = None
+    ) -> None:
+        """Queue one job for the actor of that name. Raises RedisError when Redis is down."""
+        message: Message[object] = Message(
+            queue_name=queue,
+            actor_name=actor,
+            args=args,
+            kwargs={},
+            options={"request_id": request_id} if request_id else {},
+        )
+        await asyncio.to_thread(self._broker.enqueue, message)
+
+    async def ring(self, request_id: str | None = None) -> bool:
+        """Tell the workers that transactions are pending; True unless Redis could not be told.
+
+        Rings that nobody has answered yet are not repeated. A bell that could not be rung is no
+        error of the caller's: what it accepted is on disk, and the sweep rings again.
+        """
+        try:
+            if await self._redis.set(BELL_KEY, 1, nx=True, px=BELL_TTL_MS):
+                await self.enqueue(SETTLE_ACTOR, queue=SETTLEMENT_QUEUE, request_id=request_id)
+        except RedisError as error:
+            log.warning("bell_not_rung", error=str(error))
+            return False
+        return True
+
+    async def answer_bell(self) -> None:
+        """Clear the bell: rings from now on are about rows that may not have been seen yet."""
+        await self._redis.delete(BELL_KEY)
+
+    async def depths(self) -> dict[str, int]:
+        """The number of messages waiting in each queue."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for queue in QUEUES:
+            pipeline.llen(f"dramatiq:{queue}")
+        return dict(zip(QUEUES, await pipeline.execute(), strict=True))
+
+    def close(self) -> None:
+        """Close the sending connections."""
+        self._broker.client.close()

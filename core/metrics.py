@@ -1,0 +1,44 @@
+"""What the processes count, for Prometheus."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+submitted = Counter("giro_transactions_submitted_total", "Transactions accepted", ["type"])
+refused = Counter("giro_transactions_refused_total", "Submissions refused at once", ["code"])
+settled = Counter("giro_transactions_settled_total", "Transactions that succeeded", ["type"])
+failed = Counter("giro_transactions_failed_total", "Transactions that failed", ["type", "code"])
+batch_size = Histogram(
+    "giro_settlement_batch_size",
+    "Transactions settled in one unit of work",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000),
+)
+time_to_final = Histogram(
+    "giro_time_to_final_seconds", "From acceptance to the final state", buckets=_SECONDS
+)
+stage_seconds = Histogram(
+    "giro_stage_seconds", "Where the time goes, by stage", ["stage"], buckets=_SECONDS
+)
+retries = Counter("giro_settlement_retries_total", "Units of work run again", ["reason"])
+set_aside = Counter("giro_transactions_set_aside_total", "Transactions failed as internal")
+queue_depth = Gauge("giro_queue_depth", "Jobs waiting in a queue", ["queue"])
+pending = Gauge("giro_transactions_pending", "Transactions accepted and not final")
+oldest_pending_seconds = Gauge(
+    "giro_oldest_pending_seconds", "Age of the oldest transaction that is not final"
+)
+http_requests = Counter("giro_http_requests_total", "Requests", ["method", "route", "status"])
+http_seconds = Histogram("giro_http_seconds", "Time to answer", ["route"], buckets=_SECONDS)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Measure a stage, successful or not."""
+    started = perf_counter()
+    try:
+        yield
+    finally:
+        stage_seconds.labels(name).observe(perf_counter() - started)

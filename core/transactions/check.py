@@ -1,0 +1,111 @@
+"""What is clear at submission already: the parties, the amount, the balance as it stands.
+
+Pure. What only turns out in the order of settlement (an earlier debit that empties the account)
+is left to ``decide``, which refuses with the same errors.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
+
+from core.errors import (
+    AccountClosed,
+    AccountFrozen,
+    AccountNotFound,
+    CurrencyMismatch,
+    InsufficientFunds,
+    NoPrimaryAccount,
+    SameAccount,
+)
+from core.money import to_minor
+from core.transactions.orders import Order, Party
+
+
+class PartyAccount(NamedTuple):
+    """An account as far as a submission is checked against it."""
+
+    id: UUID
+    account_number: str
+    owner_id: UUID
+    currency: str
+    status: str
+    is_primary: bool
+    available_minor: int
+
+
+class Directory:
+    """The accounts that a batch of orders names, found by id, number or owner."""
+
+    def __init__(self, accounts: Iterable[PartyAccount]) -> None:
+        self._by_id: dict[UUID, PartyAccount] = {}
+        self._by_number: dict[str, PartyAccount] = {}
+        self._primary: dict[UUID, PartyAccount] = {}
+        for account in accounts:
+            self._by_id[account.id] = account
+            self._by_number[account.account_number] = account
+            if account.is_primary:
+                self._primary[account.owner_id] = account
+
+    def find(self, party: Party) -> PartyAccount:
+        """The party's account. Raises NoPrimaryAccount or AccountNotFound."""
+        if party.name is None:
+            primary = self._primary.get(party.owner_id) if party.owner_id else None
+            if primary is None:
+                raise NoPrimaryAccount
+            return primary
+        account_id = party.account_id
+        account = (
+            self._by_number.get(party.name) if account_id is None else self._by_id.get(account_id)
+        )
+        if account is None or party.owner_id not in {None, account.owner_id}:
+            raise AccountNotFound
+        return account
+
+
+class Checked(NamedTuple):
+    """An order whose parties and amount are known.
+
+    ``short``: the balance as it stands does not cover it, so that only pending credits could.
+    """
+
+    order: Order
+    debit_account_id: UUID | None
+    credit_account_id: UUID | None
+    amount_minor: int
+    currency: str
+    short: bool
+
+
+def check(order: Order, directory: Directory) -> Checked:
+    """The order with its parties resolved. Raises the GiroError that refuses it at once."""
+    debit = directory.find(order.debit) if order.debit else None
+    credit = directory.find(order.credit) if order.credit else None
+    if debit and credit and debit.id == credit.id:
+        raise SameAccount
+    sides = [side for side in (debit, credit) if side]
+    currency = sides[0].currency
+    amount_minor = to_minor(order.amount, currency)
+    for side in sides:
+        if side.status != "active":
+            raise AccountFrozen if side.status == "frozen" else AccountClosed
+        if side.currency != currency:
+            raise CurrencyMismatch
+    short = debit is not None and debit.available_minor < amount_minor
+    return Checked(
+        order,
+        debit.id if debit else None,
+        credit.id if credit else None,
+        amount_minor,
+        currency,
+        short,
+    )
+
+
+def refuse_short(checked: Checked, reachable_minor: int) -> None:
+    """Refuse an order that even all pending credits to its payer would not cover.
+
+    ``reachable_minor`` is the payer's available balance with those credits. Raises
+    InsufficientFunds.
+    """
+    if checked.amount_minor > reachable_minor:
+        raise InsufficientFunds

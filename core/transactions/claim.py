@@ -1,0 +1,69 @@
+"""Which pending transactions this worker may settle now.
+
+A transaction may be taken when each of its accounts is free or already taken by this worker, and
+no earlier transaction that stays behind needs one of them. So one account's transactions settle
+in the order of acceptance, no worker waits for another's lock, and the batch grows with the queue:
+from 1 at rest to the limit under pressure.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from core.database import Database
+from core.locks import Locks
+from core.metrics import stage
+
+# How far beyond a full batch a worker looks when others are settling the front of the queue.
+LOOK_AHEAD: Final = 3
+
+_PENDING = """
+SELECT seq, debit_account_id, credit_account_id FROM transactions
+WHERE status = 'pending' ORDER BY seq LIMIT $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was taken: the accounts, the last transaction, and how much more was waiting."""
+
+    accounts: frozenset[UUID]
+    last_seq: int
+    taken: int
+    seen: int
+
+
+_NO_ACCOUNT: Final = UUID(int=0)
+NOTHING: Final = Claim(frozenset(), 0, 0, 0)
+
+
+@asynccontextmanager
+async def claim(
+    database: Database, locks: Locks, *, limit: int, crowded: bool = False
+) -> AsyncIterator[Claim]:
+    """Hold the accounts of up to ``limit`` pending transactions for the length of the block.
+
+    ``crowded`` looks further down the queue, past what other workers are settling.
+    """
+    with stage("claim_read"):
+        async with database.raw_connection() as connection:
+            heads = await connection.fetch(_PENDING, limit * LOOK_AHEAD if crowded else limit)
+    if not heads:
+        yield NOTHING
+        return
+    claimants = [_pair(debit, credit) for _, debit, credit in heads]
+    async with locks.hold(claimants, limit=limit) as held:
+        taken = [heads[place] for place in held.taken]
+        yield Claim(
+            frozenset(account for row in taken for account in row[1:] if account is not None),
+            taken[-1]["seq"] if taken else 0,
+            len(taken),
+            len(heads),
+        )
+
+
+def _pair(debit: UUID | None, credit: UUID | None) -> tuple[UUID, UUID]:
+    # A movement between ledger accounts alone has no account to lock; all such share one name.
+    return debit or credit or _NO_ACCOUNT, credit or debit or _NO_ACCOUNT

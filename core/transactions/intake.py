@@ -1,0 +1,298 @@
+"""Durable acceptance: many submissions share one commit.
+
+Submissions that arrive while a commit is under way go together in the next one, as one set-based
+insert: the directory of accounts is read once, each order is checked by itself, and those that
+pass are inserted as ``pending`` by a single statement, which is its own transaction. When it
+returns they are on disk, whatever dies afterwards.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from core import clock
+from core.batching import Coalescer
+from core.database import Database, is_retryable
+from core.errors import DatabaseUnavailable, GiroError, IdempotencyKeyReused
+from core.logging import get_logger
+from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
+from core.transactions.kinds import Connection
+from core.transactions.orders import Accepted, Idempotency, Order
+
+log = get_logger(__name__)
+
+MAX_SHARED_COMMIT: Final = 500
+ATTEMPTS: Final = 3
+
+_FIND_PARTIES = """
+SELECT id, account_number, owner_id, currency, status, is_primary,
+       balance_minor + overdraft_limit_minor AS available_minor
+FROM accounts WHERE id = ANY($1::uuid[])
+UNION
+SELECT id, account_number, owner_id, currency, status, is_primary,
+       balance_minor + overdraft_limit_minor
+FROM accounts WHERE account_number = ANY($2::text[])
+UNION
+SELECT id, account_number, owner_id, currency, status, is_primary,
+       balance_minor + overdraft_limit_minor
+FROM accounts WHERE owner_id = ANY($3::uuid[]) AND is_primary
+"""
+
+# Balance and pending credits in one statement, so in one snapshot: a credit that settles in
+# between would otherwise be in neither.
+_REACHABLE = """
+SELECT a.id, (a.balance_minor + a.overdraft_limit_minor + coalesce((
+    SELECT sum(t.amount_minor) FROM transactions t
+    WHERE t.status = 'pending' AND t.credit_account_id = a.id
+), 0))::bigint AS reachable_minor
+FROM accounts a WHERE a.id = ANY($1::uuid[])
+"""
+
+_FIND_KEYS = """
+SELECT k.owner_id, k.key, k.fingerprint, k.resource_id, t.status
+FROM idempotency_keys k
+JOIN unnest($1::uuid[], $2::text[]) AS asked (owner_id, key) USING (owner_id, key)
+LEFT JOIN transactions t ON t.id = k.resource_id
+"""
+
+# One statement, one transaction: a row with an idempotency key goes in only where this statement
+# won the key. ``WITH ORDINALITY`` numbers the rows in the order in which they were submitted.
+_ACCEPT = """
+WITH asked AS (
+  SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::uuid[], $7::text[],
+    $8::uuid[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::uuid[], $14::uuid[],
+    $15::text[], $16::uuid[], $17::text[], $18::bytea[]
+  ) WITH ORDINALITY AS a (
+    id, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
+    initiated_by, description, reference, payment_ref, details, reverses, batch_id,
+    request_id, key_owner_id, key, fingerprint, place
+  )
+), won AS (
+  INSERT INTO idempotency_keys (owner_id, key, fingerprint, resource_id, created_at)
+  SELECT key_owner_id, key, fingerprint, id, $19 FROM asked WHERE key IS NOT NULL
+  ORDER BY key_owner_id, key
+  ON CONFLICT DO NOTHING
+  RETURNING resource_id
+)
+INSERT INTO transactions (
+  id, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
+  initiated_by, description, reference, payment_ref, details, reverses, batch_id, request_id,
+  created_at
+)
+SELECT id, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
+  initiated_by, description, reference, payment_ref, details, reverses, batch_id, request_id, $19
+FROM asked
+WHERE key IS NULL OR id IN (SELECT resource_id FROM won)
+ORDER BY place
+RETURNING id
+"""
+
+Result = Accepted | Exception
+
+
+class Intake:
+    """The door of a process through which every order comes in."""
+
+    def __init__(self, database: Database, *, lanes: int = 2) -> None:
+        self._database = database
+        self._shared = Coalescer(self._accept_shared, max_batch=MAX_SHARED_COMMIT, lanes=lanes)
+
+    async def submit(self, order: Order) -> Accepted:
+        """Accept ``order`` durably; answers once it is on disk.
+
+        Raises the GiroError that refuses it (AccountNotFound, InsufficientFunds, …),
+        IdempotencyKeyReused, or DatabaseUnavailable, in which case nothing was accepted unless
+        the connection was lost for good during the commit itself.
+        """
+        return await self._shared.submit(order)
+
+    async def _accept_shared(self, orders: list[Order]) -> Sequence[Result]:
+        """One result per order; an order that breaks the insert breaks it for itself alone."""
+        try:
+            return await self._accept_with_retries(orders)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            if len(orders) == 1:
+                raise
+            log.exception("intake_isolates", orders=len(orders), error=repr(error))
+        return [await self._accept_alone(order) for order in orders]
+
+    async def _accept_alone(self, order: Order) -> Result:
+        try:
+            return (await self._accept_with_retries([order]))[0]
+        except Exception as error:  # noqa: BLE001 - handed to the order's own submitter
+            return error
+
+    async def _accept_with_retries(self, orders: Sequence[Order]) -> list[Result]:
+        """Run the unit of work again after a deadlock or a lost connection.
+
+        Safe to repeat: an order's id is fixed, so that a commit whose outcome was lost shows as
+        rows that are there already.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                known = await self._read_back(orders) if attempt > 1 else {}
+                rest = [order for order in orders if order.id not in known]
+                async with self._database.raw_connection() as connection:
+                    again = iter(await accept(connection, rest))
+                return [known.get(order.id) or next(again) for order in orders]
+            except Exception as error:
+                if not is_retryable(error):
+                    raise
+                if attempt == ATTEMPTS:
+                    raise DatabaseUnavailable from error
+                log.warning("intake_again", attempt=attempt, error=repr(error), orders=len(orders))
+                await asyncio.sleep(0.05 * attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _read_back(self, orders: Sequence[Order]) -> dict[UUID, Accepted]:
+        async with self._database.raw_connection() as connection:
+            rows = await connection.fetch(
+                "SELECT id, status FROM transactions WHERE id = ANY($1::uuid[])",
+                [order.id for order in orders],
+            )
+        return {row["id"]: Accepted(row["id"], row["status"]) for row in rows}
+
+
+async def accept(connection: Connection, orders: Sequence[Order]) -> list[Result]:
+    """Check and insert ``orders`` on ``connection``: in its transaction, or each statement alone.
+
+    One result per order, in order: accepted, replayed, or the error that refuses it.
+    """
+    results: dict[UUID, Result] = await _replays(connection, orders)
+    fresh = [order for order in orders if order.id not in results]
+    checked = _check_all(fresh, await _directory(connection, fresh), results)
+    checked = await _refuse_short(connection, checked, results)
+    checked = _one_per_key(checked)
+    if checked:
+        accepted = await _insert(connection, checked)
+        results |= {row_id: Accepted(row_id, "pending") for row_id in accepted}
+    lost = [order for order in orders if order.id not in results]
+    if lost:  # another request won their idempotency keys while these were under way
+        results |= await _replays(connection, lost)
+    return [results[order.id] for order in orders]
+
+
+async def _replays(connection: Connection, orders: Sequence[Order]) -> dict[UUID, Result]:
+    """The answers of the orders whose idempotency key has been used before."""
+    keyed = [(order, order.idempotency) for order in orders if order.idempotency]
+    if not keyed:
+        return {}
+    rows = await connection.fetch(
+        _FIND_KEYS, [key.owner_id for _, key in keyed], [key.key for _, key in keyed]
+    )
+    used = {Idempotency(row["owner_id"], row["key"]): row for row in rows}
+    answers: dict[UUID, Result] = {}
+    for order, key in keyed:
+        row = used.get(key)
+        if row is None:
+            continue
+        if row["fingerprint"] != order.fingerprint() or row["status"] is None:
+            answers[order.id] = IdempotencyKeyReused()
+        else:
+            answers[order.id] = Accepted(row["resource_id"], row["status"], replayed=True)
+    return answers
+
+
+async def _directory(connection: Connection, orders: Sequence[Order]) -> Directory:
+    ids, numbers, owners = set(), set(), set()
+    for order in orders:
+        for party in (order.debit, order.credit):
+            if party is None:
+                continue
+            if party.name is None:
+                owners.add(party.owner_id)
+            elif (account_id := party.account_id) is not None:
+                ids.add(account_id)
+            else:
+                numbers.add(party.name)
+    if not (ids or numbers or owners):
+        return Directory(())
+    rows = await connection.fetch(_FIND_PARTIES, list(ids), list(numbers), list(owners))
+    return Directory(PartyAccount(*row) for row in rows)
+
+
+def _check_all(
+    orders: Sequence[Order], directory: Directory, results: dict[UUID, Result]
+) -> list[Checked]:
+    passed = []
+    for order in orders:
+        try:
+            passed.append(check(order, directory))
+        except GiroError as refusal:
+            results[order.id] = refusal
+    return passed
+
+
+async def _refuse_short(
+    connection: Connection, checked: Sequence[Checked], results: dict[UUID, Result]
+) -> list[Checked]:
+    """Drop what even pending credits cannot cover; a rare look, made only for short payers."""
+    payers = {item.debit_account_id for item in checked if item.short}
+    if not payers:
+        return list(checked)
+    rows = await connection.fetch(_REACHABLE, list(payers))
+    reachable = defaultdict(int, {row["id"]: row["reachable_minor"] for row in rows})
+    passed = []
+    for item in checked:  # in order: a credit earlier in this very batch counts, too
+        try:
+            if item.short and item.debit_account_id is not None:
+                refuse_short(item, reachable[item.debit_account_id])
+            passed.append(item)
+        except GiroError as refusal:
+            results[item.order.id] = refusal
+            continue
+        if item.credit_account_id in reachable:
+            reachable[item.credit_account_id] += item.amount_minor
+    return passed
+
+
+def _one_per_key(checked: Sequence[Checked]) -> list[Checked]:
+    """The first order of each idempotency key; the others will find the key used."""
+    seen: set[Idempotency] = set()
+    first = []
+    for item in checked:
+        key = item.order.idempotency
+        if key is not None:
+            if key in seen:
+                continue
+            seen.add(key)
+        first.append(item)
+    return first
+
+
+async def _insert(connection: Connection, checked: Sequence[Checked]) -> list[UUID]:
+    """Insert the rows in order; answers the ids of those that are in."""
+    rows = [_row(item) for item in checked]
+    accepted = await connection.fetch(_ACCEPT, *map(list, zip(*rows, strict=True)), clock.now())
+    return [row["id"] for row in accepted]
+
+
+def _row(item: Checked) -> tuple[object, ...]:
+    order, key = item.order, item.order.idempotency
+    return (
+        order.id,
+        order.type,
+        item.amount_minor,
+        item.currency,
+        item.debit_account_id,
+        item.credit_account_id,
+        order.contra_code,
+        order.initiated_by,
+        order.description,
+        order.reference,
+        order.payment_ref,
+        msgspec.json.encode(order.details).decode() if order.details is not None else None,
+        order.reverses,
+        order.batch_id,
+        order.request_id,
+        key.owner_id if key else None,
+        key.key if key else None,
+        order.fingerprint() if key else None,
+    )

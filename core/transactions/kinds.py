@@ -1,0 +1,108 @@
+"""The types of transactions and the seam by which other features bring theirs.
+
+A simple type moves its amount from one side to the other. A type of another feature (a loan's
+disbursement, say) registers a ``Kind`` of its own at start-up: it loads what its decision needs
+under locks of its own, brings its rule, and writes its own effect, all in settlement's unit of
+work. Transactions never learn what the type is about.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+import asyncpg
+
+from core.ledger.chart import LedgerCode
+from core.transactions.decide import Movement, Outcome, Rule, move_amount
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+class TransactionType(StrEnum):
+    """The simple types, those that need no more than two sides and an amount."""
+
+    TRANSFER = "transfer"
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+    CREDIT = "credit"
+    DEBIT = "debit"
+    PAYMENT = "payment"
+    CASHBACK = "cashback"
+    REVERSAL = "reversal"
+
+
+# The ledger account that stands for the bank's side of a simple type.
+CONTRA: dict[TransactionType, LedgerCode] = {
+    TransactionType.DEPOSIT: LedgerCode.CASH,
+    TransactionType.WITHDRAWAL: LedgerCode.CASH,
+    TransactionType.CREDIT: LedgerCode.SUSPENSE,
+    TransactionType.DEBIT: LedgerCode.SUSPENSE,
+    TransactionType.PAYMENT: LedgerCode.CLEARING,
+    TransactionType.CASHBACK: LedgerCode.CASHBACK_EXPENSE,
+}
+
+# What an admin may reverse. A cashback goes with its payment, a loan's movements with the loan.
+REVERSIBLE = frozenset(
+    {
+        TransactionType.TRANSFER,
+        TransactionType.DEPOSIT,
+        TransactionType.WITHDRAWAL,
+        TransactionType.CREDIT,
+        TransactionType.DEBIT,
+        TransactionType.PAYMENT,
+    }
+)
+
+
+class Kind(Protocol):
+    """How one type of transaction is settled. All three run in one unit of work."""
+
+    @property
+    def type(self) -> str:
+        """The type's name, as it stands on the transaction."""
+
+    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+        """Read, under row locks in id order, what these movements' decision needs; answer the rule.
+
+        Called after the accounts are locked, once for all movements of this type in the unit of
+        work. The rule is then called for each in order; it may keep state between calls.
+        """
+
+    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Write the type's own effect of these outcomes, successes and failures, set-based.
+
+        Called once after the postings and the transactions' states were written.
+        """
+
+
+class SimpleKind:
+    """A type whose rule is ``move_amount`` and whose effect is its postings alone."""
+
+    def __init__(self, transaction_type: str) -> None:
+        self.type = transaction_type
+
+    async def load(self, _connection: Connection, _movements: Sequence[Movement]) -> Rule:
+        """Nothing to load: the amount moves."""
+        return move_amount
+
+    async def apply(self, _connection: Connection, _outcomes: Sequence[Outcome]) -> None:
+        """No effect beside the postings."""
+
+
+class Kinds:
+    """The registry of a process: which kind settles which type."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, Kind] = {}
+        for simple in TransactionType:
+            self.register(SimpleKind(simple.value))
+
+    def register(self, kind: Kind) -> None:
+        """Add a type. Raises ValueError where it is taken."""
+        if kind.type in self._kinds:
+            raise ValueError(f"transaction type {kind.type} is registered already")
+        self._kinds[kind.type] = kind
+
+    def of(self, transaction_type: str) -> Kind:
+        """The kind that settles this type. Raises KeyError where nobody registered it."""
+        return self._kinds[transaction_type]

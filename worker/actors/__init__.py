@@ -1,0 +1,1 @@
+"""The actors: what the workers do when a job arrives."""

@@ -1,0 +1,39 @@
+"""What runs when: one line for each thing that falls due by the clock."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from core import clock
+from core.ledger.snapshots import SETTLING_TIME, take_snapshot
+from worker.runtime import Runtime
+
+Action = Callable[[Runtime, datetime], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class DailyJob:
+    """Something that falls due once a day, at a time of day in a zone; ``run`` gets that instant."""
+
+    name: str
+    at: time
+    zone: str
+    run: Action
+
+    def latest_due(self, now: datetime) -> datetime:
+        """The last instant at or before ``now`` at which it fell due."""
+        local = now.astimezone(ZoneInfo(self.zone))
+        due = datetime.combine(local.date(), self.at, ZoneInfo(self.zone))
+        return due if due <= local else due - timedelta(days=1)
+
+
+def daily_jobs(_runtime: Runtime) -> list[DailyJob]:
+    """Everything that falls due once a day."""
+    return [DailyJob("ledger-snapshot", time(0, 5), "UTC", _snapshot)]
+
+
+async def _snapshot(runtime: Runtime, due_at: datetime) -> None:
+    midnight = due_at.replace(hour=0, minute=0, second=0, microsecond=0)
+    now = clock.now()
+    await take_snapshot(runtime.database, min(midnight, now - SETTLING_TIME), now)
