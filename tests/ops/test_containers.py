@@ -1,0 +1,200 @@
+"""The container files agree with the code: commands, settings, stages, health, secrets."""
+
+import re
+import shlex
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import yaml
+
+from core.config import Settings
+from core.jobs import QUEUES
+from ops import healthcheck, processes
+from ops.embedded.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILES = ("Dockerfile.api", "Dockerfile.worker")
+PROGRAMS = ("api", "worker", "scheduler", "migrate")
+COMPOSE_ONLY = {"POSTGRES_SUPERUSER_PASSWORD", "REDIS_PASSWORD", "API_PORT", "WORKERS"}
+SECRETS = {"SECRET_KEY", "POSTGRES_PASSWORD", "POSTGRES_SUPERUSER_PASSWORD", "REDIS_PASSWORD"}
+
+
+def instructions(name: str) -> list[tuple[str, str]]:
+    """A Dockerfile as (INSTRUCTION, arguments), comments dropped and continuations joined."""
+    lines = [x for x in (ROOT / name).read_text().splitlines() if not x.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
+    pairs = (line.partition(" ") for line in joined.splitlines() if line.strip())
+    return [(word.upper(), rest.strip()) for word, _, rest in pairs]
+
+
+def last(name: str, instruction: str) -> str:
+    return [rest for word, rest in instructions(name) if word == instruction][-1]
+
+
+def exec_form(text: str) -> list[str]:
+    return yaml.safe_load(text[text.index("[") :])
+
+
+@pytest.fixture(scope="module")
+def compose():
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+@pytest.fixture(scope="module")
+def example() -> dict[str, str]:
+    """`.env.example`, commented-out settings included."""
+    pairs = re.findall(r"^(?:# )?([A-Z][A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.M)
+    assert len(pairs) == len(dict(pairs)), "a setting is listed twice"
+    return dict(pairs)
+
+
+def test_the_images_run_the_very_commands_of_giro_up():
+    everywhere = "0.0.0.0"  # noqa: S104  (inside the container)
+    assert exec_form(last("Dockerfile.api", "CMD")) == processes.api(everywhere, 8000, 1, "python")
+    assert exec_form(last("Dockerfile.worker", "CMD")) == processes.worker("python")
+
+
+def test_the_services_run_the_very_commands_of_giro_up(compose):
+    services = compose["services"]
+    assert services["scheduler"]["command"] == processes.scheduler("python")
+    migrate = [x.replace(f"{processes.ROOT}/", "/app/") for x in processes.migrate("python")]
+    assert services["migrate"]["command"] == migrate
+    for name in ("api", "worker"):
+        assert "command" not in services[name], "the image's own command runs"
+
+
+def test_the_workers_serve_every_queue():
+    command = processes.worker("python")
+    assert tuple(command[command.index("--queues") + 1 :]) == QUEUES
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_an_image_is_built_in_two_stages_and_runs_as_nobody_special(name):
+    words = instructions(name)
+    stages = [rest for word, rest in words if word == "FROM"]
+    assert len(stages) == 2
+    assert all(re.match(r"python:\d+\.\d+\.\d+-slim-\w+( AS build)?$", x) for x in stages)
+    final = words[[word for word, _ in words].index("FROM", 1) :]
+    assert ("USER", "giro") in final
+    assert not any(
+        tool in rest
+        for word, rest in final
+        if word == "RUN"
+        for tool in ("apt-get", "pip", "gcc", "uv ", "curl")
+    ), "no build tools in the final stage"
+    assert [word for word, _ in final].index("USER") < [word for word, _ in final].index("CMD")
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_what_an_image_copies_exists_and_is_let_through(name):
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert ignored[1] == "*", "everything stays out except what runs"
+    for word, rest in instructions(name):
+        if word == "COPY" and not rest.startswith("--from"):
+            for source in shlex.split(rest)[:-1]:
+                assert (ROOT / source).exists(), source
+                assert source == "." or f"!{source}" in ignored, source
+    for package in ("api", "core", "worker", "ops", "migrations", "alembic.ini"):
+        assert f"!{package}" in ignored
+        assert (ROOT / package).exists()
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_an_image_checks_its_health_with_a_program_it_has(name):
+    command = exec_form(last(name, "HEALTHCHECK"))
+    assert command[:3] == ["python", "-m", "ops.healthcheck"]
+    port = last(name, "EXPOSE")
+    assert f":{port}/" in command[3]
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_a_health_check_passes_on_a_200_only(status, code):
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):  # noqa: N802
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        assert healthcheck.main(f"http://127.0.0.1:{server.server_port}/health/ready") == code
+
+
+def test_a_health_check_fails_on_silence():
+    assert healthcheck.main(f"http://127.0.0.1:{free_port()}/health/ready") == 1
+
+
+def test_every_setting_is_in_the_example_and_nothing_else(example):
+    settings = {name.upper() for name in Settings.model_fields}
+    assert set(example) == settings | COMPOSE_ONLY
+
+
+def test_the_example_shows_the_true_defaults(example, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    defaults = Settings()
+    shown = {k: v for k, v in example.items() if k not in COMPOSE_ONLY | SECRETS and v}
+    for name, value in shown.items():
+        monkeypatch.setenv(name, value)
+    told = Settings()
+    for name in shown:
+        assert getattr(told, name.lower()) == getattr(defaults, name.lower()), name
+    for name, value in example.items():
+        if name not in COMPOSE_ONLY | SECRETS and not value:
+            assert getattr(defaults, name.lower()) in (None, "", [], Decimal(0)), name
+
+
+def test_no_secret_is_written_down(example, compose):
+    assert all(example[name] == "" for name in SECRETS)
+    text = (ROOT / "docker-compose.yml").read_text()
+    for name in SECRETS:
+        assert f"${{{name}:?" in text, f"{name} must be required"
+        assert f"${{{name}:-" not in text, f"{name} must have no default"
+
+
+def test_programs_start_when_what_they_need_is_there(compose):
+    services = compose["services"]
+    assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    for name in ("api", "worker", "scheduler"):
+        assert services[name]["depends_on"] == {
+            "migrate": {"condition": "service_completed_successfully"},
+            "postgres": {"condition": "service_healthy"},
+            "redis": {"condition": "service_healthy"},
+        }
+    for name in ("postgres", "redis"):
+        assert services[name]["healthcheck"]["test"]
+        assert services[name]["volumes"], "the data outlives the container"
+        assert "ports" not in services[name], "the stores are reachable from inside only"
+    assert "--appendonly yes" in services["redis"]["command"][-1]
+    assert int(re.search(r"\d+", services["worker"]["deploy"]["replicas"]).group()) > 1
+
+
+def test_programs_have_no_rights_they_do_not_need(compose):
+    for name in PROGRAMS:
+        service = compose["services"][name]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["environment"]["ENVIRONMENT"] == "${ENVIRONMENT:-production}"
+        dockerfile = ROOT / service["build"]["dockerfile"]
+        assert dockerfile.exists()
+
+
+def test_images_are_pinned_by_version(compose):
+    for name, service in compose["services"].items():
+        _, _, tag = service["image"].partition(":")
+        assert re.match(r"\d+\.\d+", tag), name
+
+
+def test_the_banks_role_is_made_without_superuser_rights(compose):
+    postgres = compose["services"]["postgres"]
+    script = next(x.split(":")[0] for x in postgres["volumes"] if "create-role" in x)
+    text = (ROOT / script).read_text()
+    assert "SUPERUSER" not in text.upper().replace("NOSUPERUSER", "").split("SET -EU")[1]
+    given = set(re.findall(r"\$(GIRO_\w+)", text))
+    assert given <= set(postgres["environment"])
