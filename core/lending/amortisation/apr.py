@@ -17,6 +17,7 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Final
 
+from core.lending.amortisation.day_count import is_broken
 from core.lending.amortisation.due_dates import add_months
 from core.lending.amortisation.terms import Frequency, TermsError
 
@@ -61,18 +62,21 @@ def annual_percentage_rate(
 def unit_periods(advanced_on: date, paid_on: date, frequency: Frequency) -> UnitPeriods:
     """Return the time between two days in unit-periods of `frequency`, counted back from the later.
 
-    Appendix J (b)(5): months of 30 days for what is left over; weeks and days by the calendar.
+    Appendix J (b)(5): months of 30 days for what is left over; weeks and days by the calendar. One
+    regular period is one unit-period, as the 15th to the 31st of a semimonthly loan.
     """
     if frequency.months is None:
         whole, days = divmod((paid_on - advanced_on).days, frequency.every)
         per_year = Fraction(52 * 7 if frequency.every % 7 == 0 else 365, frequency.every)
         return UnitPeriods(whole, Fraction(days, frequency.every), per_year)
+    per_year = 12 / frequency.months
+    if not is_broken(advanced_on, paid_on, frequency):
+        return UnitPeriods(1, Fraction(0), per_year)
     months = (paid_on.year - advanced_on.year) * 12 + paid_on.month - advanced_on.month
     if _months_back(paid_on, months, advanced_on) < advanced_on:
         months -= 1
     days = (_months_back(paid_on, months, advanced_on) - advanced_on).days
     whole, rest = divmod(months * 30 + days, int(frequency.months * 30))
-    per_year = 12 / frequency.months
     return UnitPeriods(whole, rest / (frequency.months * 30), per_year)
 
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from core.lending.amortisation.day_count import Period, is_broken, periods
 from core.lending.amortisation.instalment import level_instalment
 from core.lending.amortisation.rounding import round_minor, round_ratio
-from core.lending.amortisation.terms import Method, Rounding, Terms
+from core.lending.amortisation.terms import DayCount, Method, Rounding, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,17 +159,22 @@ def _interest(terms: Terms, balance: int, rate: Fraction) -> int:
 
 
 def _interests(course: Course, rates: Sequence[Fraction]) -> Iterator[int]:
-    """Yield a flat loan's interest, on the opening balance; the last takes the residue."""
+    """Yield a flat loan's interest, which is on the balance at the beginning of the course.
+
+    Under 30/360 the total is P·r·t, as flat loans are quoted, and the last instalment takes the
+    residue; under an actual day count each period stands for itself (Fineract).
+    """
     terms = course.plan.terms
     if terms.method is not Method.FLAT:
         return
     span = rates[course.first : course.end]
-    left = round_minor(course.balance * sum(span, Fraction(0)), terms.rounding)
+    quoted = terms.day_count is DayCount.THIRTY_360
+    left = round_minor(course.balance * sum(span, Fraction(0)), terms.rounding) if quoted else 0
     for rate in span[:-1]:
         own = _interest(terms, course.balance, rate)
         left -= own
         yield own
-    yield max(left, 0)
+    yield max(left, 0) if quoted else _interest(terms, course.balance, span[-1])
 
 
 def _principal(method: Method, part: int, own: int, left_of_instalment: int) -> int:
@@ -206,7 +211,9 @@ def _fitting_part(course: Course, rates: Sequence[Fraction]) -> int:
         round_minor(exact, terms.rounding),
         round_minor(exact, Rounding.DOWN),
     )
-    least = _interest(terms, course.balance, rates[course.amortising_from])
+    least = 0
+    if terms.method is Method.REDUCING:
+        least = _interest(terms, course.balance, rates[course.amortising_from])
     for part in candidates:
         pays_off = part > 0 and (part > least or exact <= least)
         if pays_off and _keeps_all(course, rates, part):
