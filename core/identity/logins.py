@@ -157,6 +157,21 @@ class Logins:
             record(session, actor, "logout", subject_type="user", subject_id=actor.user_id)
             await session.commit()
 
+    async def log_out_by(self, refresh_token: str, actor: Actor) -> None:
+        """End the session of one of the caller's refresh tokens; another's is left alone."""
+        query = (
+            select(Session.id)
+            .join(RefreshToken, RefreshToken.session_id == Session.id)
+            .where(
+                RefreshToken.token_hash == hash_refresh_token(refresh_token),
+                Session.user_id == actor.user_id,
+            )
+        )
+        async with self._database.unit_of_work() as session:
+            session_id = await session.scalar(query)
+        if session_id is not None:
+            await self.log_out(session_id, actor)
+
     async def change_password(self, user_id: UUID, current: str, new: str, actor: Actor) -> None:
         """Set another password and end all the user's sessions, this one too.
 

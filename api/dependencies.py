@@ -1,0 +1,155 @@
+"""What handlers ask for: the caller, a role, the idempotency key, the preference to wait."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final, cast
+from uuid import UUID
+
+from fastapi import Depends, Header, Request
+from fastapi.openapi.models import OAuthFlowPassword, OAuthFlows
+from fastapi.security import OAuth2
+
+from api.services import Services
+from core.audit.log import Actor
+from core.errors import Forbidden, Invalid, InvalidToken, Unauthenticated
+from core.identity.models import Role
+
+MAX_WAIT_SECONDS: Final = 30
+MAX_KEY_LENGTH: Final = 255
+BEARER: Final = "bearer "
+_WAIT = re.compile(r'wait\s*=\s*"?(\d{1,9})"?', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, by a token whose session lives."""
+
+    user_id: UUID
+    role: str
+    email: str
+    session_id: UUID
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the caller works for the bank, and may read of any customer."""
+        return self.role != Role.CUSTOMER
+
+    @property
+    def scope(self) -> UUID | None:
+        """Whose things the caller may read: a customer's own, or None for anybody's."""
+        return None if self.is_staff else self.user_id
+
+
+def services(request: Request) -> Services:
+    """The services of this process."""
+    return cast("Services", request.app.state.services)
+
+
+def request_id(request: Request) -> str:
+    """The id of this request."""
+    return cast("str", request.state.request_id)
+
+
+def origin(request: Request) -> Actor:
+    """Somebody not known yet, for the audit log."""
+    address = request.client.host if request.client else None
+    return Actor(None, "public", address, request_id(request))
+
+
+def actor(request: Request) -> Actor:
+    """The caller, for the audit log; only behind a role check."""
+    caller: Caller = request.state.caller
+    address = request.client.host if request.client else None
+    return Actor(caller.user_id, caller.role, address, request_id(request))
+
+
+class RoleCheck(OAuth2):
+    """A dependency that answers the caller, and refuses roles other than ``roles`` (403).
+
+    The signature is checked in memory; whether the session lives is asked of the database, many
+    requests in one query, so that logging out counts at once and in every process.
+    """
+
+    def __init__(self, *roles: Role) -> None:
+        super().__init__(
+            flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl="auth/token")),
+            scheme_name="login",
+            description="E-mail and password for a token",
+            auto_error=False,
+        )
+        self._roles = frozenset(roles or Role)
+
+    async def __call__(self, request: Request) -> Caller:  # type: ignore[override]
+        """The caller. Raises Unauthenticated, InvalidToken, TooMany or Forbidden."""
+        held: Services = request.app.state.services
+        header = request.headers.get("authorization")
+        if header is None:
+            raise Unauthenticated
+        if header[:7].lower() != BEARER:
+            raise InvalidToken("a bearer token is expected")
+        claims = held.tokens.read(header[7:].strip())
+        role = await held.sessions.role_of(claims.session_id)
+        caller = Caller(claims.user_id, role, claims.email, claims.session_id)
+        request.state.caller = caller
+        held.user_limit.hit(caller.user_id)
+        if role not in self._roles:
+            raise Forbidden
+        return caller
+
+
+def require_role(*roles: str) -> RoleCheck:
+    """``Depends(require_role("admin"))``: the caller, who must have one of ``roles``."""
+    return RoleCheck(*map(Role, roles))
+
+
+_CUSTOMER, _OFFICER, _ADMIN = Role.CUSTOMER, Role.OFFICER, Role.ADMIN
+AnyCaller = Annotated[Caller, Depends(require_role(_CUSTOMER, _OFFICER, _ADMIN))]
+Customer = Annotated[Caller, Depends(require_role(_CUSTOMER))]
+Officer = Annotated[Caller, Depends(require_role(_OFFICER))]
+Admin = Annotated[Caller, Depends(require_role(_ADMIN))]
+Staff = Annotated[Caller, Depends(require_role(_OFFICER, _ADMIN))]
+Held = Annotated[Services, Depends(services)]
+ActingUser = Annotated[Actor, Depends(actor)]
+Origin = Annotated[Actor, Depends(origin)]
+IdempotencyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="1 to 255 printable characters. The same key and body make one transaction",
+    ),
+]
+PreferHeader = Annotated[
+    str | None,
+    Header(alias="Prefer", description="`wait=N` holds the answer up to N ≤ 30 seconds"),
+]
+
+
+def idempotency_key(header: str | None, field: str | None) -> str | None:
+    """The request's key, from the header or the body. Raises Invalid where the two differ."""
+    if header is not None and field is not None and header != field:
+        raise _bad_key("the header and the body name different keys")
+    key = header if header is not None else field
+    if key is not None and not (1 <= len(key) <= MAX_KEY_LENGTH and key.isprintable()):
+        raise _bad_key(f"must be 1 to {MAX_KEY_LENGTH} printable characters")
+    return key
+
+
+def _bad_key(message: str) -> Invalid:
+    return Invalid(
+        f"idempotency_key: {message}",
+        [{"field": "idempotency_key", "message": message, "code": "invalid_idempotency_key"}],
+    )
+
+
+def wait_seconds(prefer: str | None) -> int | None:
+    """How long the client prefers to wait (RFC 7240), at most MAX_WAIT_SECONDS.
+
+    Preferences we do not know, or cannot read, are ignored, as the RFC wants it.
+    """
+    if prefer is None:
+        return None
+    for preference in prefer.split(","):
+        found = _WAIT.fullmatch(preference.split(";")[0].strip())
+        if found:
+            return min(int(found[1]), MAX_WAIT_SECONDS)
+    return None

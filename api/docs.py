@@ -1,0 +1,190 @@
+"""The API's documentation: OpenAPI, and its pages served without the internet."""
+
+from importlib.resources import files
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from starlette.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from api.problems import MEDIA_TYPE, status_of
+from api.responses import reply
+from core.errors import GiroError, NotFound, catalogue
+
+ASSETS: Final = "/static/docs"
+DESCRIPTION: Final = """\
+A money movement is **submitted**, durably accepted (`202`), settled by a worker, and **polled**:
+
+    POST /transactions/transfer   {"to_account": "1000000019", "amount": 1000}
+    GET  /transactions/{id}       → pending | success | failed
+
+`Prefer: wait=N` holds the answer until the transaction is final or N seconds have passed. An
+`Idempotency-Key` makes a submission safe to repeat. Money is a JSON number or a decimal string in
+major units; in answers it is a number that is exact. Press **Authorize** and log in to try
+anything here.
+
+Errors are `application/problem+json` (RFC 9457); `code` never changes once published:
+
+"""
+TAGS: Final = [
+    {"name": "Identity", "description": "Registration, login, tokens, the user's own profile"},
+    {"name": "Accounts", "description": "Accounts, balances, ledger entries"},
+    {"name": "Transactions", "description": "Submit a movement of money and poll it"},
+    {"name": "Loans", "description": "Quotes, applications, schedules, payments, recovery"},
+    {"name": "Exchange", "description": "Rates and quotes between currencies"},
+    {"name": "Administration", "description": "Users, countries, currencies, reports, jobs, audit"},
+    {"name": "Health", "description": "Probes and metrics"},
+    {"name": "Other spellings", "description": "The same handlers under other paths"},
+]
+
+
+class FieldError(BaseModel):
+    """One malformed field."""
+
+    field: str
+    message: str
+    code: str
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str | None
+    errors: list[FieldError] | None = None
+
+
+def _described(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+ALWAYS: Final[dict[str, dict[str, Any]]] = {
+    "422": _described("The request is malformed"),
+    "429": _described("Too many requests"),
+    "503": _described("A store is down"),
+}
+WITH_BODY: Final[dict[str, dict[str, Any]]] = {
+    "400": _described("A business rule refuses"),
+    "409": _described("The present state does not allow it"),
+    "413": _described("The body is too large"),
+    "415": _described("The body is not JSON"),
+}
+WITH_LOGIN: Final[dict[str, dict[str, Any]]] = {
+    "401": _described("No token, or a bad one"),
+    "403": _described("The role may not"),
+}
+NOT_FOUND: Final[dict[str, dict[str, Any]]] = {"404": _described("Unknown, or not yours")}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=DESCRIPTION + _table_of_codes(),
+            routes=app.routes,
+            tags=TAGS,
+        )
+        _complete(document)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _table_of_codes() -> str:
+    rows = [
+        f"| `{code}` | {status_of(error)} | {error.title} |"
+        for code, error in sorted(catalogue().items())
+    ]
+    return "\n".join(["| code | status | meaning |", "|---|---|---|", *rows])
+
+
+def _complete(document: dict[str, Any]) -> None:
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    for name, schema in schemas["Problem"].pop("$defs", {}).items():
+        schemas[name] = schema
+    components.setdefault("securitySchemes", {})["bearer"] = {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "An access token of POST /auth/login",
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete_operation(path, method, operation)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+
+
+def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
+    responses = dict(ALWAYS)
+    if method in {"post", "put", "delete"}:
+        responses |= WITH_BODY
+    if "security" in operation:
+        operation["security"].append({"bearer": []})
+        responses |= WITH_LOGIN
+    elif path.startswith("/auth/"):
+        responses |= {"401": WITH_LOGIN["401"], "403": WITH_LOGIN["403"]}
+    if "{" in path or method != "get":
+        responses |= NOT_FOUND
+    given = operation["responses"]
+    given.pop("422", None)
+    operation["responses"] = given | {s: r for s, r in responses.items() if s not in given}
+
+
+def install(app: FastAPI) -> None:
+    """Serve ``/docs``, ``/redoc`` and ``/problems`` on ``app``."""
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    app.mount(ASSETS, StaticFiles(directory=str(files("fastapi_offline") / "static")))
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/docs")
+    async def swagger() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title=app.title,
+            swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f"{ASSETS}/favicon.png",
+            swagger_ui_parameters={"persistAuthorization": False, "docExpansion": "none"},
+        )
+
+    @router.get("/redoc")
+    async def redoc() -> HTMLResponse:
+        return get_redoc_html(
+            openapi_url="/openapi.json",
+            title=app.title,
+            redoc_js_url=f"{ASSETS}/redoc.standalone.js",
+            redoc_favicon_url=f"{ASSETS}/favicon.png",
+            with_google_fonts=False,
+        )
+
+    @router.get("/problems")
+    async def list_problems() -> object:
+        return reply({"items": [_entry(error) for error in catalogue().values()]})
+
+    @router.get("/problems/{code}")
+    async def show_problem(code: str) -> object:
+        error = catalogue().get(code)
+        if error is None:
+            raise NotFound
+        return reply(_entry(error))
+
+    app.include_router(router)
+
+
+def _entry(error: type[GiroError]) -> dict[str, Any]:
+    return {"code": error.code, "status": status_of(error), "title": error.title}

@@ -1,0 +1,58 @@
+"""The application: ``uvicorn api.main:app``."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+
+from api import docs, problems, services
+from api.middleware import cors
+from api.middleware.logging import LastResort, LoggingMiddleware
+from api.middleware.rate_limit import limiter
+from api.routes import auth, health
+from core import logging
+from core.config import Settings, get_settings
+
+ROUTERS = (auth.router, health.router)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API under ``settings``; its stores are opened when the server starts it."""
+    logging.configure(settings, process="api")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with services.running(settings) as held:
+            app.state.services = held
+            yield
+
+    app = FastAPI(
+        title="Giro",
+        version=_version(),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=settings.max_body_bytes,
+        strict_content_type=False,
+    )
+    app.state.limiter = limiter
+    for router in ROUTERS:
+        app.include_router(router)
+    docs.install(app)
+    problems.install(app)
+    # The last one added is the outermost.
+    app.add_middleware(LastResort)
+    cors.install(app, settings)
+    app.add_middleware(LoggingMiddleware)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("giro")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "0"
+
+
+app = create_app(get_settings())

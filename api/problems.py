@@ -1,0 +1,214 @@
+"""From what went wrong to what the client is told: RFC 9457 problem details.
+
+The one place that knows the HTTP status of an error.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import asyncpg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from redis.exceptions import RedisError
+from slowapi.errors import RateLimitExceeded
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
+
+from api.responses import encode
+from core.database import is_retryable, sqlstate
+from core.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    Forbidden,
+    GiroError,
+    Invalid,
+    InvalidAmount,
+    NotFound,
+    RedisUnavailable,
+    Refused,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+
+MEDIA_TYPE: Final = "application/problem+json"
+STATUS_OF_FAMILY: Final[Mapping[type[GiroError], int]] = {
+    Refused: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 422,
+    TooMany: 429,
+    Unavailable: 503,
+}
+RETRY_AFTER_OUTAGE_SECONDS: Final = 2
+# What the web server itself refuses, in the manner of core.errors: code and title by status.
+HTTP_CODES: Final[Mapping[int, tuple[str, str]]] = {
+    400: ("bad_request", "The request cannot be understood"),
+    404: ("not_found", "There is no such thing"),
+    405: ("method_not_allowed", "This method is not available here"),
+    413: ("body_too_large", "The body is too large"),
+    415: ("unsupported_media_type", "The body must be sent as application/json"),
+}
+NOT_UTF8: Final = {"22021", "22P05"}
+
+
+def status_of(error: type[GiroError]) -> int:
+    """The HTTP status of an error, by its family; 500 for one without a family."""
+    for family, status in STATUS_OF_FAMILY.items():
+        if issubclass(error, family):
+            return status
+    return 500
+
+
+def problem(
+    scope: Scope,
+    *,
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: Sequence[Mapping[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Response:
+    """A problem document about the request in ``scope``."""
+    body: dict[str, Any] = {
+        "type": f"/problems/{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": scope.get("path", ""),
+        "code": code,
+        "request_id": scope.get("state", {}).get("request_id"),
+    }
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        body["errors"] = list(errors or [])
+    body |= extra or {}
+    return Response(encode(body), status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def from_error(scope: Scope, error: GiroError) -> Response:
+    """The answer to an expected error."""
+    status = status_of(type(error))
+    headers: dict[str, str] = {}
+    errors: Sequence[Mapping[str, str]] | None = None
+    if isinstance(error, TooMany):
+        headers["retry-after"] = str(max(1, error.retry_after_seconds))
+    elif isinstance(error, Unavailable):
+        headers["retry-after"] = str(RETRY_AFTER_OUTAGE_SECONDS)
+    elif isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
+    elif isinstance(error, Invalid):
+        errors = error.errors
+        if not errors and isinstance(error, InvalidAmount):
+            errors = [{"field": "amount", "message": error.detail, "code": error.code}]
+    return problem(
+        scope,
+        status=status,
+        code=error.code,
+        title=error.title,
+        detail=error.detail,
+        errors=errors,
+        headers=headers,
+    )
+
+
+def from_validation(scope: Scope, error: RequestValidationError) -> Response:
+    """The answer to a malformed request: 422 with its fields, or 415 for a body of another type."""
+    found = error.errors()
+    if any(item["type"] == "unsupported_media_type" for item in found):
+        return _from_status(scope, 415)
+    errors = [
+        {"field": _field(item["loc"]), "message": item["msg"], "code": item["type"]}
+        for item in found
+    ]
+    first = errors[0]
+    return problem(
+        scope,
+        status=422,
+        code=Invalid.code,
+        title=Invalid.title,
+        detail=f"{first['field']}: {first['message']}",
+        errors=errors,
+    )
+
+
+def _field(location: Sequence[int | str]) -> str:
+    """``("body", "items", 3, "amount")`` as ``items.3.amount``; the body itself as ``body``."""
+    inner = (
+        location[1:]
+        if location and location[0] in {"body", "query", "path", "header"}
+        else location
+    )
+    return ".".join(map(str, inner)) or str(location[0] if location else "body")
+
+
+def _from_status(
+    scope: Scope, status: int, headers: Mapping[str, str] | None = None, detail: str | None = None
+) -> Response:
+    code, title = HTTP_CODES.get(status, (f"http_{status}", HTTPStatus(status).phrase))
+    return problem(
+        scope, status=status, code=code, title=title, detail=detail or title, headers=headers
+    )
+
+
+def from_unexpected(scope: Scope, error: Exception) -> Response | None:
+    """503 for a store that is down; None for a defect of ours, which is a 500."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, RedisError):
+            return from_error(scope, RedisUnavailable())
+        if isinstance(cause, PoolTimeoutError) or is_retryable(cause):
+            return from_error(scope, DatabaseUnavailable())
+        if isinstance(cause, DBAPIError | asyncpg.PostgresError) and sqlstate(cause) in NOT_UTF8:
+            return from_error(scope, Invalid("a value holds characters that cannot be stored"))
+        cause = cause.__cause__
+    return None
+
+
+def refuse_nul(scope: Scope) -> Response:
+    """The answer to a NUL character in the path (404) or in the query (422)."""
+    if "\0" in scope["path"]:
+        return _from_status(scope, 404)
+    return from_error(scope, Invalid("the query holds a NUL character"))
+
+
+def internal(scope: Scope) -> Response:
+    """500: nothing about the cause is told, but the request id finds it in the logs."""
+    return problem(
+        scope, status=500, code=GiroError.code, title=GiroError.title, detail=GiroError.title
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every expected error of ``app`` as a problem."""
+
+    async def on_giro_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, GiroError)  # noqa: S101 - registered for this class
+        return from_error(request.scope, error)
+
+    async def on_validation_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        return from_validation(request.scope, error)
+
+    async def on_http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else None
+        return _from_status(request.scope, error.status_code, error.headers, detail)
+
+    async def on_rate_limit(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RateLimitExceeded)  # noqa: S101
+        # A fixed window may end sooner than this, never later.
+        seconds = error.limit.limit.get_expiry() if error.limit else 60
+        return from_error(request.scope, TooMany(retry_after_seconds=seconds))
+
+    app.add_exception_handler(GiroError, on_giro_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(RateLimitExceeded, on_rate_limit)
+    app.add_exception_handler(HTTPException, on_http_error)

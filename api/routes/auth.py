@@ -1,0 +1,144 @@
+"""Registration, login and the life of tokens."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+
+from api.dependencies import ActingUser, AnyCaller, Held, Origin
+from api.middleware.rate_limit import limit_login, limit_public
+from api.responses import no_content, reply
+from api.schemas.users import (
+    Credentials,
+    LogoutRequest,
+    PasswordChange,
+    RefreshRequest,
+    Registration,
+    Tokens,
+    UserAnswer,
+)
+from api.strict_json import StrictRoute
+from core.identity import users
+from core.identity.logins import TokenPair
+from core.identity.models import Role
+from core.identity.users import PersonalData
+
+router = APIRouter(prefix="/auth", tags=["Identity"], route_class=StrictRoute)
+
+
+async def _note_email(request: Request, body: Credentials) -> Credentials:
+    """The credentials; the limit of logins counts by their e-mail."""
+    request.state.email = body.email.lower()
+    return body
+
+
+@router.post("/register", status_code=201, response_model=UserAnswer)
+@limit_public
+async def register(
+    request: Request,  # noqa: ARG001 - the limiter's
+    body: Registration,
+    held: Held,
+    origin: Origin,
+) -> Response:
+    """Become a customer of the bank."""
+    person = PersonalData(**body.model_dump(exclude={"email", "password"}))
+    user = await users.register(
+        held.database,
+        held.passwords,
+        email=body.email,
+        password=body.password,
+        person=person,
+        actor=origin,
+    )
+    return reply(UserAnswer.of(user), status=201)
+
+
+@router.post("/login", response_model=Tokens)
+@limit_public
+@limit_login
+async def login(
+    request: Request,  # noqa: ARG001 - the limiter's
+    body: Annotated[Credentials, Depends(_note_email)],
+    held: Held,
+    origin: Origin,
+) -> Response:
+    """Exchange e-mail and password for tokens."""
+    return _tokens(await held.logins.log_in(body.email, body.password, origin))
+
+
+async def _form_credentials(
+    request: Request,
+    *,
+    username: Annotated[str, Form(max_length=254)],
+    password: Annotated[str, Form(max_length=1_024)],
+    grant_type: Annotated[str | None, Form(pattern="^password$")] = None,  # noqa: ARG001
+    scope: Annotated[str, Form()] = "",  # noqa: ARG001
+    client_id: Annotated[str | None, Form()] = None,  # noqa: ARG001
+    client_secret: Annotated[str | None, Form()] = None,  # noqa: ARG001
+) -> tuple[str, str]:
+    """The OAuth2 password form; what it names beyond the credentials is not used."""
+    request.state.email = username.lower()
+    return username, password
+
+
+@router.post("/token", response_model=Tokens)
+@limit_public
+@limit_login
+async def token(
+    request: Request,  # noqa: ARG001 - the limiter's
+    credentials: Annotated[tuple[str, str], Depends(_form_credentials)],
+    held: Held,
+    origin: Origin,
+) -> Response:
+    """The same as an OAuth2 password form, for the Authorize button of these pages."""
+    return _tokens(await held.logins.log_in(*credentials, origin))
+
+
+@router.post("/refresh", response_model=Tokens)
+@limit_public
+async def refresh(
+    request: Request,  # noqa: ARG001 - the limiter's
+    body: RefreshRequest,
+    held: Held,
+    origin: Origin,
+) -> Response:
+    """Exchange a refresh token for fresh tokens; it is used up, and using it again ends all."""
+    return _tokens(await held.logins.refresh(body.refresh_token, origin))
+
+
+@router.post("/logout", status_code=204)
+async def logout(
+    caller: AnyCaller, actor: ActingUser, held: Held, body: LogoutRequest | None = None
+) -> Response:
+    """End the caller's session; its tokens are worth nothing from now on."""
+    if body is not None and body.refresh_token is not None:
+        await held.logins.log_out_by(body.refresh_token, actor)
+    await held.logins.log_out(caller.session_id, actor)
+    return no_content()
+
+
+@router.post("/password", status_code=204)
+@limit_public
+async def change_password(
+    request: Request,  # noqa: ARG001 - the limiter's
+    body: PasswordChange,
+    caller: AnyCaller,
+    actor: ActingUser,
+    held: Held,
+) -> Response:
+    """Set another password. All tokens end, this one too: log in again."""
+    await held.logins.change_password(
+        caller.user_id, body.current_password, body.new_password, actor
+    )
+    return no_content()
+
+
+def _tokens(pair: TokenPair) -> Response:
+    answer = Tokens.model_construct(
+        access_token=pair.access_token,
+        refresh_token=pair.refresh_token,
+        token_type="bearer",  # noqa: S106 - the name of the scheme
+        expires_in=pair.expires_in,
+        user_id=pair.user_id,
+        role=Role(pair.role),
+    )
+    return reply(answer)

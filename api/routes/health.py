@@ -1,0 +1,86 @@
+"""Probes and metrics."""
+
+import asyncio
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from api import problems
+from api.dependencies import services
+from api.responses import reply
+from api.services import Services
+from core.errors import Unavailable
+from core.logging import get_logger
+
+log = get_logger(__name__)
+router = APIRouter(tags=["Health"])
+
+PROBE_TIMEOUT_SECONDS: Final = 1.5
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """The stores answer, too."""
+
+    status: Literal["ready"] = "ready"
+    stores: dict[str, Literal["up", "down"]]
+
+
+@router.get("/health", response_model=Health)
+async def health() -> Response:
+    """Whether this process is alive, whatever its stores do."""
+    return reply({"status": "ok"})
+
+
+@router.get("/health/ready", response_model=Readiness)
+async def ready(request: Request, held: Annotated[Services, Depends(services)]) -> Response:
+    """Whether work can be done: 503 says which store is down."""
+    database, redis = await asyncio.gather(_database_state(held), _redis_state(held))
+    stores = {"database": database, "redis": redis}
+    down = [name for name, state in stores.items() if state == "down"]
+    if not down:
+        return reply({"status": "ready", "stores": stores})
+    return problems.problem(
+        request.scope,
+        status=503,
+        code=Unavailable.code,
+        title=Unavailable.title,
+        detail=f"down: {', '.join(down)}",
+        headers={"retry-after": str(problems.RETRY_AFTER_OUTAGE_SECONDS)},
+        extra={"stores": stores},
+    )
+
+
+async def _database_state(held: Services) -> str:
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+            async with held.database.unit_of_work() as session:
+                await session.execute(text("SELECT 1 FROM users LIMIT 1"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the database is not ready
+        log.warning("not_ready", store="database", error=repr(error)[:300])
+        return "down"
+    return "up"
+
+
+async def _redis_state(held: Services) -> str:
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+            await held.redis.exists("giro:bell")
+    except Exception as error:  # noqa: BLE001 - whatever it is, Redis is not ready
+        log.warning("not_ready", store="redis", error=repr(error)[:300])
+        return "down"
+    return "up"
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics() -> Response:
+    """Prometheus metrics of this process."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

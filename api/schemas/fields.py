@@ -1,0 +1,134 @@
+"""Kinds of fields that several bodies and answers share."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from core.money import MAX_MAJOR_UNITS
+
+# No currency of ISO 4217 has more decimals than four; how many this one has is checked later.
+MAX_DECIMALS: Final = 4
+MAX_EXPONENT: Final = 20
+_DECIMAL_STRING = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
+
+
+def _refuse(message: str) -> PydanticCustomError:
+    return PydanticCustomError("invalid_amount", message)
+
+
+def to_decimal(value: Any) -> Decimal:
+    """An exact decimal from a JSON number or a decimal string; bools and floats are neither."""
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    if isinstance(value, str) and _DECIMAL_STRING.fullmatch(value):
+        return Decimal(value)
+    raise _refuse("must be a JSON number or a decimal string such as 10.25")
+
+
+def _money(value: Any, *, least: int) -> Decimal:
+    amount = to_decimal(value)
+    if amount < least or amount > MAX_MAJOR_UNITS:
+        raise _refuse(f"must be at least {least} and at most {MAX_MAJOR_UNITS}")
+    digits = amount.as_tuple()
+    exponent = digits.exponent if isinstance(digits.exponent, int) else 0
+    significant = "".join(map(str, digits.digits)).rstrip("0")
+    dropped = len(digits.digits) - len(significant)
+    if significant and -(exponent + dropped) > MAX_DECIMALS:
+        raise _refuse(f"must have at most {MAX_DECIMALS} decimals, or fewer if its currency has")
+    # Exact: what is cut off is zeros, and 13 + 4 digits fit any context.
+    return amount.normalize() if significant else Decimal(0)
+
+
+def _positive(value: Any) -> Decimal:
+    amount = _money(value, least=0)
+    if not amount:
+        raise _refuse("must be greater than 0")
+    return amount
+
+
+def _not_negative(value: Any) -> Decimal:
+    return _money(value, least=0)
+
+
+def _wire(description: str, *, exclusive: bool) -> WithJsonSchema:
+    bound = {"exclusiveMinimum": 0} if exclusive else {"minimum": 0}
+    return WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "maximum": MAX_MAJOR_UNITS, **bound},
+                {"type": "string", "pattern": r"^[0-9]{1,14}(\.[0-9]{1,4})?$"},
+            ],
+            "description": description,
+            "examples": [1000, "10.25"],
+        }
+    )
+
+
+# Money in a body, in major units, exact.
+Amount = Annotated[
+    Decimal, BeforeValidator(_positive), _wire("Major units, greater than 0", exclusive=True)
+]
+AmountOrZero = Annotated[
+    Decimal, BeforeValidator(_not_negative), _wire("Major units, 0 or more", exclusive=False)
+]
+# Money in an answer: a JSON number that is exact.
+Money = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [10.25]})]
+
+
+# Whether mail can be delivered to an address is not ours to ask: an intranet's names will do, and
+# so will those reserved for tests.
+SPECIAL_USE_DOMAIN_NAMES.clear()
+
+
+def _email(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 254:
+        raise PydanticCustomError("invalid_email", "must be an e-mail address")
+    try:
+        checked = validate_email(
+            value.strip(),
+            check_deliverability=False,
+        )
+    except EmailNotValidError as error:
+        raise PydanticCustomError("invalid_email", "must be an e-mail address") from error
+    if "." not in checked.domain:
+        raise PydanticCustomError("invalid_email", "must be an e-mail address")
+    return checked.normalized.lower()
+
+
+Email = Annotated[
+    str,
+    BeforeValidator(_email),
+    WithJsonSchema({"type": "string", "format": "email", "examples": ["asha@example.com"]}),
+]
+
+Text200 = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text500 = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+AccountName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 64,
+            "description": "An account number or an account id",
+            "examples": ["1000000019"],
+        }
+    ),
+]
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$", to_upper=True)]
+IdempotencyKeyField = Annotated[
+    str | None,
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "minLength": 1, "maxLength": 255}, {"type": "null"}],
+            "description": "The same as the Idempotency-Key header, for clients without headers",
+        }
+    ),
+]

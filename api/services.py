@@ -1,0 +1,89 @@
+"""What a process of the API holds: its stores, and the doors to the bank."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from secrets import token_hex
+
+from redis.asyncio import Redis
+
+from api.middleware.rate_limit import UserRateLimit
+from core import cache
+from core.config import Settings
+from core.database import Database
+from core.identity.logins import Logins
+from core.identity.passwords import Passwords
+from core.identity.sessions import Sessions
+from core.identity.tokens import AccessTokens
+from core.jobs import Jobs
+from core.logging import get_logger
+from core.transactions.intake import Intake
+from core.transactions.waiting import Waiters
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Built once per process, in ``app.state.services``."""
+
+    settings: Settings
+    database: Database
+    redis: "Redis"
+    jobs: Jobs
+    intake: Intake
+    waiters: Waiters
+    passwords: Passwords
+    tokens: AccessTokens
+    logins: Logins
+    sessions: Sessions
+    user_limit: UserRateLimit
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Services]:
+    """The services of this process, started; stopped at the end.
+
+    Reaches for no store yet: a process may start before they do, and says 503 meanwhile.
+    """
+    database = Database.from_settings(settings, name="api")
+    redis = cache.connect(settings.redis_url)
+    jobs = Jobs(redis, settings.redis_url)
+    passwords = Passwords(rounds=settings.bcrypt_rounds)
+    tokens = AccessTokens(
+        _signing_key(settings), lifetime_seconds=settings.access_token_expire_minutes * 60
+    )
+    waiters = Waiters(redis, database)
+    waiters.start()
+    try:
+        yield Services(
+            settings=settings,
+            database=database,
+            redis=redis,
+            jobs=jobs,
+            intake=Intake(database),
+            waiters=waiters,
+            passwords=passwords,
+            tokens=tokens,
+            logins=Logins(
+                database, passwords, tokens, refresh_days=settings.refresh_token_expire_days
+            ),
+            sessions=Sessions(database),
+            user_limit=UserRateLimit(
+                redis, settings.rate_limit_user, enabled=settings.rate_limit_enabled
+            ),
+        )
+    finally:
+        await waiters.close()
+        passwords.close()
+        jobs.close()
+        await redis.aclose()
+        await database.close()
+
+
+def _signing_key(settings: Settings) -> str:
+    if settings.secret_key:
+        return settings.secret_key
+    # Development alone comes here: Settings refuses a missing key elsewhere.
+    log.warning("signing_key_made_up", hint="set SECRET_KEY, or tokens end with this process")
+    return token_hex(32)
