@@ -7,10 +7,10 @@ the hot paths, where the ORM's work per row would be most of the cost.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import TypeAlias, cast
 
 import asyncpg
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -21,6 +21,8 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import DeclarativeBase
 
 from core.config import Settings
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -105,13 +107,13 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def raw_unit_of_work(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    async def raw_unit_of_work(self) -> AsyncIterator[Connection]:
         """The driver's connection inside a transaction that commits at the end of the block."""
         async with self.raw_connection() as connection, connection.transaction():
             yield connection
 
     @asynccontextmanager
-    async def raw_connection(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    async def raw_connection(self) -> AsyncIterator[Connection]:
         """The driver's connection outside any transaction; it returns to the pool afterwards."""
         pooled = await self.engine.raw_connection()
         driver = cast("asyncpg.Connection[asyncpg.Record]", pooled.driver_connection)
@@ -127,6 +129,18 @@ class Database:
     async def close(self) -> None:
         """Close every pooled connection."""
         await self.engine.dispose()
+
+
+async def driver(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
+    """The driver's connection under ``session``, inside the session's own unit of work.
+
+    What is executed there is committed or rolled back with the session.
+    """
+    pooled = await (await session.connection()).get_raw_connection()
+    connection = cast("asyncpg.Connection[asyncpg.Record]", pooled.driver_connection)
+    if not connection.is_in_transaction():
+        await session.execute(text("SELECT 1"))  # SQLAlchemy begins with the first statement
+    return connection
 
 
 def sqlstate(error: BaseException) -> str | None:

@@ -12,11 +12,12 @@ from prometheus_client import start_http_server
 
 from core.clock import now
 from core.config import Settings, get_settings
+from core.garbage import calm_garbage_collection
 from core.ids import new_id
 from core.jobs import make_broker
 from core.logging import configure, get_logger
 from core.platform.failed_jobs import record_failure
-from worker.runtime import Runtime, calm_garbage_collection
+from worker.runtime import Runtime
 
 log = get_logger(__name__)
 

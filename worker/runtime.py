@@ -1,8 +1,6 @@
 """What a worker process holds, made once after the process has started."""
 
-import gc
 from dataclasses import dataclass
-from typing import Final
 
 from redis.asyncio import Redis
 
@@ -14,8 +12,6 @@ from core.locks import Locks
 from core.transactions.settlement import Settler
 from core.transactions.waiting import Announcer
 from worker.kinds import every_kind
-
-GC_THRESHOLDS: Final = (100_000, 50, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +48,3 @@ class Runtime:
         self.jobs.close()
         await self.redis.aclose()
         await self.database.close()
-
-
-def calm_garbage_collection() -> None:
-    """Keep the cyclic collector from walking the whole process for every batch.
-
-    A batch makes tens of thousands of short-lived tuples and no cycles; with the default
-    thresholds the collector took half of settlement's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)

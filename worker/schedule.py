@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from core import clock
-from core.ledger.snapshots import SETTLING_TIME, take_snapshot
+from core.ledger.snapshots import take_snapshot
 from worker.runtime import Runtime
 
 Action = Callable[[Runtime, datetime], Awaitable[None]]
@@ -14,7 +14,7 @@ Action = Callable[[Runtime, datetime], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class DailyJob:
-    """Something that falls due once a day, at a time of day in a zone; ``run`` gets that instant."""
+    """Something that falls due once a day at a time of day; ``run`` gets that instant."""
 
     name: str
     at: time
@@ -35,5 +35,4 @@ def daily_jobs(_runtime: Runtime) -> list[DailyJob]:
 
 async def _snapshot(runtime: Runtime, due_at: datetime) -> None:
     midnight = due_at.replace(hour=0, minute=0, second=0, microsecond=0)
-    now = clock.now()
-    await take_snapshot(runtime.database, min(midnight, now - SETTLING_TIME), now)
+    await take_snapshot(runtime.database, midnight, clock.now())

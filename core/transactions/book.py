@@ -13,10 +13,11 @@ from uuid import UUID
 
 import msgspec
 
+from core.database import Connection
 from core.metrics import stage
 from core.transactions.claim import Claim
 from core.transactions.decide import AccountState, Movement, Outcome, Rule, decide
-from core.transactions.kinds import Connection, Kinds
+from core.transactions.kinds import Kinds
 
 # NO KEY UPDATE: as strong among ourselves, and it lets foreign keys to the account be checked.
 _LOCK_ACCOUNTS = """

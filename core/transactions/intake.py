@@ -16,11 +16,10 @@ import msgspec
 
 from core import clock
 from core.batching import Coalescer
-from core.database import Database, is_retryable
+from core.database import Connection, Database, is_retryable
 from core.errors import DatabaseUnavailable, GiroError, IdempotencyKeyReused
 from core.logging import get_logger
 from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
-from core.transactions.kinds import Connection
 from core.transactions.orders import Accepted, Idempotency, Order
 
 log = get_logger(__name__)

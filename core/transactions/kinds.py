@@ -8,14 +8,11 @@ work. Transactions never learn what the type is about.
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-import asyncpg
-
+from core.database import Connection
 from core.ledger.chart import LedgerCode
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
-
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class TransactionType(StrEnum):

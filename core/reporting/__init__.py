@@ -1,0 +1,1 @@
+"""Figures about the bank, read from what the features record."""

@@ -1,0 +1,63 @@
+"""Booking the opposite of a settled transaction, once.
+
+The money goes back the way it came, by a transaction of its own; the first one stays as it is.
+"""
+
+from uuid import UUID
+
+from core.database import Database, constraint_name
+from core.errors import AlreadyReversed, NotReversible, TransactionNotFound
+from core.money import to_major
+from core.transactions.intake import accept
+from core.transactions.kinds import REVERSIBLE, TransactionType
+from core.transactions.models import Status
+from core.transactions.orders import Accepted, Order, Party
+
+_ORIGINAL = """
+SELECT t.type, t.status, t.amount_minor, t.currency, t.debit_account_id, t.credit_account_id,
+       t.contra_code,
+       EXISTS (SELECT FROM transactions r WHERE r.reverses = t.id AND r.status <> 'failed') AS taken
+FROM transactions t WHERE t.id = $1 AND t.hidden_at IS NULL
+"""
+
+
+async def submit_reversal(
+    database: Database, transaction_id: UUID, *, by: UUID, request_id: str | None
+) -> Accepted:
+    """Accept the reversal of a settled transaction durably.
+
+    Raises TransactionNotFound, NotReversible (not settled, or not of a reversible type),
+    AlreadyReversed, or what refuses the movement at once (InsufficientFunds, AccountFrozen, …).
+    """
+    try:
+        async with database.raw_unit_of_work() as connection:
+            original = await connection.fetchrow(_ORIGINAL, transaction_id)
+            if original is None:
+                raise TransactionNotFound
+            if original["status"] != Status.SUCCESS or original["type"] not in REVERSIBLE:
+                raise NotReversible
+            if original["taken"]:
+                raise AlreadyReversed
+            order = Order(
+                type=TransactionType.REVERSAL,
+                amount=to_major(original["amount_minor"], original["currency"]),
+                debit=_party(original["credit_account_id"]),
+                credit=_party(original["debit_account_id"]),
+                contra_code=original["contra_code"],
+                initiated_by=by,
+                description=f"Reversal of {transaction_id}",
+                reverses=transaction_id,
+                request_id=request_id,
+            )
+            (result,) = await accept(connection, [order])
+    except Exception as error:
+        if constraint_name(error) == "uq_transactions_reverses":
+            raise AlreadyReversed from error
+        raise
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _party(account_id: UUID | None) -> Party | None:
+    return None if account_id is None else Party(str(account_id))
