@@ -19,14 +19,15 @@ longer or shorter than the others pays for its own days, in the first instalment
 **Rounding.** Arithmetic is in integers and fractions; what rounds is the instalment, to the
 product's unit, and the interest of each period, to the minor unit, both in the product's mode.
 Every instalment is kept: one that rounding up would leave nothing to repay makes the EMI round to
-the minor unit instead (`course`). Smoothing moves the EMI once by gap/n where the last instalment
-differs from the others by more than n/2 minor units.
+the minor unit instead (`equal_part`). Smoothing moves the EMI once by gap/n where the last
+instalment differs from the others by more than n/2 minor units.
 
 **Breathing space.** During a `moratorium` an instalment is interest alone, and the EMI repays the
 loan over what is left. During an `interest_moratorium` interest is earned but not asked for; it
 falls due with the first paying instalment and earns no interest itself: within the EMI where the
-EMI was paid meanwhile, all of it as principal; on top of the EMI where nothing was. During an
-interest pause, first and last day included, no interest is earned, and the EMI stays.
+EMI was paid meanwhile, all of it as principal, and the EMI can hold it; on top of the EMI
+otherwise. During an interest pause, first and last day included, no interest is earned, and the
+EMI stays.
 
 **Changes.** A prepayment shortens the tenor at the same EMI or lowers the EMI over the same tenor
 (`generate` for a quote, `reschedule` for a loan under way). A restructured loan is a new loan over

@@ -5,15 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
-from core.lending.amortisation.course import (
-    Course,
-    Plan,
-    Row,
-    equal_part,
-    lay_out,
-    shortened,
-    walk,
-)
+from core.lending.amortisation.course import Course, Row, walk
+from core.lending.amortisation.equal_part import equal_part, shortened
+from core.lending.amortisation.plan import Plan, lay_out
 from core.lending.amortisation.terms import (
     Method,
     Prepayment,

@@ -79,6 +79,23 @@ def test_a_year_at_12_percent_to_the_last_cent() -> None:
     ]
 
 
+def test_a_loan_in_whole_rupees_as_frappe_lending_prints_it() -> None:
+    """Frappe Lending's `test_loan`: instalments in whole rupees, interest to the paisa; the test
+    there compares whole rupees."""
+    terms = loan("280000", "8.4", 20, (2026, 1, 1), rounding_unit_minor=100)
+    schedule = generate(terms)
+    whole = [
+        tuple(round(Decimal(amount)) for amount in (principal, interest, balance))
+        for _, interest, principal, balance in rows(schedule)
+    ]
+    assert money(schedule.emi_minor) == "15052.00"
+    assert round(Decimal(schedule.total_interest_minor) / 100) == 21034
+    assert round(Decimal(schedule.total_payable_minor) / 100) == 301034
+    assert whole[3] == (13369, 1683, 227080)
+    assert whole[17] == (14740, 312, 29785)
+    assert whole[19] == (14941, 105, 0)
+
+
 @pytest.mark.parametrize("count", [1, 2, 12, 359, 360])
 def test_the_general_formula_is_the_closed_one_where_periods_are_equal(count: int) -> None:
     rate, principal = Fraction(925, 120_000), 12_345_678
@@ -211,6 +228,24 @@ def test_principal_and_interest_moratorium_together_ask_for_nothing() -> None:
     emi = level_instalment(minor("120000"), [Fraction(1, 100)] * 9)
     assert table[3][0] == money(round(emi) + minor("3600"))
     assert {total for total, *_ in table[4:-1]} == {money(round(emi))}
+
+
+def test_deferred_interest_that_the_emi_cannot_hold_falls_due_on_top_of_it() -> None:
+    """A year without interest on 20 years at 12 %: the EMI counts the year as free of it."""
+    terms = loan("100000", "12", 240, (2026, 1, 1), interest_moratorium=12)
+    schedule = generate(terms)
+    resting, first_paying, *later = (
+        schedule.instalments[:12],
+        schedule.instalments[12],
+        *schedule.instalments[13:],
+    )
+    emi = round(level_instalment(minor("100000"), [Fraction(0)] * 12 + [Fraction(1, 100)] * 228))
+    assert schedule.emi_minor == emi
+    assert {(row.total_minor, row.interest_minor) for row in resting} == {(emi, 0)}
+    deferred = sum(round(Fraction(row.opening_balance_minor, 100)) for row in resting)
+    assert first_paying.total_minor == emi + deferred
+    assert {row.total_minor for row in later[:-1]} == {emi}
+    assert abs(later[-1].total_minor - emi) <= 240
 
 
 def test_a_prepayment_shortens_the_loan_or_lowers_the_emi() -> None:
