@@ -49,8 +49,8 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = []
     rate_limit_enabled: bool = True
     rate_limit_login: str = "10/minute"
-    rate_limit_public: str = "60/minute"
-    rate_limit_user: str = "600/minute"
+    rate_limit_public: str = "600/minute"
+    rate_limit_user: str = "6000/minute"
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
 
     # The bank
