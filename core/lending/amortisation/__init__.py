@@ -66,6 +66,7 @@ from core.lending.amortisation.terms import (
     Terms,
     TermsError,
     Unit,
+    frequency_name,
     instalments_for_months,
 )
 
@@ -97,6 +98,7 @@ __all__ = [
     "annual_percentage_rate",
     "apr",
     "due_dates",
+    "frequency_name",
     "generate",
     "instalments_for_months",
     "level_instalment",

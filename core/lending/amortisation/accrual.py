@@ -7,7 +7,7 @@ from fractions import Fraction
 from core.lending.amortisation.day_count import periods, unpaused, year_fraction
 from core.lending.amortisation.due_dates import months_between
 from core.lending.amortisation.rounding import round_minor
-from core.lending.amortisation.terms import DayCount, Terms
+from core.lending.amortisation.terms import DayCount, Method, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Payoff:
 
 def accrued_interest(terms: Terms, balance_minor: int, *, since: date, until: date) -> int:
     """Return the interest in minor units that `balance_minor` earns from `since` to `until`.
+
+    The balance is whatever the interest is on: what is outstanding, or a flat loan's principal.
 
     Under the loan's own day count and periods: from one due date to the next it is exactly the
     schedule's interest, and within a period the schedule's interest for the days that have passed.
@@ -54,13 +56,18 @@ def payoff(
     last_due: date,
     on: date,
     unpaid_interest_minor: int = 0,
+    earning_minor: int | None = None,
 ) -> Payoff:
     """Return what repaying `balance_minor` costs `on` a day.
 
     `last_due` is the last due date (or the start) up to which interest has been charged;
-    `unpaid_interest_minor` is what has been charged but not paid.
+    `unpaid_interest_minor` is what has been earned before it but not paid: overdue, or deferred by
+    a moratorium. `earning_minor` is what the interest is on; by default the balance, or the whole
+    loan if it is flat.
     """
-    earned = accrued_interest(terms, balance_minor, since=last_due, until=max(on, last_due))
+    if earning_minor is None:
+        earning_minor = terms.principal_minor if terms.method is Method.FLAT else balance_minor
+    earned = accrued_interest(terms, earning_minor, since=last_due, until=max(on, last_due))
     return Payoff(on, balance_minor, unpaid_interest_minor + earned)
 
 

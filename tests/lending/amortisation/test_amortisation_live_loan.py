@@ -78,6 +78,12 @@ def test_foreclosure_includes_what_was_charged_but_not_paid() -> None:
     assert due.interest_minor == minor("1000") + minor("500")
 
 
+def test_foreclosing_a_flat_loan_pays_the_days_on_the_whole_loan() -> None:
+    terms = loan("12000", "12", 12, (2026, 1, 1), method=Method.FLAT)
+    settled = payoff(terms, minor("6000"), last_due=date(2026, 6, 1), on=date(2026, 6, 16))
+    assert settled.interest_minor == minor("60")
+
+
 def test_a_prepayment_on_a_due_date_is_the_quote_s() -> None:
     """After the third instalment 76,108.02 is left; 20,000 of it is paid at once."""
     left = minor("76108.02") - minor("20000")
