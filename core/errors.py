@@ -232,6 +232,11 @@ class UserNotFound(NotFound):
     title = "There is no such user"
 
 
+class CurrencyNotFound(NotFound):
+    code = "currency_not_found"
+    title = "There is no such currency"
+
+
 class CountryNotFound(NotFound):
     code = "country_not_found"
     title = "There is no such country"

@@ -1,0 +1,136 @@
+"""Customers' accounts: finding them, their settings and their standing.
+
+An account that is changed is locked with NO KEY UPDATE, several in the order of their ids, as the
+settlement does it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.errors import AccountNotFound, AccountStateConflict, MoneyLeft, OverdraftInUse
+from core.ids import parse_id
+from core.ledger.models import Account, AccountStatus
+
+SHORTEST_ID: Final = 32
+
+
+async def find_account(
+    session: AsyncSession, name: str, *, owner_id: UUID | None = None, lock: bool = False
+) -> Account:
+    """The account of that number or id; with ``owner_id``, only if it is this owner's.
+
+    Raises AccountNotFound: unknown, or not the owner's.
+    """
+    account_id = parse_id(name) if len(name) >= SHORTEST_ID else None
+    query = select(Account).where(
+        Account.account_number == name if account_id is None else Account.id == account_id
+    )
+    if owner_id is not None:
+        query = query.where(Account.owner_id == owner_id)
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    account = await session.scalar(query)
+    if account is None:
+        raise AccountNotFound
+    return account
+
+
+async def accounts_of(
+    session: AsyncSession, owner_id: UUID, *, lock: bool = False
+) -> Sequence[Account]:
+    """All accounts of an owner in the order of their ids, the closed ones included."""
+    query = select(Account).where(Account.owner_id == owner_id).order_by(Account.id)
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return (await session.scalars(query)).all()
+
+
+async def list_accounts(
+    session: AsyncSession,
+    *,
+    owner_id: UUID | None,
+    status: AccountStatus | None,
+    before_id: UUID | None,
+    limit: int,
+) -> Sequence[Account]:
+    """The newest accounts, at most ``limit``, older than ``before_id``; None asks for any."""
+    query = select(Account).order_by(Account.id.desc()).limit(limit)
+    if owner_id is not None:
+        query = query.where(Account.owner_id == owner_id)
+    if status is not None:
+        query = query.where(Account.status == status)
+    if before_id is not None:
+        query = query.where(Account.id < before_id)
+    return (await session.scalars(query)).all()
+
+
+async def make_primary(session: AsyncSession, account: Account) -> None:
+    """Make it the owner's primary account instead of the present one; the caller commits.
+
+    Raises AccountStateConflict for a closed account.
+    """
+    siblings = await accounts_of(session, account.owner_id, lock=True)
+    if account.status == AccountStatus.CLOSED:
+        raise AccountStateConflict("a closed account cannot be the primary one")
+    for sibling in siblings:
+        sibling.is_primary = False
+    # Two primary accounts at once would break the unique index, even for a moment.
+    await session.flush()
+    account.is_primary = True
+    await session.flush()
+
+
+async def set_frozen(session: AsyncSession, account: Account, *, frozen: bool) -> None:
+    """Freeze a locked account or thaw it; twice is the same as once. The caller commits.
+
+    Raises AccountStateConflict for a closed account.
+    """
+    if account.status == AccountStatus.CLOSED:
+        raise AccountStateConflict("the account is closed")
+    account.status = AccountStatus.FROZEN if frozen else AccountStatus.ACTIVE
+    await session.flush()
+
+
+async def set_overdraft(session: AsyncSession, account: Account, limit_minor: int) -> None:
+    """Set how far below zero a locked account may go; the caller commits.
+
+    Raises OverdraftInUse where its balance is below that already, AccountStateConflict for a
+    closed account.
+    """
+    if account.status == AccountStatus.CLOSED:
+        raise AccountStateConflict("the account is closed")
+    if account.balance_minor < -limit_minor:
+        raise OverdraftInUse
+    account.overdraft_limit_minor = limit_minor
+    await session.flush()
+
+
+async def close(session: AsyncSession, account: Account, at: datetime) -> None:
+    """Close a locked, empty account; the owner's oldest other one becomes primary if it was.
+
+    Whether transactions or loans are under way is for the caller to find out. Raises MoneyLeft
+    or AccountStateConflict. The caller commits.
+    """
+    if account.status == AccountStatus.CLOSED:
+        raise AccountStateConflict("the account is closed already")
+    if account.balance_minor != 0:
+        raise MoneyLeft
+    was_primary = account.is_primary
+    account.is_primary = False
+    account.status = AccountStatus.CLOSED
+    account.closed_at = at
+    await session.flush()
+    if was_primary:
+        heirs = [
+            sibling
+            for sibling in await accounts_of(session, account.owner_id)
+            if sibling.status == AccountStatus.ACTIVE
+        ]
+        if heirs:
+            heirs[0].is_primary = True
+            await session.flush()

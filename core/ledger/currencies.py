@@ -1,0 +1,34 @@
+"""The currencies in which accounts may be opened."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.errors import CurrencyNotFound, CurrencyNotSupported
+from core.ledger.models import Currency
+
+
+async def refuse_unsupported(session: AsyncSession, code: str) -> None:
+    """Raise CurrencyNotSupported unless accounts may be opened in this currency."""
+    currency = await session.get(Currency, code)
+    if currency is None or not currency.enabled:
+        raise CurrencyNotSupported
+
+
+async def list_currencies(session: AsyncSession) -> Sequence[Currency]:
+    """All currencies by code."""
+    return (await session.scalars(select(Currency).order_by(Currency.code))).all()
+
+
+async def set_enabled(session: AsyncSession, code: str, *, enabled: bool) -> Currency:
+    """Allow new accounts in a currency, or no more; the caller commits.
+
+    Accounts that are there stay as they are. Raises CurrencyNotFound.
+    """
+    currency = await session.get(Currency, code, with_for_update=True)
+    if currency is None:
+        raise CurrencyNotFound
+    currency.enabled = enabled
+    await session.flush()
+    return currency
