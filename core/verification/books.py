@@ -1,0 +1,217 @@
+"""Promises 1 to 5 and 8: conservation, balances, limits, final states, keys, append-only."""
+
+from typing import Final
+
+from core.platform.checks import Check
+
+MONEY_IS_CONSERVED: Final = (
+    Check(
+        1,
+        "every transaction's postings sum to zero per currency",
+        "SELECT count(DISTINCT transaction_id) FROM postings",
+        """
+        SELECT format('transaction %s is off by %s %s', transaction_id, sum(amount_minor), currency)
+               AS what
+        FROM postings GROUP BY transaction_id, currency HAVING sum(amount_minor) <> 0
+        """,
+    ),
+    Check(
+        1,
+        "the whole ledger sums to zero per currency",
+        "SELECT count(*) FROM postings",
+        """
+        SELECT format('the ledger is off by %s %s', sum(amount_minor), currency) AS what
+        FROM postings GROUP BY currency HAVING sum(amount_minor) <> 0
+        """,
+    ),
+    Check(
+        1,
+        "customer balances and ledger accounts together sum to zero",
+        "SELECT count(*) FROM accounts",
+        """
+        SELECT format('balances and ledger accounts are off by %s %s', sum(amount), currency)
+               AS what
+        FROM (
+          SELECT currency, sum(balance_minor) AS amount FROM accounts GROUP BY currency
+          UNION ALL
+          SELECT currency, sum(amount_minor) FROM postings WHERE ledger_code IS NOT NULL
+          GROUP BY currency
+        ) AS sides GROUP BY currency HAVING sum(amount) <> 0
+        """,
+    ),
+    Check(
+        1,
+        "snapshots of ledger accounts equal the sums of their postings",
+        "SELECT count(*) FROM ledger_balance_snapshots",
+        """
+        SELECT format('snapshot of %s before %s says %s %s, postings %s', s.ledger_code, s.before,
+                      s.balance_minor, s.currency, coalesce(p.amount, 0)) AS what
+        FROM ledger_balance_snapshots s
+        CROSS JOIN LATERAL (
+          SELECT sum(amount_minor) AS amount FROM postings
+          WHERE ledger_code = s.ledger_code AND currency = s.currency AND booked_at < s.before
+        ) AS p
+        WHERE s.before = (SELECT max(before) FROM ledger_balance_snapshots)
+          AND s.balance_minor <> coalesce(p.amount, 0)
+        """,
+    ),
+)
+
+BALANCES_ARE_THEIR_POSTINGS: Final = (
+    Check(
+        2,
+        "every customer balance equals the sum of its postings",
+        "SELECT count(*) FROM accounts",
+        """
+        SELECT format('account %s has %s, its postings sum to %s', a.account_number,
+                      a.balance_minor, coalesce(p.amount, 0)) AS what
+        FROM accounts a
+        LEFT JOIN (
+          SELECT account_id, sum(amount_minor) AS amount FROM postings
+          WHERE account_id IS NOT NULL GROUP BY account_id
+        ) AS p ON p.account_id = a.id
+        WHERE a.balance_minor <> coalesce(p.amount, 0)
+        """,
+    ),
+    Check(
+        2,
+        "every balance_after is the one before it plus the posting's amount",
+        "SELECT count(*) FROM postings WHERE account_id IS NOT NULL",
+        """
+        SELECT format('entry %s of account %s: balance_after %s, expected %s', entry_no, account_id,
+                      balance_after_minor, expected) AS what
+        FROM (
+          SELECT entry_no, account_id, balance_after_minor, sum(amount_minor) OVER (
+            PARTITION BY account_id ORDER BY booked_at, entry_no
+          ) AS expected FROM postings WHERE account_id IS NOT NULL
+        ) AS chain WHERE balance_after_minor <> expected
+        """,
+    ),
+)
+
+NO_BALANCE_BELOW_ITS_LIMIT: Final = (
+    Check(
+        3,
+        "no balance is below minus its overdraft limit",
+        "SELECT count(*) FROM accounts",
+        """
+        SELECT format('account %s has %s with a limit of %s', account_number, balance_minor,
+                      overdraft_limit_minor) AS what
+        FROM accounts WHERE balance_minor < -overdraft_limit_minor
+        """,
+    ),
+)
+
+EVERY_TRANSACTION_ENDS_ONCE: Final = (
+    Check(
+        4,
+        "a settled transaction has postings, no other has any",
+        "SELECT count(*) FROM transactions",
+        """
+        SELECT format('transaction %s is %s and has %s postings', coalesce(t.id, p.transaction_id),
+                      coalesce(t.status, 'unknown'), coalesce(p.count, 0)) AS what
+        FROM transactions t
+        FULL JOIN (
+          SELECT transaction_id, count(*) AS count FROM postings GROUP BY transaction_id
+        ) AS p ON p.transaction_id = t.id
+        WHERE (t.status = 'success') IS DISTINCT FROM (p.count IS NOT NULL)
+        """,
+    ),
+    Check(
+        4,
+        "a settled transaction moved its amount on the accounts it names",
+        "SELECT count(*) FROM transactions WHERE status = 'success'",
+        """
+        SELECT format('transaction %s debits %s and credits %s of %s %s', t.id, p.debit, p.credit,
+                      t.amount_minor, t.currency) AS what
+        FROM transactions t
+        JOIN (
+          SELECT p.transaction_id,
+                 min(p.amount_minor) FILTER (WHERE p.account_id = t.debit_account_id) AS debit,
+                 max(p.amount_minor) FILTER (WHERE p.account_id = t.credit_account_id) AS credit,
+                 count(*) FILTER (
+                   WHERE p.account_id NOT IN (t.debit_account_id, t.credit_account_id)
+                 ) AS strangers
+          FROM postings p JOIN transactions t ON t.id = p.transaction_id
+          GROUP BY p.transaction_id
+        ) AS p ON p.transaction_id = t.id
+        WHERE t.status = 'success' AND (
+          (t.debit_account_id IS NOT NULL AND p.debit IS DISTINCT FROM -t.amount_minor)
+          OR (t.credit_account_id IS NOT NULL AND coalesce(p.credit, 0) <= 0)
+          OR (t.credit_account_id IS NOT NULL AND t.contra_code IS NULL
+              AND p.credit IS DISTINCT FROM t.amount_minor)
+        )
+        """,
+    ),
+    Check(
+        4,
+        "the database refuses to change a final state or to delete a transaction",
+        "SELECT 2",
+        """
+        SELECT format('trigger %s is missing or disabled', wanted.name) AS what
+        FROM (VALUES ('transactions_final'), ('transactions_never_deleted')) AS wanted (name)
+        WHERE NOT EXISTS (
+          SELECT FROM pg_trigger WHERE tgname = wanted.name AND tgenabled <> 'D'
+            AND tgrelid = 'transactions'::regclass
+        )
+        """,
+    ),
+)
+
+ONE_KEY_ONE_TRANSACTION: Final = (
+    Check(
+        5,
+        "every idempotency key stands for one transaction or batch",
+        "SELECT count(*) FROM idempotency_keys",
+        """
+        SELECT format('key of user %s stands for %s, which does not exist', owner_id, resource_id)
+               AS what
+        FROM idempotency_keys k
+        WHERE NOT EXISTS (SELECT FROM transactions WHERE id = k.resource_id)
+          AND NOT EXISTS (SELECT FROM transaction_batches WHERE id = k.resource_id)
+        UNION ALL
+        SELECT format('%s stands behind %s keys', resource_id, count(*)) FROM idempotency_keys
+        GROUP BY resource_id HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        5,
+        "no transaction was reversed twice",
+        "SELECT count(*) FROM transactions WHERE reverses IS NOT NULL",
+        """
+        SELECT format('transaction %s was reversed %s times', reverses, count(*)) AS what
+        FROM transactions WHERE reverses IS NOT NULL AND status = 'success'
+        GROUP BY reverses HAVING count(*) > 1
+        """,
+    ),
+)
+
+POSTINGS_ARE_APPEND_ONLY: Final = (
+    Check(
+        8,
+        "the database refuses to change or delete a posting",
+        "SELECT 2",
+        """
+        SELECT format('trigger %s is missing or disabled', wanted.name) AS what
+        FROM (VALUES ('postings_append_only'), ('postings_balance')) AS wanted (name)
+        WHERE NOT EXISTS (
+          SELECT FROM pg_trigger WHERE tgname = wanted.name AND tgenabled <> 'D'
+            AND tgrelid = 'postings'::regclass
+        )
+        UNION ALL
+        SELECT format('%s holds the privilege %s on postings', current_user, p.name)
+        FROM (VALUES ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS p (name)
+        WHERE has_table_privilege('postings', p.name)
+          AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+        """,
+    ),
+)
+
+CHECKS: Final = (
+    *MONEY_IS_CONSERVED,
+    *BALANCES_ARE_THEIR_POSTINGS,
+    *NO_BALANCE_BELOW_ITS_LIMIT,
+    *EVERY_TRANSACTION_ENDS_ONCE,
+    *ONE_KEY_ONE_TRANSACTION,
+    *POSTINGS_ARE_APPEND_ONLY,
+)

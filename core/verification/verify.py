@@ -1,0 +1,34 @@
+"""Running the checks."""
+
+from typing import Final
+
+from core.database import Connection, Database
+from core.platform.checks import SHOWN, Breach, Check, Result
+from core.verification import books
+
+CHECKS: Final = books.CHECKS
+
+
+async def verify(database: Database) -> list[Result]:
+    """What every check found, in the order of the promises, all at one moment."""
+    async with (
+        database.raw_connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        return [await _run(connection, check) for check in CHECKS]
+
+
+async def _run(connection: Connection, check: Check) -> Result:
+    looked_at = await connection.fetchval(check.figure)
+    rows = await connection.fetch(
+        f"WITH breaches AS ({check.breaches}) "  # noqa: S608 - the text is a constant of ours
+        "SELECT what, count(*) OVER () AS total FROM breaches LIMIT $1",
+        SHOWN,
+    )
+    return Result(
+        promise=check.promise,
+        name=check.name,
+        looked_at=looked_at,
+        breach_count=rows[0]["total"] if rows else 0,
+        breaches=[Breach(row["what"]) for row in rows],
+    )

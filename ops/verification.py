@@ -1,0 +1,28 @@
+"""The checks of the books, run and shown."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from core.config import Settings
+from core.database import Database
+from core.verification import Result, verify
+
+
+async def verify_books(settings: Settings) -> list[Result]:
+    """Run every check on the database of `settings`."""
+    database = Database(settings.database_url, name="verify", pool_size=1)
+    try:
+        return await verify(database)
+    finally:
+        await database.close()
+
+
+def render(results: Sequence[Result]) -> Table:
+    """A table of the promises, how much was looked at, and what breaks them."""
+    table = Table("promise", "check", "looked at", "", "breaches")
+    for result in results:
+        verdict = "[green]ok[/]" if result.ok else f"[bold red]{result.breach_count} BREACHES[/]"
+        told = "\n".join(breach.what for breach in result.breaches)
+        table.add_row(str(result.promise), result.name, f"{result.looked_at:,}", verdict, told)
+    return table

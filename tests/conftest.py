@@ -1,0 +1,86 @@
+"""Real servers for every test: one PostgreSQL and one Valkey a run, databases for each worker.
+
+``bank`` talks to a running system (API, worker, scheduler as processes) over HTTP. ``quiet`` is a
+second database on which nothing runs: tests of the engine settle there by their own hand.
+"""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from core.config import Settings
+from core.database import Database
+from ops.embedded import testing
+from tests.bank import Bank
+from tests.quiet import Quiet
+from tests.system import System, migrate
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    testing.start(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    testing.stop(config)
+
+
+def worker_number() -> int:
+    """0 for the first pytest-xdist worker or where there is only one process."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+def fresh_settings(purpose: str, redis_database: int) -> Settings:
+    """Settings on a database of their own, migrated to head."""
+    servers = testing.servers()
+    name = f"giro_{purpose}_{worker_number()}_{secrets.token_hex(3)}"
+    settings = Settings(
+        _env_file=None,
+        database_url=servers.create_database(name),
+        redis_url=servers.redis_url(redis_database),
+        secret_key=secrets.token_hex(32),
+        bcrypt_rounds=4,  # what is tested is not the cost of a hash
+        rate_limit_enabled=False,
+        sweep_after_seconds=0.5,
+    )
+    migrate(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[System]:
+    """The whole system as processes: one API, one worker, one scheduler."""
+    running = System(fresh_settings("live", 2 * worker_number() % 16))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def bank(system: System) -> AsyncIterator[Bank]:
+    """The system over HTTP, with people to play."""
+    async with httpx2.AsyncClient(base_url=system.url, timeout=60) as client:
+        yield Bank(client, system)
+
+
+@pytest.fixture(scope="session")
+def quiet_settings() -> Settings:
+    return fresh_settings("quiet", (2 * worker_number() + 1) % 16)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def database(quiet_settings: Settings) -> AsyncIterator[Database]:
+    """The quiet database."""
+    database = Database.from_settings(quiet_settings, name="test")
+    yield database
+    await database.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def quiet(database: Database, quiet_settings: Settings) -> AsyncIterator[Quiet]:
+    """The bank without its processes: accounts, orders and settlement by hand."""
+    async with Quiet.open(database, quiet_settings) as opened:
+        yield opened
