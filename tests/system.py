@@ -23,7 +23,7 @@ def environment(settings: Settings) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if k.upper() not in ours}
     changed = settings.model_dump(exclude_unset=True, mode="json")
     values = {name.upper(): str(value) for name, value in changed.items() if value is not None}
-    return inherited | values | {"dramatiq_worker_timeout": "50", "PYTHONUNBUFFERED": "1"}
+    return inherited | values | {"PYTHONUNBUFFERED": "1"}
 
 
 def migrate(settings: Settings) -> None:

@@ -26,6 +26,9 @@ MAX_RETRIES: Final = 3
 MIN_BACKOFF_MS: Final = 200
 MAX_BACKOFF_MS: Final = 5_000
 TIME_LIMIT_MS: Final = 600_000
+# How long an idle worker sleeps between looks at its queues, at most: the better part of the time
+# to final of a lone transaction. Dramatiq's second made that 100 ms; this costs 3 % of a core.
+POLL_MS: Final = 20
 
 _runtime: Runtime | None = None
 
@@ -50,8 +53,9 @@ class Process(Middleware):
             start_http_server(self._settings.worker_metrics_port, addr="127.0.0.1")
         calm_garbage_collection()
 
-    def before_worker_boot(self, _broker: Broker, _worker: dramatiq.Worker) -> None:
+    def before_worker_boot(self, _broker: Broker, worker: dramatiq.Worker) -> None:
         """Build the runtime on the loop where every actor runs, before the first job arrives."""
+        worker.worker_timeout = POLL_MS
         _on_loop(self._start())
         log.info("worker_started", pid=os.getpid())
 
