@@ -18,7 +18,7 @@ batch_size = Histogram(
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000),
 )
 time_to_final = Histogram(
-    "giro_time_to_final_seconds", "From acceptance to the final state", buckets=_SECONDS
+    "giro_time_to_final_seconds", "Acceptance to final state, up to 20 of a batch", buckets=_SECONDS
 )
 stage_seconds = Histogram(
     "giro_stage_seconds", "Where the time goes, by stage", ["stage"], buckets=_SECONDS

@@ -7,6 +7,7 @@ future: legs sum to zero, only active accounts move, no balance goes below its o
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -34,6 +35,7 @@ class Movement(NamedTuple):
     debit_account_id: UUID | None
     credit_account_id: UUID | None
     contra_code: str | None
+    created_at: datetime
     details: Mapping[str, Any] | None
 
 

@@ -28,6 +28,8 @@ from core.transactions.waiting import Announcer
 log = get_logger(__name__)
 
 LANES: Final = 2
+# Timing every transaction of a large batch would cost more than deciding it.
+TIMED_PER_BATCH: Final = 20
 MAX_ATTEMPTS: Final = 3
 RETRIES: Final = 8
 FIRST_BACKOFF_SECONDS: Final = 0.02
@@ -178,6 +180,10 @@ class Settler:
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         metrics.batch_size.observe(len(outcomes))
+        settled_at = now()
+        for outcome in outcomes[:: len(outcomes) // TIMED_PER_BATCH + 1]:
+            waited = settled_at - outcome.movement.created_at
+            metrics.time_to_final.observe(waited.total_seconds())
         ends = Counter((o.movement.type, o.failure.code if o.failure else None) for o in outcomes)
         for (kind, code), count in ends.items():
             if code is None:
