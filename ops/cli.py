@@ -6,7 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from core.errors import GiroError
-from ops.commands import create_user, migrate, status, up
+from ops.commands import bench, create_user, demo, migrate, status, up, verify
 from ops.embedded import EmbeddedError
 from ops.stack import StackError
 from ops.supervisor import ChildFailedError
@@ -21,6 +21,9 @@ app = typer.Typer(
 app.command("up")(up.command)
 app.command("status")(status.command)
 app.command("create-user")(create_user.command)
+app.command("demo")(demo.command)
+app.command("verify")(verify.command)
+app.command("bench")(bench.command)
 app.command("migrate")(migrate.command)
 
 

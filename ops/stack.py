@@ -16,7 +16,7 @@ from core.config import Settings
 from ops import processes
 from ops.embedded import EmbeddedServers
 from ops.embedded.home import HomeLock, create_home, write_private
-from ops.embedded.ports import LOOPBACK, is_free, next_free_port
+from ops.embedded.ports import LOOPBACK, free_port, is_free, next_free_port
 from ops.embedded.servers import Server
 from ops.output import Output
 from ops.run_file import LOCK_NAME, Process, RunFile, remove_run_file
@@ -33,7 +33,11 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """How to run it. `port` None: 8000, or the next free one. `environment` wins over our own."""
+    """How to run it.
+
+    `port` None: 8000, or the next free one. `own_stores`: embedded ones even where the settings
+    name others. `environment` wins over everything else in what the programs get.
+    """
 
     home: Path = Path(".giro")
     host: str = LOOPBACK
@@ -41,6 +45,7 @@ class Options:
     workers: int = 2
     api_processes: int = 1
     durable: bool = True
+    own_stores: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,6 +68,13 @@ class Stack:
         if self._run is None:
             raise StackError("the system is not up yet")
         return self._run
+
+    @property
+    def servers(self) -> EmbeddedServers:
+        """The embedded servers, for the benchmark."""
+        if self._servers is None:
+            raise StackError("this system has no embedded servers")
+        return self._servers
 
     @property
     def home(self) -> Path:
@@ -110,7 +122,7 @@ class Stack:
 
     async def _start_servers(self) -> dict[str, str]:
         """Start the stores that are not given; the environment that every program gets."""
-        given = self._settings.model_fields_set
+        given = set() if self._options.own_stores else self._settings.model_fields_set
         servers = EmbeddedServers(self._home, durable=self._options.durable)
         wanted: list[Server] = []
         if not {"database_url", "redis_url"} <= given:
@@ -160,14 +172,7 @@ class Stack:
             )
         )
         for number in range(1, options.workers + 1):
-            await self.supervisor.start(
-                Spec(
-                    f"worker-{number}",
-                    processes.worker(),
-                    environment,
-                    grace_seconds=WORKER_GRACE_SECONDS,
-                )
-            )
+            await self.supervisor.start(_worker_spec(number, environment, free_port()))
         await self.supervisor.start(Spec("scheduler", processes.scheduler(), environment))
         async with httpx2.AsyncClient(base_url=self.run.api_url, timeout=5) as client:
             await _until_api_ready(client, api)
@@ -218,6 +223,18 @@ def _choose_port(options: Options, output: Output) -> int:
     port = next_free_port(wanted + 1, options.host)
     output.line(f"port {wanted} is taken, using {port}")
     return port
+
+
+def _worker_spec(number: int, environment: Mapping[str, str], metrics_port: int) -> Spec:
+    # Each worker its own port: they share the machine here, and one setting.
+    own = {**environment, "WORKER_METRICS_PORT": str(metrics_port)}
+    return Spec(
+        f"worker-{number}",
+        processes.worker(),
+        own,
+        grace_seconds=WORKER_GRACE_SECONDS,
+        port=metrics_port,
+    )
 
 
 def _server_spec(server: Server) -> Spec:

@@ -13,28 +13,23 @@ from ops.run_file import read_run_file
 def target_settings(home: Path | None = None) -> Iterator[Settings]:
     """Settings that reach the stores of the system meant.
 
-    In this order: DATABASE_URL and REDIS_URL as set; those of the `giro up` on the home; the
-    home's embedded servers, started for as long as the block lasts. EmbeddedError when none is.
+    In this order: DATABASE_URL and REDIS_URL as set (unless a home is named); those of the
+    `giro up` on the home; the home's embedded servers, started for as long as the block lasts.
+    EmbeddedError when there is none of these.
     """
     settings = Settings()
-    home = (home or settings.giro_home).expanduser().resolve()
-    given = {"database_url", "redis_url"} & settings.model_fields_set
-    if "database_url" in given:
+    if home is None and "database_url" in settings.model_fields_set:
         yield settings
         return
+    home = (home or settings.giro_home).expanduser().resolve()
     run = read_run_file(home)
     if run is not None:
-        urls = {"database_url": run.database_url, "redis_url": run.redis_url}
-        yield _merged(urls, given)
+        yield Settings(database_url=run.database_url, redis_url=run.redis_url)
         return
     if not (home / "embedded.json").exists():
         raise EmbeddedError(
             f"nothing runs on {home} and no DATABASE_URL is set; start `giro up` first"
         )
     with EmbeddedServers(home) as servers:
-        urls = {"database_url": servers.urls.database_url, "redis_url": servers.urls.redis_url}
-        yield _merged(urls, given)
-
-
-def _merged(urls: dict[str, str], given: set[str]) -> Settings:
-    return Settings(**{name: url for name, url in urls.items() if name not in given})  # type: ignore[arg-type]
+        urls = servers.urls
+        yield Settings(database_url=urls.database_url, redis_url=urls.redis_url)

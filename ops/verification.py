@@ -19,10 +19,16 @@ async def verify_books(settings: Settings) -> list[Result]:
 
 
 def render(results: Sequence[Result]) -> Table:
-    """A table of the promises, how much was looked at, and what breaks them."""
-    table = Table("promise", "check", "looked at", "", "breaches")
+    """A table of the checks, how much each looked at, and what breaks it."""
+    table = Table("promise", "check", "looked at", "breaches", "")
     for result in results:
-        verdict = "[green]ok[/]" if result.ok else f"[bold red]{result.breach_count} BREACHES[/]"
-        told = "\n".join(breach.what for breach in result.breaches)
-        table.add_row(str(result.promise), result.name, f"{result.looked_at:,}", verdict, told)
+        shown = "\n".join(breach.what for breach in result.breaches)
+        more = result.breach_count - len(result.breaches)
+        table.add_row(
+            str(result.promise),
+            result.name,
+            f"{result.looked_at:,}",
+            "[green]none[/]" if result.ok else f"[bold red]{result.breach_count:,}[/]",
+            f"{shown}\n… and {more:,} more" if more > 0 else shown,
+        )
     return table

@@ -61,11 +61,6 @@ class Place:
     root: Path
     identity: Identity
 
-    @property
-    def is_private(self) -> bool:
-        """Whether the data lies outside the home."""
-        return self.root != self.home
-
 
 def write_private(path: Path, text: str, identity: Identity = SELF) -> None:
     """Write a file that only its owner may read, atomically."""

@@ -96,7 +96,7 @@ class EmbeddedServers:
         except BaseException:
             self.release()
             raise
-        self._home, self._private = home, place.root if place.is_private else None
+        self._home = home
 
     def choose_ports(self) -> None:
         """Keep the recorded ports where they are free, pick and record others where not."""
@@ -137,8 +137,9 @@ class EmbeddedServers:
     def destroy(self) -> None:
         """Stop, and delete the home and its data wherever it lies: for demos and tests."""
         self.stop()
-        if getattr(self, "_private", None):
-            shutil.rmtree(self._private or "", ignore_errors=True)
+        record = Record.load(self._home)
+        if record is not None and record.root != ".":
+            shutil.rmtree(record.root, ignore_errors=True)
         shutil.rmtree(self._home, ignore_errors=True)
 
     def create_database(self, name: str, template: str | None = None) -> str:

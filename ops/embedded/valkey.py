@@ -50,7 +50,7 @@ class Valkey:
             f"appendonly {'yes' if self._durable else 'no'}",
             "appendfsync everysec",
             "maxmemory-policy noeviction",
-            "loglevel notice",
+            "loglevel warning",
         ]
         configuration = self._directory / "valkey.conf"
         write_private(configuration, "\n".join(lines) + "\n", self._place.identity)

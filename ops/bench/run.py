@@ -1,0 +1,140 @@
+"""A whole run: one server, both systems, rounds in turn."""
+
+import asyncio
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from core import clock
+from core.config import Settings
+from ops.bench import backlog, baseline, engine, http, report, stages
+from ops.bench.machine import describe
+from ops.bench.plan import Plan
+from ops.embedded import EmbeddedServers
+from ops.embedded.ports import free_port
+from ops.output import Output
+from ops.stack import Options, Stack
+from ops.verification import verify_books
+
+UNLIMITED = "100000000/minute"
+ENVIRONMENT: Mapping[str, str] = {
+    "ENVIRONMENT": "development",
+    "RATE_LIMIT_LOGIN": UNLIMITED,
+    "RATE_LIMIT_PUBLIC": UNLIMITED,
+    "RATE_LIMIT_USER": UNLIMITED,
+    "LOG_LEVEL": "WARNING",
+    "ACCESS_TOKEN_EXPIRE_MINUTES": "600",
+}
+
+
+async def run(console: Console, plan: Plan, home: Path) -> dict[str, Any]:
+    """Measure on a fresh system below `home`, which is deleted afterwards; all figures."""
+    EmbeddedServers(home).destroy()
+    settings = Settings()
+    options = Options(
+        home=home,
+        port=free_port(),
+        workers=plan.workers,
+        api_processes=plan.api_processes,
+        own_stores=True,
+        environment=ENVIRONMENT,
+    )
+    try:
+        async with Stack(options, Output(io.StringIO()), settings) as stack:
+            urls = {"database_url": stack.run.database_url, "redis_url": stack.run.redis_url}
+            return await _measure(console, stack, settings.model_copy(update=urls), plan)
+    finally:
+        await asyncio.to_thread(EmbeddedServers(home).destroy)
+
+
+async def _measure(
+    console: Console, stack: Stack, settings: Settings, plan: Plan
+) -> dict[str, Any]:
+    postgres = stack.servers.postgres
+    machine = await asyncio.to_thread(describe, postgres)
+    with console.status("filling pgbench's tables"):
+        await baseline.prepare(postgres, plan)
+    with console.status("opening accounts"):
+        clients = await http.prepare(stack.run.api_url, settings, plan)
+        alone = await engine.prepare(stack.servers, settings, plan)
+    with console.status("warming up"):
+        await http.warm_up(clients, plan)
+        await baseline.measure(postgres, plan, plan.warm_up_seconds)
+    bench = _Bench(console, stack, settings, plan, clients, alone)
+    rounds = [await bench.round(number) for number in range(1, plan.rounds + 1)]
+    with console.status("checking the books"):
+        checks = await verify_books(settings) + await verify_books(alone.settings)
+    return {
+        "measured_at": clock.now().isoformat(timespec="seconds"),
+        "machine": machine,
+        "plan": asdict(plan),
+        "summary": report.summarise(rounds),
+        "rounds": rounds,
+        "checks": [
+            {"name": c.name, "looked_at": c.looked_at, "breaches": c.breach_count} for c in checks
+        ],
+    }
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """One run's parts, measured in turn."""
+
+    console: Console
+    stack: Stack
+    settings: Settings
+    plan: Plan
+    clients: http.Clients
+    alone: engine.Engine
+
+    async def round(self, number: int) -> dict[str, Any]:
+        """Everything once, pgbench in the middle of it."""
+        plan, alone, transfers = self.plan, self.alone, self.plan.engine_transfers
+        metrics = self._metrics_urls()
+        measured: dict[str, Any] = {}
+
+        before = await stages.snapshot(metrics)
+        requests = http.singles(self.clients, plan)
+        with self._status(number, "transfers over HTTP"):
+            measured["http"] = await http.measure(self.clients, requests, plan.seconds)
+        after = await stages.snapshot(metrics)
+        measured["stages"] = stages.between(before, after, measured["http"]["accepted"])
+        with self._status(number, "pgbench"):
+            measured["pgbench"] = await baseline.measure(
+                self.stack.servers.postgres, plan, plan.seconds
+            )
+        requests = http.batches(self.clients, plan)
+        with self._status(number, "batches over HTTP"):
+            measured["batch"] = await http.measure(self.clients, requests, plan.seconds)
+        del requests
+        uniform = engine.uniform_pairs(alone, transfers)
+        with self._status(number, "engine alone, 1 worker"):
+            measured["engine_1"] = await engine.measure(alone, uniform, 1)
+        with self._status(number, "engine alone, several workers"):
+            measured["engine_n"] = await engine.measure(alone, uniform, plan.engine_workers)
+        with self._status(number, "engine alone, one hot account"):
+            hot = engine.hot_pairs(alone, transfers)
+            measured["engine_hot"] = await engine.measure(alone, hot, 1)
+        await backlog.until_drained(self.settings.database_url)
+        self.console.print(
+            f"round {number}: "
+            + ", ".join(f"{key} {report.rate_of(measured[key]):,.0f}/s" for key in report.RATES),
+            highlight=False,
+            soft_wrap=True,
+        )
+        return measured
+
+    def _status(self, number: int, what: str) -> Any:
+        return self.console.status(f"round {number} of {self.plan.rounds}: {what}")
+
+    def _metrics_urls(self) -> list[str]:
+        """The API's metrics (of one process, if there are several) and every worker's."""
+        workers = [p for p in self.stack.run.processes if p.name.startswith("worker")]
+        return [
+            f"{self.stack.run.api_url}/metrics",
+            *(f"http://127.0.0.1:{process.port}/metrics" for process in workers),
+        ]

@@ -1,0 +1,24 @@
+"""The scenes in the order in which they are played. A scene is a TITLE and `play(stage)`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from ops.demo.scenes import (
+    accounts,
+    books,
+    burst,
+    frozen,
+    overdraft,
+    people,
+    replay,
+    statement,
+    transfer,
+)
+from ops.demo.stage import Stage
+
+Scene = tuple[str, Callable[[Stage], Awaitable[None]]]
+
+SCENES: Final[tuple[Scene, ...]] = tuple(
+    (scene.TITLE, scene.play)
+    for scene in (people, accounts, transfer, replay, overdraft, frozen, burst, statement, books)
+)
