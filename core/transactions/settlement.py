@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from core import metrics
+from core import clock, metrics
 from core.database import Database, is_retryable
 from core.errors import Internal
 from core.locks import Locks
@@ -180,7 +180,7 @@ class Settler:
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         metrics.batch_size.observe(len(outcomes))
-        settled_at = now()
+        settled_at = clock.now()
         for outcome in outcomes[:: len(outcomes) // TIMED_PER_BATCH + 1]:
             waited = settled_at - outcome.movement.created_at
             metrics.time_to_final.observe(waited.total_seconds())
