@@ -42,10 +42,11 @@ class BucketEdges:
 
 @dataclass(frozen=True, slots=True)
 class Arrears:
-    """One loan of a borrower at a day's end."""
+    """One loan of a borrower at a day's end, and where its product draws the lines."""
 
     dpd: int
     previous: Classification
+    edges: BucketEdges = BucketEdges()
 
 
 def days_past_due(oldest_unpaid_due: date | None, business_date: date) -> int:
@@ -72,14 +73,14 @@ def bucket(dpd: int, edges: BucketEdges) -> Classification:
     return Classification.NPA
 
 
-def classify(loan: Arrears, edges: BucketEdges) -> Classification:
+def classify(loan: Arrears) -> Classification:
     """The class of one loan for itself: once NPA it stays so until no arrears are left."""
     if loan.dpd > 0 and loan.previous is Classification.NPA:
         return Classification.NPA
-    return bucket(loan.dpd, edges)
+    return bucket(loan.dpd, loan.edges)
 
 
-def classify_borrower(loans: Sequence[Arrears], edges: BucketEdges) -> list[Classification]:
+def classify_borrower(loans: Sequence[Arrears]) -> list[Classification]:
     """The classes of all loans of one borrower, in order.
 
     Non-performance is the borrower's: one NPA makes every loan NPA, and none is upgraded until
@@ -87,7 +88,7 @@ def classify_borrower(loans: Sequence[Arrears], edges: BucketEdges) -> list[Clas
     """
     any_arrears = any(loan.dpd > 0 for loan in loans)
     was_npa = any(loan.previous is Classification.NPA for loan in loans)
-    alone = [classify(loan, edges) for loan in loans]
+    alone = [classify(loan) for loan in loans]
     if worst(alone) is Classification.NPA or (was_npa and any_arrears):
         return [Classification.NPA] * len(loans)
     return alone

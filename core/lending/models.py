@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     CHAR,
     TIMESTAMP,
     BigInteger,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -116,6 +118,13 @@ class Loan(Base):
             "ix_loans_repaying",
             "user_id",
             postgresql_where=text("status IN ('active', 'restructured')"),
+        ),
+        Index(
+            "ix_loans_flagged",
+            "user_id",
+            postgresql_where=text(
+                "status IN ('active', 'restructured') AND (dpd > 0 OR classification <> 'standard')"
+            ),
         ),
         # Accrual rewrites every running loan once a day, in place.
         {"postgresql_with": {"fillfactor": "70"}},
@@ -269,12 +278,6 @@ class LoanCollection(Base):
             postgresql_where=text("status = 'pending'"),
         ),
         Index("ix_loan_collections_date", "business_date"),
-        Index(
-            "ix_loan_collections_chunk_pending",
-            "run_id",
-            "chunk",
-            postgresql_where=text("status = 'pending'"),
-        ),
     )
 
     loan_id: Mapped[UUID] = mapped_column()
@@ -288,7 +291,6 @@ class LoanCollection(Base):
     status: Mapped[str] = mapped_column(Text, server_default="pending")
     failure_code: Mapped[str | None] = mapped_column(Text)
     run_id: Mapped[UUID | None]
-    chunk: Mapped[int | None] = mapped_column(Integer)
 
 
 class LoanCharge(Base):
@@ -417,6 +419,8 @@ class BusinessDayChunk(Base):
     loans: Mapped[int] = mapped_column(Integer)
     phase: Mapped[str] = mapped_column(Text, server_default="collect")
     attempts: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    # The transactions whose settlement the next phase waits for.
+    waiting_for: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
     lease_owner: Mapped[str | None] = mapped_column(Text)
     lease_until: Mapped[datetime | None] = mapped_column(INSTANT)
     error: Mapped[str | None] = mapped_column(Text)

@@ -214,6 +214,14 @@ def create_loans() -> None:
     )
     op.create_index("ix_loans_account", "loans", ["account_id"])
     op.create_index(
+        "ix_loans_flagged",
+        "loans",
+        ["user_id"],
+        postgresql_where=sa.text(
+            "status IN ('active', 'restructured') AND (dpd > 0 OR classification <> 'standard')"
+        ),
+    )
+    op.create_index(
         "ix_loans_repaying",
         "loans",
         ["user_id"],
@@ -329,7 +337,6 @@ def create_loan_collections() -> None:
         sa.Column("status", sa.Text, server_default="pending", nullable=False),
         sa.Column("failure_code", sa.Text),
         sa.Column("run_id", sa.Uuid),
-        sa.Column("chunk", sa.Integer),
         sa.CheckConstraint(
             "(status IN ('success', 'partial')) = (collected_minor > 0)",
             name="ck_loan_collections_collected",
@@ -362,12 +369,6 @@ def create_loan_collections() -> None:
             name="uq_loan_collections_loan_id_version_number_business_date",
         ),
         sa.UniqueConstraint("transaction_id", name="uq_loan_collections_transaction_id"),
-    )
-    op.create_index(
-        "ix_loan_collections_chunk_pending",
-        "loan_collections",
-        ["run_id", "chunk"],
-        postgresql_where=sa.text("status = 'pending'"),
     )
     op.create_index("ix_loan_collections_date", "loan_collections", ["business_date"])
     op.create_index(

@@ -80,6 +80,7 @@ def create_business_day_chunks() -> None:
         sa.Column("loans", sa.Integer, nullable=False),
         sa.Column("phase", sa.Text, server_default="collect", nullable=False),
         sa.Column("attempts", sa.Integer, server_default=sa.text("0"), nullable=False),
+        sa.Column("waiting_for", sa.ARRAY(sa.Uuid), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("lease_owner", sa.Text),
         sa.Column("lease_until", sa.TIMESTAMP(timezone=True)),
         sa.Column("error", sa.Text),

@@ -48,30 +48,30 @@ def test_days_are_counted_from_the_oldest_unpaid_instalment():
 
 
 def test_an_npa_is_not_upgraded_by_a_part_payment_that_brings_the_days_down():
-    assert classify_borrower([Arrears(20, NPA)], EDGES) == [NPA]
-    assert classify_borrower([Arrears(0, NPA)], EDGES) == [STANDARD]
+    assert classify_borrower([Arrears(20, NPA)]) == [NPA]
+    assert classify_borrower([Arrears(0, NPA)]) == [STANDARD]
 
 
 def test_an_sma_follows_its_days_both_ways():
-    assert classify_borrower([Arrears(5, SMA2)], EDGES) == [SMA0]
+    assert classify_borrower([Arrears(5, SMA2)]) == [SMA0]
 
 
 def test_one_bad_loan_marks_all_loans_of_the_borrower():
-    assert classify_borrower([Arrears(0, STANDARD), Arrears(91, SMA2)], EDGES) == [NPA, NPA]
+    assert classify_borrower([Arrears(0, STANDARD), Arrears(91, SMA2)]) == [NPA, NPA]
 
 
 def test_the_good_loan_is_upgraded_only_with_the_bad_one():
-    assert classify_borrower([Arrears(0, NPA), Arrears(3, NPA)], EDGES) == [NPA, NPA]
-    assert classify_borrower([Arrears(0, NPA), Arrears(0, NPA)], EDGES) == [STANDARD, STANDARD]
+    assert classify_borrower([Arrears(0, NPA), Arrears(3, NPA)]) == [NPA, NPA]
+    assert classify_borrower([Arrears(0, NPA), Arrears(0, NPA)]) == [STANDARD, STANDARD]
 
 
 def test_sma_stays_with_the_loan_it_is_about():
-    assert classify_borrower([Arrears(0, STANDARD), Arrears(40, SMA0)], EDGES) == [STANDARD, SMA1]
+    assert classify_borrower([Arrears(0, STANDARD), Arrears(40, SMA0)]) == [STANDARD, SMA1]
 
 
 @given(st.lists(arrears, min_size=1, max_size=6))
 def test_non_performance_is_all_or_none(loans):
-    classes = classify_borrower(loans, EDGES)
+    classes = classify_borrower(loans)
     assert len(set(classes)) == 1 or NPA not in classes
     if all(loan.dpd == 0 for loan in loans):
         assert set(classes) == {STANDARD}
@@ -83,7 +83,7 @@ def test_without_payment_lateness_only_grows(start, days):
     for day in range(start, start + days):
         now = DUE + timedelta(days=day)
         assert days_past_due(DUE, now + timedelta(days=1)) == days_past_due(DUE, now) + 1
-        (current,) = classify_borrower([Arrears(days_past_due(DUE, now), previous)], EDGES)
+        (current,) = classify_borrower([Arrears(days_past_due(DUE, now), previous)])
         assert current.severity >= previous.severity
         previous = current
 

@@ -1,0 +1,146 @@
+"""What borrowers and staff are told, in words."""
+
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from core.lending.allocation import Split
+from core.money import to_major
+from core.notifications.notices import Notice
+
+
+class LineName(NamedTuple):
+    """One instalment of one version of a schedule."""
+
+    loan_id: UUID
+    version: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.loan_id}:{self.version}:{self.number}"
+
+
+def money(amount_minor: int, currency: str) -> str:
+    """An amount as people read it: ``1234.50 EUR``."""
+    return f"{to_major(amount_minor, currency):f} {currency}"
+
+
+def received(user_id: UUID, loan_id: UUID, amount: str) -> list[Notice]:
+    """An application came in: to the borrower and to the staff who decide."""
+    return [
+        Notice(user_id, "loan_applied", "Your application has arrived",
+               f"We have received your application for a loan of {amount}.", loan_id),
+        Notice(None, "loan_applied", "A loan application waits",
+               f"An application for {amount} waits for a decision.", loan_id),
+    ]  # fmt: skip
+
+
+def approved(user_id: UUID, loan_id: UUID, amount: str) -> list[Notice]:
+    """The loan was approved; its disbursement is under way."""
+    return [
+        Notice(user_id, "loan_approved", "Your loan is approved",
+               f"Your loan of {amount} is approved and will be paid out now.", loan_id),
+        Notice(None, "loan_approved", "A loan was approved",
+               f"A loan of {amount} was approved.", loan_id),
+    ]  # fmt: skip
+
+
+def rejected(user_id: UUID, loan_id: UUID, amount: str, reason: str | None) -> list[Notice]:
+    """The application was turned down."""
+    why = f" Reason: {reason}" if reason else ""
+    return [
+        Notice(user_id, "loan_rejected", "Your application was declined",
+               f"We cannot grant the loan of {amount}.{why}", loan_id),
+        Notice(None, "loan_rejected", "A loan was rejected",
+               f"The application for {amount} was rejected.{why}", loan_id),
+    ]  # fmt: skip
+
+
+def withdrawn(loan_id: UUID, amount: str) -> list[Notice]:
+    """The borrower took the application back."""
+    return [
+        Notice(None, "loan_withdrawn", "An application was withdrawn",
+               f"The application for {amount} was withdrawn.", loan_id),
+    ]  # fmt: skip
+
+
+def disbursed(user_id: UUID, loan_id: UUID, amount: str) -> Notice:
+    """The money is on the account."""
+    return Notice(user_id, "loan_disbursed", "Your loan was paid out",
+                  f"{amount} of your loan was credited to your account.", loan_id)  # fmt: skip
+
+
+def not_disbursed(user_id: UUID, loan_id: UUID, reason: str) -> list[Notice]:
+    """The money could not be paid out; it can be tried again."""
+    return [
+        Notice(user_id, "disbursement_failed", "Your loan could not be paid out",
+               f"Your loan is approved, but could not be paid out: {reason}", loan_id),
+        Notice(None, "disbursement_failed", "A disbursement failed",
+               f"An approved loan could not be paid out: {reason}", loan_id),
+    ]  # fmt: skip
+
+
+def collected(user_id: UUID, loan_id: UUID, number: int, amount: str, *, part: bool) -> Notice:
+    """An instalment was collected, in full or in part."""
+    title = "An instalment was collected in part" if part else "An instalment was collected"
+    return Notice(user_id, "emi_collected", title,
+                  f"{amount} was collected for instalment {number}.", loan_id)  # fmt: skip
+
+
+def not_collected(
+    user_id: UUID, loan_id: UUID, number: int, reason: str, again_on: date | None
+) -> Notice:
+    """An instalment could not be collected."""
+    then = f" We will try again on {again_on}." if again_on else ""
+    return Notice(user_id, "emi_failed", "An instalment could not be collected",
+                  f"Instalment {number} could not be collected: {reason}.{then}",
+                  loan_id)  # fmt: skip
+
+
+def paid(user_id: UUID, loan_id: UUID, amount: str, split: Split, currency: str) -> Notice:
+    """A payment of the borrower's own was booked."""
+    return Notice(user_id, "loan_payment", "Your payment was booked",
+                  f"{amount} was booked on your loan, {money(split.principal, currency)} of it "
+                  "as principal.", loan_id)  # fmt: skip
+
+
+def ended(user_id: UUID, loan_id: UUID, status: str) -> Notice:
+    """The loan is over."""
+    return Notice(user_id, "loan_closed", "Your loan is paid off",
+                  f"Nothing is left to pay: your loan is {status.replace('_', ' ')}.",
+                  loan_id)  # fmt: skip
+
+
+def falls_due(user_id: UUID, line: LineName, amount: str, due: date, *, soon: bool) -> Notice:
+    """An instalment falls due: some days ahead (``soon``), or tomorrow."""
+    kind = "emi_due_soon" if soon else "emi_due"
+    return Notice(user_id, kind, "An instalment falls due",
+                  f"Instalment {line.number} of {amount} falls due on {due}.", line.loan_id,
+                  f"{kind}:{line}")  # fmt: skip
+
+
+def overdue(user_id: UUID, line: LineName, amount: str, dpd: int) -> Notice:
+    """An instalment is overdue; told once for each."""
+    return Notice(user_id, "emi_overdue", "An instalment is overdue",
+                  f"{amount} is overdue since {dpd} day{'s' if dpd > 1 else ''}. "
+                  "Please pay it now.", line.loan_id, f"emi_overdue:{line}")  # fmt: skip
+
+
+def defaulted(user_id: UUID, loan_id: UUID, case_id: UUID, dpd: int) -> list[Notice]:
+    """The loan is in default and a recovery case is open."""
+    return [
+        Notice(user_id, "loan_default", "Your loan is in default",
+               f"Your loan is {dpd} days past due. A recovery case was opened.", loan_id,
+               f"default:{case_id}"),
+        Notice(None, "loan_default", "A loan is in default",
+               f"A loan is {dpd} days past due. A recovery case was opened.", loan_id,
+               f"default-staff:{case_id}"),
+    ]  # fmt: skip
+
+
+def recovery_step(user_id: UUID, loan_id: UUID, step: str) -> list[Notice]:
+    """A step of the recovery was taken."""
+    return [
+        Notice(user_id, "loan_recovery", "News of your loan's recovery", step, loan_id),
+        Notice(None, "loan_recovery", "A step of a recovery", step, loan_id),
+    ]  # fmt: skip

@@ -1,0 +1,107 @@
+"""Writing notices, in the unit of work of what they tell of, and reading the inbox."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from core.database import Connection
+from core.errors import NotFound
+from core.ids import new_id
+
+_INSERT = """
+INSERT INTO notifications (id, user_id, to_staff, kind, title, body, loan_id, once, created_at)
+SELECT id, user_id, user_id IS NULL, kind, title, body, loan_id, once, clock_timestamp()
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[])
+  AS n (id, user_id, kind, title, body, loan_id, once)
+ON CONFLICT (once) DO NOTHING
+"""
+_INBOX = """
+SELECT n.id, n.kind, n.title, n.body, n.loan_id, n.created_at, r.read_at
+FROM notifications n
+LEFT JOIN notification_reads r ON r.notification_id = n.id AND r.user_id = $1
+WHERE (n.user_id = $1 OR (n.to_staff AND $2)) AND ($3::uuid IS NULL OR n.id < $3)
+  AND (NOT $5 OR r.read_at IS NULL)
+ORDER BY n.id DESC LIMIT $4
+"""
+_MARK_READ = """
+WITH mine AS (
+  SELECT id FROM notifications WHERE id = $1 AND (user_id = $2 OR (to_staff AND $3))
+), marked AS (
+  INSERT INTO notification_reads (notification_id, user_id, read_at)
+  SELECT id, $2, clock_timestamp() FROM mine ON CONFLICT DO NOTHING
+)
+SELECT n.id, n.kind, n.title, n.body, n.loan_id, n.created_at,
+       coalesce(r.read_at, clock_timestamp()) AS read_at
+FROM notifications n JOIN mine USING (id)
+LEFT JOIN notification_reads r ON r.notification_id = n.id AND r.user_id = $2
+"""
+
+
+class NotificationNotFound(NotFound):
+    """No such notice in this person's inbox."""
+
+    code = "notification_not_found"
+    title = "There is no such notification"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice to write. ``user_id`` None addresses the staff; ``once`` names it for good."""
+
+    user_id: UUID | None
+    kind: str
+    title: str
+    body: str
+    loan_id: UUID | None = None
+    once: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """A notice as its reader sees it."""
+
+    id: UUID
+    kind: str
+    title: str
+    body: str
+    loan_id: UUID | None
+    created_at: datetime
+    read_at: datetime | None
+
+
+async def write(connection: Connection, notices: Sequence[Notice]) -> None:
+    """Write ``notices``; one whose ``once`` stands already is not written again."""
+    if not notices:
+        return
+    rows = [(new_id(), n.user_id, n.kind, n.title, n.body, n.loan_id, n.once) for n in notices]
+    await connection.execute(_INSERT, *map(list, zip(*rows, strict=True)))
+
+
+async def inbox(
+    connection: Connection,
+    user_id: UUID,
+    *,
+    is_staff: bool,
+    before_id: UUID | None,
+    limit: int,
+    unread_only: bool = False,
+) -> list[InboxItem]:
+    """The newest notices of this person, and of the staff for one of them."""
+    rows = await connection.fetch(_INBOX, user_id, is_staff, before_id, limit, unread_only)
+    return [_item(row) for row in rows]
+
+
+async def mark_read(
+    connection: Connection, notification_id: UUID, user_id: UUID, *, is_staff: bool
+) -> InboxItem:
+    """Note that this person read it; the first time counts. Raises NotificationNotFound."""
+    row = await connection.fetchrow(_MARK_READ, notification_id, user_id, is_staff)
+    if row is None:
+        raise NotificationNotFound
+    return _item(row)
+
+
+def _item(row: Any) -> InboxItem:
+    return InboxItem(*row)
