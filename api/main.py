@@ -10,11 +10,12 @@ from api import docs, problems, services
 from api.middleware import cors
 from api.middleware.logging import LastResort, LoggingMiddleware
 from api.middleware.rate_limit import limiter
-from api.routes import auth, health
+from api.routes import accounts, auth, health, transactions
 from core import logging
 from core.config import Settings, get_settings
+from core.garbage import calm_garbage_collection
 
-ROUTERS = (auth.router, health.router)
+ROUTERS = (transactions.router, accounts.router, auth.router, health.router)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -25,6 +26,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with services.running(settings) as held:
             app.state.services = held
+            calm_garbage_collection()
             yield
 
     app = FastAPI(

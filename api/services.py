@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from api.middleware.rate_limit import UserRateLimit
 from core import cache
+from core.batching import Coalescer
 from core.config import Settings
 from core.database import Database
 from core.identity.logins import Logins
@@ -18,6 +19,7 @@ from core.identity.tokens import AccessTokens
 from core.jobs import Jobs
 from core.logging import get_logger
 from core.transactions.intake import Intake
+from core.transactions.repository import TransactionReader
 from core.transactions.waiting import Waiters
 
 log = get_logger(__name__)
@@ -32,7 +34,9 @@ class Services:
     redis: "Redis"
     jobs: Jobs
     intake: Intake
+    bell: Coalescer[str | None, bool]
     waiters: Waiters
+    transactions: TransactionReader
     passwords: Passwords
     tokens: AccessTokens
     logins: Logins
@@ -62,7 +66,9 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             redis=redis,
             jobs=jobs,
             intake=Intake(database),
+            bell=_shared_bell(jobs),
             waiters=waiters,
+            transactions=TransactionReader(database),
             passwords=passwords,
             tokens=tokens,
             logins=Logins(
@@ -79,6 +85,15 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         jobs.close()
         await redis.aclose()
         await database.close()
+
+
+def _shared_bell(jobs: Jobs) -> Coalescer[str | None, bool]:
+    """Rings once for all requests that are waiting to ring, after each of their commits."""
+
+    async def ring(request_ids: list[str | None]) -> list[bool]:
+        return [await jobs.ring(request_ids[0])] * len(request_ids)
+
+    return Coalescer(ring)
 
 
 def _signing_key(settings: Settings) -> str:

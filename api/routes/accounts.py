@@ -1,0 +1,246 @@
+"""Customers' accounts: opening, reading, settings, standing, closing."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic_core import PydanticCustomError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.dependencies import ActingUser, Admin, AnyCaller, Customer, Held, request_id
+from api.instants import InstantQuery, beginning, end
+from api.paging import Paging
+from api.responses import no_content, reply
+from api.schemas.accounts import (
+    AccountAnswer,
+    AccountChange,
+    AccountOpening,
+    Accounts,
+    BalanceAnswer,
+    Entries,
+    EntryAnswer,
+    OverdraftChange,
+)
+from api.schemas.fields import to_decimal
+from api.strict_json import StrictRoute
+from core import clock
+from core.audit.log import Actor, record
+from core.database import driver
+from core.errors import AccountStateConflict, Invalid
+from core.identity import users
+from core.ledger import accounts
+from core.ledger.entries import EntryFilter, balance_before, entries_of
+from core.ledger.models import Account, AccountStatus
+from core.lending.live_loans import refuse_live_loans
+from core.money import to_major, to_minor
+from core.transactions.closing import close_account
+from core.transactions.opening import open_account
+
+router = APIRouter(prefix="/accounts", tags=["Accounts"], route_class=StrictRoute)
+
+
+@router.post("", status_code=201, response_model=AccountAnswer)
+async def open_an_account(
+    request: Request, body: AccountOpening, caller: Customer, held: Held
+) -> Response:
+    """Open an account. Its opening deposit is booked before the answer."""
+    settings = held.settings
+    async with held.database.unit_of_work() as session:
+        await users.find_user(session, caller.user_id, lock=True)
+        account = await open_account(
+            session,
+            caller.user_id,
+            currency=body.currency or settings.default_currency,
+            nickname=body.nickname,
+            initial_deposit=body.initial_deposit,
+            country=settings.bank_country,
+            bank_code=settings.bank_code,
+            request_id=request_id(request),
+        )
+        await session.commit()
+    headers = {"location": f"/accounts/{account.id}"}
+    return reply(AccountAnswer.of(account), status=201, headers=headers)
+
+
+@router.get("", response_model=Accounts)
+async def list_accounts(
+    caller: AnyCaller, held: Held, page: Paging, status: AccountStatus | None = None
+) -> Response:
+    """The caller's accounts, the newest first; all customers' for officers and admins."""
+    async with held.database.unit_of_work() as session:
+        rows = await accounts.list_accounts(
+            session,
+            owner_id=caller.scope,
+            status=status,
+            before_id=page.after_id(),
+            limit=page.fetch,
+        )
+    shown, next_cursor = page.cut(rows, lambda account: [account.id])
+    items = [AccountAnswer.of(account) for account in shown]
+    return reply({"items": items, "next_cursor": next_cursor})
+
+
+@router.get("/{account_id}", response_model=AccountAnswer)
+async def show_account(account_id: str, caller: AnyCaller, held: Held) -> Response:
+    """One account, by id or number."""
+    async with held.database.unit_of_work() as session:
+        account = await accounts.find_account(session, account_id, owner_id=caller.scope)
+    return reply(AccountAnswer.of(account))
+
+
+@router.get("/{account_id}/balance", response_model=BalanceAnswer)
+async def show_balance(
+    account_id: str, caller: AnyCaller, held: Held, at: InstantQuery = None
+) -> Response:
+    """The balance now, or as it was at an instant."""
+    until = end("at", at)
+    async with held.database.unit_of_work() as session:
+        account = await accounts.find_account(session, account_id, owner_id=caller.scope)
+        balance_minor, available_minor = account.balance_minor, None
+        if until is not None:
+            balance_minor = await balance_before(await driver(session), account.id, until)
+        else:
+            available_minor = account.balance_minor + account.overdraft_limit_minor
+    currency = account.currency
+    return reply(
+        BalanceAnswer(
+            account_id=account.id,
+            account_number=account.account_number,
+            currency=currency,
+            balance=to_major(balance_minor, currency),
+            available=None if available_minor is None else to_major(available_minor, currency),
+            at=beginning("at", at) or clock.now(),
+        )
+    )
+
+
+@router.get("/{account_id}/transactions", response_model=Entries)
+async def list_entries(
+    account_id: str,
+    caller: AnyCaller,
+    held: Held,
+    page: Paging,
+    order: Annotated[str, Query(pattern="^(asc|desc)$")] = "desc",
+    since: Annotated[InstantQuery, Query(alias="from")] = None,
+    until: Annotated[InstantQuery, Query(alias="to")] = None,
+    timestamp: Annotated[InstantQuery, Query(description="Up to and including it")] = None,
+    type: Annotated[str | None, Query(max_length=40)] = None,  # noqa: A002 - the wire's name
+    min_amount: Annotated[str | None, Query(max_length=40)] = None,
+    max_amount: Annotated[str | None, Query(max_length=40)] = None,
+) -> Response:
+    """The account's ledger entries with the balance after each, the newest first."""
+    ends = [moment for moment in (end("to", until), end("timestamp", timestamp)) if moment]
+    async with held.database.unit_of_work() as session:
+        account = await accounts.find_account(session, account_id, owner_id=caller.scope)
+        wanted = EntryFilter(
+            since=beginning("from", since),
+            until=min(ends, default=None),
+            type=type,
+            min_amount_minor=_minor("min_amount", min_amount, account),
+            max_amount_minor=_minor("max_amount", max_amount, account),
+        )
+        position = page.position(str, int)
+        after = None
+        if position is not None:
+            booked_at = beginning("cursor", position[0])
+            after = (booked_at, position[1]) if booked_at else None
+        rows = await entries_of(
+            await driver(session),
+            account.id,
+            wanted,
+            oldest_first=order == "asc",
+            after=after,
+            limit=page.fetch,
+        )
+    shown, next_cursor = page.cut(rows, lambda entry: [entry.booked_at, entry.entry_no])
+    items = [EntryAnswer.of(entry) for entry in shown]
+    return reply({"items": items, "next_cursor": next_cursor})
+
+
+def _minor(name: str, value: str | None, account: Account) -> int | None:
+    if value is None:
+        return None
+    try:
+        return abs(to_minor(to_decimal(value), account.currency))
+    except (Invalid, PydanticCustomError) as error:
+        message = "must be an amount of the account's currency"
+        raise Invalid(
+            f"{name}: {message}", [{"field": name, "message": message, "code": "invalid_amount"}]
+        ) from error
+
+
+@router.put("/{account_id}", response_model=AccountAnswer)
+async def change_account(
+    account_id: str, body: AccountChange, caller: Customer, held: Held
+) -> Response:
+    """Change the nickname, or make it the primary account."""
+    async with held.database.unit_of_work() as session:
+        account = await accounts.find_account(session, account_id, owner_id=caller.user_id)
+        if body.is_primary:
+            await accounts.make_primary(session, account)
+        elif body.is_primary is False and account.is_primary:
+            raise AccountStateConflict("make another account the primary one instead")
+        if "nickname" in body.model_fields_set:
+            account.nickname = body.nickname
+        await session.commit()
+    return reply(AccountAnswer.of(account))
+
+
+@router.put("/{account_id}/freeze", response_model=AccountAnswer)
+async def freeze(account_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
+    """Stop all movements on the account."""
+    return await _set_frozen(held, account_id, actor, frozen=True)
+
+
+@router.put("/{account_id}/unfreeze", response_model=AccountAnswer)
+async def unfreeze(account_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
+    """Let the account move again."""
+    return await _set_frozen(held, account_id, actor, frozen=False)
+
+
+async def _set_frozen(held: Held, account_id: str, actor: Actor, *, frozen: bool) -> Response:
+    async with held.database.unit_of_work() as session:
+        account = await accounts.find_account(session, account_id, lock=True)
+        await accounts.set_frozen(session, account, frozen=frozen)
+        _record(session, actor, "freeze" if frozen else "unfreeze", account)
+        await session.commit()
+    return reply(AccountAnswer.of(account))
+
+
+@router.put("/{account_id}/overdraft", response_model=AccountAnswer)
+async def set_overdraft(
+    account_id: str, body: OverdraftChange, _: Admin, actor: ActingUser, held: Held
+) -> Response:
+    """Set how far below zero the account may go."""
+    async with held.database.unit_of_work() as session:
+        account = await accounts.find_account(session, account_id, lock=True)
+        limit_minor = to_minor(body.overdraft_limit, account.currency)
+        before_minor = account.overdraft_limit_minor
+        await accounts.set_overdraft(session, account, limit_minor)
+        _record(session, actor, "overdraft", account, from_minor=before_minor, to_minor=limit_minor)
+        await session.commit()
+    return reply(AccountAnswer.of(account))
+
+
+@router.delete("/{account_id}", status_code=204)
+async def close(account_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
+    """Close an empty account on which no loan hangs; its history stays."""
+    async with held.database.unit_of_work() as session:
+        account = await accounts.find_account(session, account_id, lock=True)
+        await refuse_live_loans(session, account_id=account.id)
+        await close_account(session, account, clock.now())
+        _record(session, actor, "close", account)
+        await session.commit()
+    return no_content()
+
+
+def _record(
+    session: AsyncSession, actor: Actor, verb: str, account: Account, **details: int
+) -> None:
+    record(
+        session,
+        actor,
+        f"account.{verb}",
+        subject_type="account",
+        subject_id=account.id,
+        details=details,
+    )

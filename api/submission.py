@@ -1,0 +1,108 @@
+"""Submit and poll: the answers to a submitted transaction, held back as the client prefers."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from starlette.responses import Response
+
+from api.dependencies import wait_seconds
+from api.responses import reply
+from api.schemas.transactions import transaction_answer
+from api.services import Services
+from core import metrics
+from core.errors import GiroError
+from core.transactions.orders import Accepted, Order
+from core.transactions.repository import TransactionView
+
+PENDING: Final = "pending"
+POLL_AFTER_SECONDS: Final = "1"
+
+
+async def submit(
+    held: Services,
+    order: Order,
+    prefer: str | None,
+    *,
+    extra: Mapping[str, Any] | None = None,
+) -> Response:
+    """Accept ``order``, ring for the workers, and answer 202; or 200 with the end, if it came
+    while the client preferred to wait. ``extra`` are further fields of the 202."""
+    wait = wait_seconds(prefer)
+    waiting = asyncio.create_task(held.waiters.wait(order.id, wait)) if wait else None
+    try:
+        accepted = await held.intake.submit(order)
+        await held.bell.submit(order.request_id)
+        metrics.submitted.labels(order.type).inc()
+        if waiting is not None and accepted.transaction_id == order.id:
+            await waiting
+            view = await held.transactions.find(order.id)
+            return answer_view(view, wait=wait)
+    except GiroError as refusal:
+        metrics.refused.labels(refusal.code).inc()
+        raise
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+    return await answer(held, accepted, prefer, extra=extra)
+
+
+async def answer(
+    held: Services,
+    accepted: Accepted,
+    prefer: str | None,
+    *,
+    extra: Mapping[str, Any] | None = None,
+) -> Response:
+    """The answer to a transaction that is accepted already, waiting for its end if preferred."""
+    wait = wait_seconds(prefer)
+    if accepted.status == PENDING and not wait and not accepted.replayed:
+        body = {"transaction_id": accepted.transaction_id, "status": accepted.status}
+        return reply(
+            {**body, **(extra or {})}, status=202, headers=_headers(accepted.transaction_id)
+        )
+    view = await read_final(held, accepted.transaction_id, wait)
+    return answer_view(view, wait=wait, replayed=accepted.replayed)
+
+
+async def read_final(
+    held: Services, transaction_id: UUID, wait: int | None, *, reader_id: UUID | None = None
+) -> TransactionView:
+    """The transaction once it is final, or as it is after ``wait`` seconds.
+
+    Raises TransactionNotFound.
+    """
+    if not wait:
+        return await held.transactions.find(transaction_id, reader_id=reader_id)
+    # Listening begins before the look, so that no end falls between the two.
+    waiting = asyncio.create_task(held.waiters.wait(transaction_id, wait))
+    await asyncio.sleep(0)
+    try:
+        view = await held.transactions.find(transaction_id, reader_id=reader_id)
+        if view.status != PENDING:
+            return view
+        await waiting
+    finally:
+        waiting.cancel()
+    return await held.transactions.find(transaction_id, reader_id=reader_id)
+
+
+def answer_view(view: TransactionView, *, wait: int | None, replayed: bool = False) -> Response:
+    """A submitted transaction in full: 200 where it is final, else 202."""
+    pending = view.status == PENDING
+    headers = _headers(view.id, pending=pending, wait=wait, replayed=replayed)
+    return reply(transaction_answer(view), status=202 if pending else 200, headers=headers)
+
+
+def _headers(
+    transaction_id: UUID, *, pending: bool = True, wait: int | None = None, replayed: bool = False
+) -> dict[str, str]:
+    headers = {"location": f"/transactions/{transaction_id}"}
+    if pending:
+        headers["retry-after"] = POLL_AFTER_SECONDS
+    if wait is not None:
+        headers["preference-applied"] = f"wait={wait}"
+    if replayed:
+        headers["idempotent-replayed"] = "true"
+    return headers
