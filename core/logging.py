@@ -97,4 +97,9 @@ def _named(process: str) -> Processor:
 def _renderers(environment: Environment) -> list[Processor]:
     if environment is Environment.PRODUCTION:
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+    # Plain tracebacks: the pretty ones print local variables, tokens and passwords among them.
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    ]

@@ -101,8 +101,7 @@ async def find_batch(
         row = await connection.fetchrow(_FIND, batch_id)
     if row is None or reader_id not in {None, row["owner_id"]}:
         raise BatchNotFound
-    columns = {**dict(row), "items": msgspec.json.decode(row["items"])}
-    return BatchView(**columns, replayed=replayed)
+    return BatchView(**dict(row), replayed=replayed)
 
 
 async def _is_there(database: Database, batch_id: UUID) -> bool:

@@ -11,8 +11,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
-
 from core.database import Connection
 from core.metrics import stage
 from core.transactions.claim import Claim
@@ -96,8 +94,7 @@ async def book(
 
 
 def _movement(row: Any) -> Movement:
-    *columns, details = row
-    return Movement._make((*columns, msgspec.json.decode(details) if details else None))
+    return Movement._make(row)
 
 
 def _settleable(

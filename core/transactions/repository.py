@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from core.batching import Coalescer
 from core.database import Connection, Database
 from core.errors import TransactionNotFound
@@ -141,5 +139,5 @@ async def page_of_transactions(
 def view_of(row: Any) -> TransactionView:
     """The view of one row of the select above."""
     columns = dict(row)
-    columns["details"] = msgspec.json.decode(row["details"]) if row["details"] else {}
+    columns["details"] = row["details"] or {}
     return TransactionView(**columns)
