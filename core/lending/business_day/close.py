@@ -1,0 +1,190 @@
+"""Driving runs: chunk by chunk, phase by phase, until the date is closed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, Protocol
+from uuid import UUID
+
+from core.database import Connection, Database, is_retryable
+from core.ids import new_id
+from core.lending.business_day import charge, chunks, collect, dates, recover, runs
+from core.lending.business_day.accrue import accrue
+from core.lending.business_day.chunks import Chunk, LeaseLost, Phase
+from core.lending.business_day.classify import classify
+from core.lending.business_day.runs import Job, Run
+from core.lending.retries import CollectionCalendar
+from core.logging import get_logger
+
+log = get_logger(__name__)
+
+POLL_SECONDS: Final = 0.02
+LONGEST_POLL_SECONDS: Final = 0.5
+
+
+class Bell(Protocol):
+    """How workers are told that transactions wait for settlement."""
+
+    async def ring(self) -> object:
+        """Ring; losing a ring does no harm."""
+
+
+class RunFailed(Exception):  # noqa: N818 - it reads as what happened
+    """A run was given up after repeated failures; its ``error`` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the business day works with.
+
+    ``settle`` settles pending transactions in this very process while a run waits for them; None
+    leaves that to the workers.
+    """
+
+    database: Database
+    bell: Bell
+    calendar: CollectionCalendar
+    settle: Callable[[], Awaitable[object]] | None = None
+
+
+async def close_through(
+    desk: Desk, through: date, *, closed: Callable[[Run], None] | None = None
+) -> list[Run]:
+    """Close every date that is still open up to ``through``, in order; a date at a time.
+
+    A date that is closed already is looked at again and nothing is done twice. ``closed`` is told
+    of each run as it completes. Raises RunFailed.
+    """
+    async with desk.database.raw_connection() as connection:
+        first = await dates.first_open_date(connection)
+    day = min(first or through, through)
+    done = []
+    while day <= through:
+        run = await run_job(desk, Job.CLOSE_DAY, day)
+        done.append(run)
+        if closed is not None:
+            closed(run)
+        day += timedelta(days=1)
+    return done
+
+
+async def run_job(desk: Desk, job: Job, day: date) -> Run:
+    """Run ``job`` for ``day`` to its end, together with whoever else works on it."""
+    async with desk.database.raw_unit_of_work() as connection:
+        run_id = await runs.start(connection, job, day)
+    run = await drive(desk, run_id)
+    if run.status == "failed":
+        raise RunFailed(f"{job} for {day} failed: {run.error}")
+    return run
+
+
+async def drive(desk: Desk, run_id: UUID) -> Run:
+    """Work on the run until it is over. Any number of processes may, at once."""
+    owner = new_id().hex
+    async with desk.database.raw_unit_of_work() as connection:
+        await chunks.plan(connection, run_id)
+    pause = POLL_SECONDS
+    while True:
+        if await _work(desk, run_id, owner):
+            pause = POLL_SECONDS
+            continue
+        async with desk.database.raw_unit_of_work() as connection:
+            finished = await runs.finish(connection, run_id)
+            if finished is not None and finished[0] is Job.CLOSE_DAY:
+                await dates.mark_closed(connection, finished[1])
+            run = await runs.find(connection, run_id)
+        if run.is_over:
+            return run
+        if desk.settle is None or not await desk.settle():
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_POLL_SECONDS)
+
+
+async def _work(desk: Desk, run_id: UUID, owner: str) -> bool:
+    """Do one phase of one chunk; False where there is none to do now."""
+    async with desk.database.raw_unit_of_work() as connection:
+        chunk = await chunks.take(connection, run_id, owner)
+    if chunk is None:
+        return False
+    try:
+        async with (
+            chunks.kept(desk.database, chunk),
+            desk.database.raw_unit_of_work() as connection,
+        ):
+            run = await runs.find(connection, run_id)
+            rings = await _phase(desk, connection, chunk, run)
+        if rings:
+            await desk.bell.ring()
+    except LeaseLost:
+        log.warning("lease_lost", run_id=str(run_id), chunk=chunk.number)
+    except Exception as error:  # noqa: BLE001 - noted on the chunk, tried again, given up at last
+        await _note_failure(desk, chunk, error)
+    return True
+
+
+async def _note_failure(desk: Desk, chunk: Chunk, error: Exception) -> None:
+    """Let the chunk be tried again, or give the run up after ``MAX_ATTEMPTS``."""
+    log.exception("chunk_failed", run_id=str(chunk.run_id), chunk=chunk.number)
+    if is_retryable(error):
+        await asyncio.sleep(POLL_SECONDS)
+    async with desk.database.raw_unit_of_work() as connection:
+        await chunks.give_back(connection, chunk, repr(error))
+        if chunk.attempts >= chunks.MAX_ATTEMPTS:
+            await runs.fail(connection, chunk.run_id, repr(error))
+
+
+async def _phase(desk: Desk, connection: Connection, chunk: Chunk, run: Run) -> bool:
+    """Do the chunk's phase and move it on, in one unit of work; whether workers are needed."""
+    match chunk.phase:
+        case Phase.COLLECT:
+            submitted = await _collect(connection, chunk, run)
+            await chunks.move_on(connection, chunk, Phase.ASSESS, submitted)
+            return bool(submitted)
+        case Phase.ASSESS:
+            submitted = await _assess(desk, connection, chunk, run)
+            following = Phase.RECOVER if submitted else Phase.DONE
+            await chunks.move_on(connection, chunk, following, submitted)
+            return bool(submitted)
+        case Phase.RECOVER:
+            await _recover(desk, connection, chunk, run)
+            await chunks.move_on(connection, chunk, Phase.DONE)
+    return False
+
+
+async def _collect(connection: Connection, chunk: Chunk, run: Run) -> list[UUID]:
+    day = run.business_date
+    if run.job is Job.CLOSE_DAY:
+        await accrue(connection, chunk.first_user, chunk.next_user, day)
+        await collect.announce_due(connection, chunk, day)
+    submitted = await collect.submit_due(connection, chunk, day)
+    if run.job is Job.EMI_COLLECTION:
+        await runs.progress(connection, run.id, total=len(submitted))
+    return submitted
+
+
+async def _assess(desk: Desk, connection: Connection, chunk: Chunk, run: Run) -> list[UUID]:
+    day = run.business_date
+    succeeded, failed = await collect.results(connection, chunk.waiting_for, day)
+    if run.job is Job.EMI_COLLECTION:
+        await runs.progress(
+            connection, run.id, done=succeeded + failed, succeeded=succeeded, failed=failed
+        )
+        return []
+    if run.job is Job.CLOSE_DAY:
+        await charge.charge(connection, chunk, day, desk.calendar)
+    standings = await classify(connection, chunk, day, desk.calendar)
+    await recover.open_cases(connection, standings, day)
+    submitted = await recover.set_off(connection, chunk, day)
+    await recover.close_cured(connection, chunk)
+    failed = min(failed, chunk.loans)
+    await runs.progress(
+        connection, run.id, done=chunk.loans, succeeded=chunk.loans - failed, failed=failed
+    )
+    return submitted
+
+
+async def _recover(desk: Desk, connection: Connection, chunk: Chunk, run: Run) -> None:
+    """After the set-offs: who is no longer late is out of default, and the case closes."""
+    await classify(connection, chunk, run.business_date, desk.calendar)
+    await recover.close_cured(connection, chunk)

@@ -1,0 +1,168 @@
+"""One ``emi`` transaction for each instalment that is to be collected on a date.
+
+The attempt is written in the same unit of work as its transaction, and the instalment is no longer
+to be collected until the attempt's end plans the next one: two runs, or two schedulers, cannot
+collect one attempt twice.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from core.database import Connection
+from core.lending import booking, notices
+from core.lending.booking import PendingOrder
+from core.lending.business_day.chunks import Chunk
+from core.lending.notices import LineName, money
+from core.notifications import notices as inbox
+
+DUE_SOON_DAYS: Final = 3
+
+_LOCK_DUE = """
+SELECT l.id FROM loans l
+WHERE l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
+  AND l.status IN ('active', 'restructured')
+  AND EXISTS (
+    SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.next_attempt_on <= $3
+      AND i.superseded_at IS NULL AND i.paid_on IS NULL
+  )
+ORDER BY l.id FOR NO KEY UPDATE
+"""
+_DUE = """
+SELECT l.id FROM loans l
+WHERE l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
+  AND l.status IN ('active', 'restructured')
+  AND EXISTS (
+    SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.next_attempt_on <= $3
+      AND i.superseded_at IS NULL AND i.paid_on IS NULL
+  )
+ORDER BY l.id FOR NO KEY UPDATE
+"""
+_DUE_LOANS = """
+SELECT DISTINCT i.loan_id FROM loan_instalments i
+WHERE i.next_attempt_on <= $1 AND i.superseded_at IS NULL AND i.paid_on IS NULL
+"""
+_DUE = """
+SELECT i.loan_id, i.version, i.number, i.attempts + 1 AS attempt, i.unpaid_minor, l.account_id,
+       l.currency
+FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
+WHERE i.loan_id = ANY($1::uuid[]) AND i.next_attempt_on <= $2
+  AND i.superseded_at IS NULL AND i.paid_on IS NULL
+ORDER BY i.loan_id, i.number
+"""
+_ATTEMPT = """
+INSERT INTO loan_collections (loan_id, version, number, attempt, transaction_id, business_date,
+                              requested_minor, run_id)
+SELECT loan_id, version, number, attempt, transaction_id, $7, requested_minor, $8
+FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[], $6::bigint[])
+  AS a (loan_id, version, number, attempt, transaction_id, requested_minor)
+"""
+_COUNT_ATTEMPT = """
+UPDATE loan_instalments i SET attempts = a.attempt, next_attempt_on = NULL,
+       first_attempt_on = coalesce(i.first_attempt_on, $5)
+FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[]) AS a (loan_id, version, number, attempt)
+WHERE i.loan_id = a.loan_id AND i.version = a.version AND i.number = a.number
+"""
+_FALLING_DUE = """
+SELECT l.user_id, i.loan_id, i.version, i.number, i.unpaid_minor, l.currency, i.due_date
+FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
+WHERE i.due_date = ANY($3::date[]) AND i.superseded_at IS NULL AND i.paid_on IS NULL
+  AND l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
+  AND l.status IN ('active', 'restructured')
+ORDER BY i.loan_id
+"""
+# A transaction that was set aside never reached its kind: its attempt ends here.
+_RECONCILE = """
+WITH broken AS (
+  UPDATE loan_collections c SET status = 'failed', failure_code = t.failure_code
+  FROM transactions t
+  WHERE t.id = c.transaction_id AND t.id = ANY($1::uuid[])
+    AND c.status = 'pending' AND t.status = 'failed'
+  RETURNING c.loan_id, c.version, c.number
+)
+UPDATE loan_instalments i SET next_attempt_on = $2::date + 1
+FROM broken b
+WHERE i.loan_id = b.loan_id AND i.version = b.version AND i.number = b.number
+  AND i.superseded_at IS NULL AND i.paid_on IS NULL
+"""
+_COUNT_RESULTS = """
+SELECT count(*) FILTER (WHERE status = 'success') AS succeeded,
+       count(*) FILTER (WHERE status = 'failed') AS failed
+FROM transactions WHERE id = ANY($1::uuid[])
+"""
+
+
+async def submit_due(connection: Connection, chunk: Chunk, day: date) -> list[UUID]:
+    """Submit the transactions of all instalments to collect by ``day``; answers their ids."""
+    locked = await connection.fetch(_LOCK_DUE, chunk.first_user, chunk.next_user, day)
+    if not locked:
+        return []
+    due = await connection.fetch(_DUE, [row["id"] for row in locked], day)
+    orders = [_order(row, day, chunk.run_id) for row in due]
+    await booking.insert_pending(connection, orders)
+    await _note_attempts(connection, due, orders, day, chunk.run_id)
+    return [order.id for order in orders]
+
+
+async def announce_due(connection: Connection, chunk: Chunk, day: date) -> None:
+    """Tell borrowers what falls due tomorrow and in ``DUE_SOON_DAYS`` days, once each."""
+    soon = day + timedelta(days=DUE_SOON_DAYS)
+    days = [day + timedelta(days=1), soon]
+    rows = await connection.fetch(_FALLING_DUE, chunk.first_user, chunk.next_user, days)
+    await inbox.write(
+        connection,
+        [
+            notices.falls_due(
+                row["user_id"],
+                LineName(row["loan_id"], row["version"], row["number"]),
+                money(row["unpaid_minor"], row["currency"]),
+                row["due_date"],
+                soon=row["due_date"] == soon,
+            )
+            for row in rows
+        ],
+    )
+
+
+async def results(
+    connection: Connection, transaction_ids: Sequence[UUID], day: date
+) -> tuple[int, int]:
+    """How many of these collections succeeded and failed; ends those that were set aside."""
+    if not transaction_ids:
+        return 0, 0
+    await connection.execute(_RECONCILE, list(transaction_ids), day)
+    row: Any = await connection.fetchrow(_COUNT_RESULTS, list(transaction_ids))
+    return row["succeeded"], row["failed"]
+
+
+def _order(row: Any, day: date, run_id: UUID) -> PendingOrder:
+    return PendingOrder(
+        type="emi",
+        amount_minor=row["unpaid_minor"],
+        currency=row["currency"],
+        debit_account_id=row["account_id"],
+        description=f"Instalment {row['number']}, attempt {row['attempt']}",
+        details={
+            "loan_id": str(row["loan_id"]),
+            "version": row["version"],
+            "instalment": row["number"],
+            "attempt": row["attempt"],
+            "business_date": day.isoformat(),
+            "run_id": str(run_id),
+        },
+    )
+
+
+async def _note_attempts(
+    connection: Connection,
+    due: Sequence[Any],
+    orders: Sequence[PendingOrder],
+    day: date,
+    run_id: UUID,
+) -> None:
+    lines = [[row[column] for row in due] for column in ("loan_id", "version", "number", "attempt")]
+    await connection.execute(
+        _ATTEMPT, *lines, [o.id for o in orders], [o.amount_minor for o in orders], day, run_id
+    )
+    await connection.execute(_COUNT_ATTEMPT, *lines, day)

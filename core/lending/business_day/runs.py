@@ -1,0 +1,132 @@
+"""Runs of the business day's jobs: one per job and date under way, with progress to look at."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from core.database import Connection
+from core.errors import NotFound
+from core.ids import new_id
+
+
+class Job(StrEnum):
+    """What a run does with the date."""
+
+    CLOSE_DAY = "close-day"
+    EMI_COLLECTION = "emi-collection"
+    DEFAULT_RECOVERY = "default-recovery"
+
+
+class RunNotFound(NotFound):
+    """No such run."""
+
+    code = "run_not_found"
+    title = "There is no such run"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run and its progress."""
+
+    id: UUID
+    job: Job
+    business_date: date
+    status: str
+    total: int
+    done: int
+    succeeded: int
+    failed: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has completed or failed."""
+        return self.status in {"completed", "failed"}
+
+
+_COLUMNS = """
+id, job, business_date, status, total, done, succeeded, failed, started_at, finished_at, error
+"""
+_START = """
+INSERT INTO business_day_runs (id, job, business_date, requested_by, created_at)
+VALUES ($1, $2, $3, $4, clock_timestamp())
+ON CONFLICT (job, business_date) WHERE status IN ('queued', 'running') DO NOTHING
+"""
+_UNDER_WAY = """
+SELECT id FROM business_day_runs
+WHERE job = $1 AND business_date = $2 AND status IN ('queued', 'running')
+"""
+_FIND = f"SELECT {_COLUMNS} FROM business_day_runs WHERE id = $1"  # noqa: S608 - our own columns
+_UNFINISHED = """
+SELECT id FROM business_day_runs WHERE status IN ('queued', 'running') ORDER BY created_at
+"""
+_PROGRESS = """
+UPDATE business_day_runs SET total = total + $2, done = done + $3, succeeded = succeeded + $4,
+       failed = failed + $5 WHERE id = $1
+"""
+_FINISH = """
+UPDATE business_day_runs r SET status = 'completed', finished_at = clock_timestamp()
+WHERE id = $1 AND status = 'running'
+  AND NOT EXISTS (SELECT FROM business_day_chunks c WHERE c.run_id = r.id AND c.phase <> 'done')
+RETURNING job, business_date
+"""
+_FAIL = """
+UPDATE business_day_runs SET status = 'failed', finished_at = clock_timestamp(), error = $2
+WHERE id = $1 AND status IN ('queued', 'running')
+"""
+
+
+async def start(
+    connection: Connection, job: Job, business_date: date, requested_by: UUID | None = None
+) -> UUID:
+    """Start a run, or join the one under way for the same job and date; answers its id."""
+    while True:
+        run_id = new_id()
+        made = await connection.execute(_START, run_id, job.value, business_date, requested_by)
+        if made.endswith("1"):
+            return run_id
+        known: UUID | None = await connection.fetchval(_UNDER_WAY, job.value, business_date)
+        if known is not None:
+            return known
+
+
+async def find(connection: Connection, run_id: UUID) -> Run:
+    """The run. Raises RunNotFound."""
+    row: Any = await connection.fetchrow(_FIND, run_id)
+    if row is None:
+        raise RunNotFound
+    run_id, job, *rest = row
+    return Run(run_id, Job(job), *rest)
+
+
+async def unfinished(connection: Connection) -> list[UUID]:
+    """The runs that are queued or running, oldest first."""
+    return [row["id"] for row in await connection.fetch(_UNFINISHED)]
+
+
+async def progress(
+    connection: Connection,
+    run_id: UUID,
+    *,
+    total: int = 0,
+    done: int = 0,
+    succeeded: int = 0,
+    failed: int = 0,
+) -> None:
+    """Add to the run's counts, in the unit of work of what they count."""
+    await connection.execute(_PROGRESS, run_id, total, done, succeeded, failed)
+
+
+async def finish(connection: Connection, run_id: UUID) -> tuple[Job, date] | None:
+    """Complete the run if all its chunks are done; answers its job and date to who did it."""
+    row = await connection.fetchrow(_FINISH, run_id)
+    return None if row is None else (Job(row["job"]), row["business_date"])
+
+
+async def fail(connection: Connection, run_id: UUID, error: str) -> None:
+    """Give the run up."""
+    await connection.execute(_FAIL, run_id, error)
