@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 BIN := .venv/bin
-PYTEST_ARGS ?= -q -n auto
+PYTEST_ARGS ?= -q -n auto --dist loadgroup
 UV := .venv/uv/bin/uv
 COMPILE := $(UV) pip compile -q --universal --generate-hashes --python-version 3.11
 
@@ -22,7 +22,7 @@ up: setup ## run the whole system in the foreground (ARGS="--port 8000 --workers
 demo: setup ## play the main job through the API and check the books
 	@exec $(BIN)/giro demo $(ARGS)
 
-test: setup ## run the tests on real servers (PYTEST_ARGS="-q -n auto")
+test: setup ## run the tests on real servers (ARGS="tests/ops")
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
 
 bench: setup ## measure this system beside pgbench (ARGS="--quick")

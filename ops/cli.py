@@ -1,37 +1,60 @@
-"""`giro`: the one entry point. One file per command below `ops/commands`."""
+"""`giro`: the one entry point. One file per command below `ops/commands`, imported when called."""
 
 import sys
+from importlib import import_module
+from typing import Final
 
 import typer
 from pydantic import ValidationError
+from typer.core import TyperGroup
 
 from core.errors import GiroError
-from ops.commands import bench, create_user, demo, migrate, status, up, verify
 from ops.embedded import EmbeddedError
-from ops.stack import StackError
-from ops.supervisor import ChildFailedError
+
+COMMANDS: Final = (
+    *("up", "status", "demo", "create-user"),
+    *("verify", "bench", "migrate"),
+)
+
+
+class Commands(TyperGroup):
+    """Imports a command when it is called for: `giro status` should not wait for `giro bench`."""
+
+    def list_commands(self, _context: typer.Context) -> list[str]:  # type: ignore[override]
+        """All names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, _context: typer.Context, name: str) -> typer.core.TyperCommand | None:  # type: ignore[override]
+        """The command of that name, or None."""
+        if name not in COMMANDS:
+            return None
+        module = import_module(f"ops.commands.{name.replace('-', '_')}")
+        single = typer.Typer(add_completion=False)
+        single.command(name)(module.command)
+        command = typer.main.get_command(single)
+        return command if isinstance(command, typer.core.TyperCommand) else None
+
 
 app = typer.Typer(
     name="giro",
+    cls=Commands,
     help="Giro, a digital bank: run it, look at it, measure it.",
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
 )
-app.command("up")(up.command)
-app.command("status")(status.command)
-app.command("create-user")(create_user.command)
-app.command("demo")(demo.command)
-app.command("verify")(verify.command)
-app.command("bench")(bench.command)
-app.command("migrate")(migrate.command)
+
+
+@app.callback()
+def giro() -> None:
+    """Giro, a digital bank: run it, look at it, measure it."""
 
 
 def main() -> None:
     """Run the command line; what the user can repair is one line, not a traceback."""
     try:
         app(prog_name="giro")
-    except (EmbeddedError, StackError, ChildFailedError, GiroError) as error:
+    except (EmbeddedError, GiroError) as error:
         print(f"giro: {error}", file=sys.stderr)
         sys.exit(1)
     except ValidationError as error:

@@ -14,7 +14,7 @@ import httpx2
 
 from core.config import Settings
 from ops import processes
-from ops.embedded import EmbeddedServers
+from ops.embedded import EmbeddedError, EmbeddedServers
 from ops.embedded.home import HomeLock, create_home, write_private
 from ops.embedded.ports import LOOPBACK, free_port, is_free, next_free_port
 from ops.embedded.servers import Server
@@ -27,7 +27,7 @@ WORKER_GRACE_SECONDS = 30.0
 READY_WITHIN_SECONDS = 120.0
 
 
-class StackError(Exception):
+class StackError(EmbeddedError):
     """The system cannot be brought up; the message says why."""
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from ops.embedded.errors import EmbeddedError
 from ops.embedded.tethered import tethered
 from ops.output import Output
 
@@ -20,7 +21,7 @@ HEALTHY_AFTER_SECONDS = 60.0
 MAX_LINE_BYTES = 65_536
 
 
-class ChildFailedError(Exception):
+class ChildFailedError(EmbeddedError):
     """A child that had to come up did not; carries its last lines."""
 
 

@@ -113,7 +113,7 @@ def test_an_image_checks_its_health_with_a_program_it_has(name):
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
 def test_a_health_check_passes_on_a_200_only(status, code):
     class Answer(BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             self.send_response(status)
             self.end_headers()
 

@@ -1,0 +1,224 @@
+"""`giro up` and its neighbours, as somebody at a terminal sees them."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from ops import healthcheck
+from ops.embedded.ports import free_port
+
+# One system for the whole file, so one worker for it.
+pytestmark = pytest.mark.xdist_group("giro up")
+REPOSITORY = Path(__file__).resolve().parents[2]
+GIRO = [sys.executable, "-m", "ops.cli"]
+PASSWORD = "correct horse battery"
+UNSET = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "GIRO_HOME", "ENVIRONMENT")
+
+
+def environment() -> dict[str, str]:
+    """Nothing set that a fresh checkout would not have."""
+    return {k: v for k, v in os.environ.items() if k not in UNSET} | {"PYTHONPATH": str(REPOSITORY)}
+
+
+def giro(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*GIRO, *arguments],
+        input=stdin,
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def status(cwd: Path) -> dict:
+    return json.loads(giro("status", "--json", cwd=cwd).stdout)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def until(condition, seconds: float = 30):
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
+        time.sleep(0.1)
+    return value
+
+
+class Up:
+    """A `giro up` in a directory of its own, its output read to the line that says ready."""
+
+    def __init__(self, cwd: Path, *arguments: str) -> None:
+        self.cwd = cwd
+        self.log = (cwd / "up.log").open("w+")
+        self.process = subprocess.Popen(
+            [*GIRO, "up", "--workers", "1", *arguments],
+            cwd=cwd,
+            env=environment(),
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def said(self) -> str:
+        return (self.cwd / "up.log").read_text()
+
+    def ready(self) -> str:
+        def look() -> str | None:
+            assert self.process.poll() is None, self.said()
+            found = re.search(r"^ready (http://\S+)$", self.said(), re.M)
+            return found.group(1) if found else None
+
+        return until(look, 90)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(60)
+        finally:
+            self.log.close()
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory):
+    cwd = tmp_path_factory.mktemp("up")
+    port = free_port()
+    running = Up(cwd, "--port", str(port))
+    try:
+        assert running.ready() == f"http://127.0.0.1:{port}"
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.stop()
+
+
+def test_once_it_says_ready_it_answers(up):
+    report = status(up.cwd)
+    assert report["running"]
+    assert report["healthy"]
+    assert healthcheck.main(f"{report['api']}/health/ready") == 0
+
+
+def test_status_names_every_process_with_pid_and_health(up):
+    report = status(up.cwd)
+    rows = {row["name"]: row for row in report["processes"]}
+    assert set(rows) == {"postgres", "valkey", "api", "worker-1", "scheduler"}
+    for row in rows.values():
+        assert is_alive(row["pid"]), row
+        assert row["health"] == "up", row
+    table = giro("status", cwd=up.cwd)
+    assert table.returncode == 0
+    for needed in (report["DATABASE_URL"], report["REDIS_URL"], report["api"], "worker-1"):
+        assert needed in table.stdout
+
+
+def test_what_it_keeps_is_for_its_owner_only(up):
+    home = up.cwd / ".giro"
+    for secret in ("run.json", "secret_key", "embedded.json"):
+        assert (home / secret).stat().st_mode & 0o077 == 0, secret
+
+
+async def test_the_first_admin_is_made_from_the_command_line(up):
+    arguments = ("create-user", "Root@Example.com", "--role", "admin", "--password-stdin")
+    made = giro(*arguments, cwd=up.cwd, stdin=f"{PASSWORD}\n")
+    assert made.returncode == 0, made.stderr
+    connection = await asyncpg.connect(status(up.cwd)["DATABASE_URL"])
+    row = await connection.fetchrow("SELECT role, password_hash FROM users")
+    await connection.close()
+    assert row["role"] == "admin"
+    assert row["password_hash"].startswith("$2b$12$")
+
+    again = giro(*arguments, cwd=up.cwd, stdin=f"{PASSWORD}\n")
+    assert again.returncode == 1
+    assert "Traceback" not in again.stderr
+    weak = giro(*arguments[:1], "a@example.com", *arguments[2:], cwd=up.cwd, stdin="short\n")
+    assert weak.returncode == 1
+    assert "Traceback" not in weak.stderr
+
+
+def test_migrating_a_system_that_is_at_head_changes_nothing(up):
+    done = giro("migrate", cwd=up.cwd)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_books_of_a_new_bank_are_sound(up):
+    done = giro("verify", cwd=up.cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_second_one_on_the_same_home_is_refused_by_name(up):
+    second = giro("up", "--port", str(free_port()), cwd=up.cwd)
+    assert second.returncode == 1
+    assert f"in use by pid {up.process.pid}" in second.stderr
+
+
+@pytest.mark.parametrize("name", ["worker-1", "api", "valkey", "postgres"])
+def test_whatever_is_killed_comes_back(up, name):
+    def row() -> dict:
+        return next(r for r in status(up.cwd)["processes"] if r["name"] == name)
+
+    first = row()
+    os.kill(first["pid"], signal.SIGKILL)
+    until(lambda: row()["pid"] not in {None, first["pid"]})
+    assert row()["restarts"] == first["restarts"] + 1
+    until(lambda: status(up.cwd)["healthy"])
+
+
+def test_an_explicit_port_that_is_taken_is_an_error(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = giro("up", "--port", str(port), cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"port {port} on 127.0.0.1 is taken" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_sigterm_stops_all_of_it_and_leaves_the_data(up):
+    pids = [row["pid"] for row in status(up.cwd)["processes"]]
+    assert up.stop() == 0
+    assert not any(is_alive(pid) for pid in pids)
+    assert up.said().rstrip().endswith("stopped")
+
+    nothing = giro("status", "--json", cwd=up.cwd)
+    assert nothing.returncode == 3
+    assert json.loads(nothing.stdout)["running"] is False
+    # The data is still there, and a command starts the stores for itself to read it.
+    done = giro("verify", cwd=up.cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_kill_9_leaves_no_orphans_and_a_home_to_start_again(tmp_path):
+    running = Up(tmp_path, "--port", str(free_port()))
+    running.ready()
+    pids = [row["pid"] for row in status(tmp_path)["processes"]]
+    running.process.kill()
+    running.process.wait()
+    running.log.close()
+    until(lambda: not any(is_alive(pid) for pid in pids))
+    assert giro("status", cwd=tmp_path).returncode == 3
+    assert giro("verify", cwd=tmp_path).returncode == 0
+
+
+def test_ctrl_c_while_it_starts_stops_it_as_well(tmp_path):
+    running = Up(tmp_path, "--port", str(free_port()))
+    until(lambda: "postgres  |" in running.said())
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(60) == 0
+    running.log.close()
+    assert "ready" not in [line.split()[0] for line in running.said().splitlines() if line]
