@@ -10,12 +10,20 @@ from api import docs, problems, services
 from api.middleware import cors
 from api.middleware.logging import LastResort, LoggingMiddleware
 from api.middleware.rate_limit import limiter
-from api.routes import accounts, auth, health, transactions
+from api.routes import accounts, admin, aliases, auth, health, transactions, users
 from core import logging
 from core.config import Settings, get_settings
 from core.garbage import calm_garbage_collection
 
-ROUTERS = (transactions.router, accounts.router, auth.router, health.router)
+# The hottest first: routes are matched in this order.
+ROUTERS = (
+    transactions.router,
+    accounts.router,
+    auth.router,
+    users.router,
+    admin.router,
+    health.router,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -41,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.limiter = limiter
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(aliases.make_router(ROUTERS))
     docs.install(app)
     problems.install(app)
     # The last one added is the outermost.

@@ -232,6 +232,11 @@ class UserNotFound(NotFound):
     title = "There is no such user"
 
 
+class JobNotFound(NotFound):
+    code = "job_not_found"
+    title = "There is no such failed job"
+
+
 class CurrencyNotFound(NotFound):
     code = "currency_not_found"
     title = "There is no such currency"

@@ -20,18 +20,18 @@ from api.schemas.accounts import (
     EntryAnswer,
     OverdraftChange,
 )
-from api.schemas.fields import to_decimal
+from api.schemas.fields import minor_units, to_decimal
 from api.strict_json import StrictRoute
 from core import clock
 from core.audit.log import Actor, record
 from core.database import driver
-from core.errors import AccountStateConflict, Invalid
+from core.errors import AccountStateConflict, InvalidAmount
 from core.identity import users
 from core.ledger import accounts
 from core.ledger.entries import EntryFilter, balance_before, entries_of
 from core.ledger.models import Account, AccountStatus
 from core.lending.live_loans import refuse_live_loans
-from core.money import to_major, to_minor
+from core.money import to_major
 from core.transactions.closing import close_account
 from core.transactions.opening import open_account
 
@@ -44,12 +44,14 @@ async def open_an_account(
 ) -> Response:
     """Open an account. Its opening deposit is booked before the answer."""
     settings = held.settings
+    currency = body.currency or settings.default_currency
+    minor_units("initial_deposit", body.initial_deposit, currency)
     async with held.database.unit_of_work() as session:
         await users.find_user(session, caller.user_id, lock=True)
         account = await open_account(
             session,
             caller.user_id,
-            currency=body.currency or settings.default_currency,
+            currency=currency,
             nickname=body.nickname,
             initial_deposit=body.initial_deposit,
             country=settings.bank_country,
@@ -160,12 +162,11 @@ def _minor(name: str, value: str | None, account: Account) -> int | None:
     if value is None:
         return None
     try:
-        return abs(to_minor(to_decimal(value), account.currency))
-    except (Invalid, PydanticCustomError) as error:
-        message = "must be an amount of the account's currency"
-        raise Invalid(
-            f"{name}: {message}", [{"field": name, "message": message, "code": "invalid_amount"}]
-        ) from error
+        amount = to_decimal(value)
+    except PydanticCustomError as error:
+        found = {"field": name, "message": error.message(), "code": InvalidAmount.code}
+        raise InvalidAmount(f"{name}: {error.message()}", [found]) from error
+    return abs(minor_units(name, amount, account.currency))
 
 
 @router.put("/{account_id}", response_model=AccountAnswer)
@@ -213,7 +214,7 @@ async def set_overdraft(
     """Set how far below zero the account may go."""
     async with held.database.unit_of_work() as session:
         account = await accounts.find_account(session, account_id, lock=True)
-        limit_minor = to_minor(body.overdraft_limit, account.currency)
+        limit_minor = minor_units("overdraft_limit", body.overdraft_limit, account.currency)
         before_minor = account.overdraft_limit_minor
         await accounts.set_overdraft(session, account, limit_minor)
         _record(session, actor, "overdraft", account, from_minor=before_minor, to_minor=limit_minor)

@@ -1,0 +1,79 @@
+"""The caller's own profile and overview."""
+
+from fastapi import APIRouter, Response
+
+from api.dependencies import ActingUser, AnyCaller, Customer, Held
+from api.responses import no_content, reply
+from api.schemas.accounts import AccountAnswer
+from api.schemas.overview import Overview
+from api.schemas.transactions import transaction_answer
+from api.schemas.users import ProfileUpdate, UserAnswer
+from api.strict_json import StrictRoute
+from core import clock
+from core.database import driver
+from core.identity import users
+from core.ledger.accounts import accounts_of
+from core.lending.live_loans import refuse_live_loans
+from core.transactions.closing import close_all_of
+from core.transactions.repository import Filter, page_of_transactions
+
+router = APIRouter(prefix="/users", tags=["Identity"], route_class=StrictRoute)
+
+LATEST_TRANSACTIONS = 10
+
+
+@router.get("/profile", response_model=UserAnswer)
+async def show_profile(caller: AnyCaller, held: Held) -> Response:
+    """The caller's profile."""
+    async with held.database.unit_of_work() as session:
+        user = await users.find_user(session, caller.user_id)
+    return reply(UserAnswer.of(user))
+
+
+@router.put("/profile", response_model=UserAnswer)
+async def change_profile(
+    body: ProfileUpdate, caller: AnyCaller, actor: ActingUser, held: Held
+) -> Response:
+    """Change personal data; fields left out stay, null clears."""
+    changes = body.model_dump(exclude_unset=True)
+    async with held.database.unit_of_work() as session:
+        user = await users.update_profile(session, caller.user_id, changes, actor)
+        await session.commit()
+    return reply(UserAnswer.of(user))
+
+
+@router.delete("/profile", status_code=204)
+async def delete_profile(caller: AnyCaller, actor: ActingUser, held: Held) -> Response:
+    """Leave the bank: accounts close, personal data is forgotten, tokens end.
+
+    Refused while money, a live loan, or a transaction under way is left.
+    """
+    async with held.database.unit_of_work() as session:
+        # Locks the user first: no account can be opened meanwhile.
+        await users.find_user(session, caller.user_id, lock=True)
+        await refuse_live_loans(session, customer_id=caller.user_id)
+        await close_all_of(session, caller.user_id, clock.now())
+        await users.delete_user(session, caller.user_id, actor)
+        await session.commit()
+    return no_content()
+
+
+@router.get("/overview", response_model=Overview)
+async def overview(caller: Customer, held: Held) -> Response:
+    """Everything at a glance: profile, accounts, loans, the latest transactions."""
+    async with held.database.snapshot() as session:
+        user = await users.find_user(session, caller.user_id)
+        accounts = await accounts_of(session, caller.user_id)
+        latest = await page_of_transactions(
+            await driver(session),
+            Filter(account_ids=[account.id for account in accounts]),
+            limit=LATEST_TRANSACTIONS,
+        )
+    return reply(
+        {
+            "profile": UserAnswer.of(user),
+            "accounts": [AccountAnswer.of(account) for account in accounts],
+            "loans": [],
+            "transactions": [transaction_answer(view) for view in latest],
+        }
+    )

@@ -1,0 +1,18 @@
+"""A customer at a glance, on the wire."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from api.schemas.accounts import AccountAnswer
+from api.schemas.transactions import TransactionAnswer
+from api.schemas.users import UserAnswer
+
+
+class Overview(BaseModel):
+    """Profile, accounts with balances, loans with what is due next, the latest transactions."""
+
+    profile: UserAnswer
+    accounts: list[AccountAnswer]
+    loans: list[dict[str, Any]]
+    transactions: list[TransactionAnswer]
