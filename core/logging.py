@@ -1,69 +1,57 @@
-"""Logs: one structlog pipeline for our lines and the libraries', JSON in production.
+"""Logs: one line an event, JSON in production, readable in development.
 
-Context such as ``request_id`` and ``transaction_id`` is bound with ``bind`` and rides on every
-line that follows in the same task. Values under a sensitive name are masked before they are
-rendered.
+Our own lines go from structlog straight to standard output; the libraries' come through Python's
+logging and are rendered alike. Context such as ``request_id`` and ``transaction_id`` is bound with
+``bind`` and rides on every line that follows in the same task. Values under a sensitive name are
+masked before they are rendered.
 """
 
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
+import msgspec
 import structlog
-from structlog.types import EventDict, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from core.config import Environment, Settings
 
-SENSITIVE_NAMES = (
+SENSITIVE_NAMES: Final = (
     "password", "token", "secret", "authorization", "cookie", "id_document", "database_url",
     "redis_url",
 )  # fmt: skip
-MASK = "***"
+MASK: Final = "***"
+# Libraries that tell more than anybody wants to know.
+NOISY: Final = ("uvicorn.error", "dramatiq.worker", "dramatiq.broker", "apscheduler")
 
 
 def configure(settings: Settings, *, process: str) -> None:
     """Set logging up for this process (``api``, ``worker``, ``scheduler``, …); call once."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _named(process),
         mask_sensitive,
+        structlog.processors.format_exc_info,
     ]
+    render = _json_line if settings.environment is Environment.PRODUCTION else _readable_line
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, render],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(settings.environment),
-            ],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(settings.log_level.upper())
-    for noisy in ("uvicorn.error", "dramatiq.worker", "dramatiq.broker", "apscheduler"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    _configure_libraries(level, shared, render)
 
 
-def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+def get_logger(name: str) -> FilteringBoundLogger:
     """The logger of a module: ``get_logger(__name__)``."""
-    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    logger: FilteringBoundLogger = structlog.get_logger(module=name)
     return logger
 
 
@@ -79,11 +67,36 @@ def mask_sensitive(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 def _masked(fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in fields.items():
-        if any(sensitive in name.lower() for sensitive in SENSITIVE_NAMES):
+        if _is_sensitive(name):
             fields[name] = MASK
         elif isinstance(value, Mapping):
             fields[name] = _masked(dict(value))
     return fields
+
+
+@lru_cache(maxsize=1024)
+def _is_sensitive(name: str) -> bool:
+    lowered = str(name).lower()
+    return any(sensitive in lowered for sensitive in SENSITIVE_NAMES)
+
+
+def _configure_libraries(level: int, shared: list[Processor], render: Processor) -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                render,
+                _decoded,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _named(process: str) -> Processor:
@@ -94,12 +107,18 @@ def _named(process: str) -> Processor:
     return add
 
 
-def _renderers(environment: Environment) -> list[Processor]:
-    if environment is Environment.PRODUCTION:
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    # Plain tracebacks: the pretty ones print local variables, tokens and passwords among them.
-    return [
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    ]
+def _json_line(_logger: Any, _method: str, event: EventDict) -> bytes:
+    return msgspec.json.encode(dict(event), enc_hook=repr)
+
+
+def _readable_line(_logger: Any, _method: str, event: EventDict) -> bytes:
+    when, level, what = event.pop("timestamp"), event.pop("level"), event.pop("event")
+    trace = event.pop("exception", None)
+    fields = " ".join(f"{name}={value}" for name, value in event.items() if value is not None)
+    line = f"{when[11:23]} {level:<8} {what} {fields}"
+    return (f"{line}\n{trace}" if trace else line).encode()
+
+
+def _decoded(_logger: Any, _method: str, line: Any) -> str:
+    text: str = line.decode()
+    return text
