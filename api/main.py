@@ -8,6 +8,8 @@ from fastapi import FastAPI
 
 from api import docs, problems, services
 from api.middleware import cors
+from api.middleware.access_log import AccessLog
+from api.middleware.body_limit import BodyLimit
 from api.middleware.logging import LastResort, LoggingMiddleware
 from api.middleware.rate_limit import limiter
 from api.routes import accounts, admin, aliases, auth, health, transactions, users
@@ -43,7 +45,6 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.max_body_bytes,
         strict_content_type=False,
     )
     app.state.limiter = limiter
@@ -53,9 +54,10 @@ def create_app(settings: Settings) -> FastAPI:
     docs.install(app)
     problems.install(app)
     # The last one added is the outermost.
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(LastResort)
     cors.install(app, settings)
-    app.add_middleware(LoggingMiddleware)
+    app.add_middleware(LoggingMiddleware, access_log=AccessLog(settings))
     return app
 
 

@@ -172,6 +172,11 @@ def from_unexpected(scope: Scope, error: Exception) -> Response | None:
     return None
 
 
+def too_large(scope: Scope) -> Response:
+    """The answer to a body beyond the limit; what is still to come of it is not read."""
+    return _from_status(scope, 413, {"connection": "close"})
+
+
 def refuse_nul(scope: Scope) -> Response:
     """The answer to a NUL character in the path (404) or in the query (422)."""
     if "\0" in scope["path"]:

@@ -11,10 +11,10 @@ from uuid import uuid4
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
+from api.middleware.access_log import AccessLog
 from core import metrics
 from core.logging import bind, get_logger
 
-log = get_logger("giro.access")
 errors = get_logger(__name__)
 
 # One printable ASCII line, short enough for a log; anything else could forge log lines.
@@ -41,8 +41,9 @@ def request_id_of(scope: Scope) -> bytes:
 class LoggingMiddleware:
     """One line and one measurement for each request."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, access_log: AccessLog) -> None:
         self._app = app
+        self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -81,13 +82,19 @@ class LoggingMiddleware:
         if route in QUIET_ROUTES and status < 500:
             return
         caller = scope["state"].get("caller")
-        log.info(
-            "request",
-            method=method,
-            route=route,
-            status=status,
-            ms=round(seconds * 1000, 2),
-            user_id=str(caller.user_id) if caller else None,
+        self._access_log.write(
+            {
+                "event": "request",
+                "level": "info",
+                "logger": "giro.access",
+                "process": "api",
+                "method": method,
+                "route": route,
+                "status": status,
+                "ms": round(seconds * 1000, 2),
+                "user_id": caller.user_id if caller else None,
+                "request_id": scope["state"]["request_id"],
+            }
         )
 
 

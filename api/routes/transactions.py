@@ -6,16 +6,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from api.dependencies import (
+    KEY_HEADER,
+    SUBMIT_HEADERS,
+    WAIT_HEADER,
     ActingUser,
     Admin,
     AnyCaller,
     Caller,
     Customer,
     Held,
-    IdempotencyHeader,
-    PreferHeader,
     Staff,
     idempotency_key,
+    prefer_header,
     request_id,
     wait_seconds,
 )
@@ -63,17 +65,21 @@ SUBMITTED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/transfer", status_code=202, response_model=Submitted, responses=SUBMITTED)
+@router.post(
+    "/transfer",
+    status_code=202,
+    response_model=Submitted,
+    responses=SUBMITTED,
+    openapi_extra=SUBMIT_HEADERS,
+)
 async def transfer(
     request: Request,
     body: Transfer,
     caller: Customer,
-    key: IdempotencyHeader = None,
-    prefer: PreferHeader = None,
 ) -> Response:
     """Move money to another account of the bank, in its currency."""
-    order = _transfer_order(body, caller, request_id(request), _key(caller, key, body))
-    return await submit(request.app.state.services, order, prefer)
+    order = _transfer_order(body, caller, request_id(request), _key(request, caller, body))
+    return await submit(request.app.state.services, order, prefer_header(request))
 
 
 def _transfer_order(
@@ -93,42 +99,50 @@ def _transfer_order(
 
 
 def _key(
-    caller: Caller, header: str | None, body: Transfer | CashMovement | ManualMovement | Payment
+    request: Request, caller: Caller, body: Transfer | CashMovement | ManualMovement | Payment
 ) -> Idempotency | None:
-    key = idempotency_key(header, body.idempotency_key)
+    key = idempotency_key(request, body.idempotency_key)
     return None if key is None else Idempotency(caller.user_id, key)
 
 
-@router.post("/deposit", status_code=202, response_model=Submitted, responses=SUBMITTED)
+@router.post(
+    "/deposit",
+    status_code=202,
+    response_model=Submitted,
+    responses=SUBMITTED,
+    openapi_extra=SUBMIT_HEADERS,
+)
 async def deposit(
     request: Request,
     body: CashMovement,
     caller: Customer,
     held: Held,
-    key: IdempotencyHeader = None,
-    prefer: PreferHeader = None,
 ) -> Response:
     """Pay cash in, on an own account."""
     _refuse_closed_desk(held)
     own = Party(body.account, caller.user_id)
-    order = _bank_order(TransactionType.DEPOSIT, body, caller, request, key, credit=own)
-    return await submit(held, order, prefer)
+    order = _bank_order(TransactionType.DEPOSIT, body, caller, request, credit=own)
+    return await submit(held, order, prefer_header(request))
 
 
-@router.post("/withdrawal", status_code=202, response_model=Submitted, responses=SUBMITTED)
+@router.post(
+    "/withdrawal",
+    status_code=202,
+    response_model=Submitted,
+    responses=SUBMITTED,
+    openapi_extra=SUBMIT_HEADERS,
+)
 async def withdrawal(
     request: Request,
     body: CashMovement,
     caller: Customer,
     held: Held,
-    key: IdempotencyHeader = None,
-    prefer: PreferHeader = None,
 ) -> Response:
     """Take cash out, of an own account."""
     _refuse_closed_desk(held)
     own = Party(body.account, caller.user_id)
-    order = _bank_order(TransactionType.WITHDRAWAL, body, caller, request, key, debit=own)
-    return await submit(held, order, prefer)
+    order = _bank_order(TransactionType.WITHDRAWAL, body, caller, request, debit=own)
+    return await submit(held, order, prefer_header(request))
 
 
 def _refuse_closed_desk(held: Services) -> None:
@@ -136,44 +150,56 @@ def _refuse_closed_desk(held: Services) -> None:
         raise SelfServiceCashOff
 
 
-@router.post("/credit", status_code=202, response_model=Submitted, responses=SUBMITTED)
+@router.post(
+    "/credit",
+    status_code=202,
+    response_model=Submitted,
+    responses=SUBMITTED,
+    openapi_extra=SUBMIT_HEADERS,
+)
 async def credit(
     request: Request,
     body: ManualMovement,
     caller: Staff,
     held: Held,
-    key: IdempotencyHeader = None,
-    prefer: PreferHeader = None,
 ) -> Response:
     """Credit any account by hand."""
     party = Party(body.account_id)
-    order = _bank_order(TransactionType.CREDIT, body, caller, request, key, credit=party)
-    return await submit(held, order, prefer)
+    order = _bank_order(TransactionType.CREDIT, body, caller, request, credit=party)
+    return await submit(held, order, prefer_header(request))
 
 
-@router.post("/debit", status_code=202, response_model=Submitted, responses=SUBMITTED)
+@router.post(
+    "/debit",
+    status_code=202,
+    response_model=Submitted,
+    responses=SUBMITTED,
+    openapi_extra=SUBMIT_HEADERS,
+)
 async def debit(
     request: Request,
     body: ManualMovement,
     caller: Staff,
     held: Held,
-    key: IdempotencyHeader = None,
-    prefer: PreferHeader = None,
 ) -> Response:
     """Debit any account by hand."""
     party = Party(body.account_id)
-    order = _bank_order(TransactionType.DEBIT, body, caller, request, key, debit=party)
-    return await submit(held, order, prefer)
+    order = _bank_order(TransactionType.DEBIT, body, caller, request, debit=party)
+    return await submit(held, order, prefer_header(request))
 
 
-@router.post("/payment", status_code=202, response_model=PaymentSubmitted, responses=SUBMITTED)
+@router.post(
+    "/payment",
+    status_code=202,
+    response_model=PaymentSubmitted,
+    responses=SUBMITTED,
+    openapi_extra=SUBMIT_HEADERS,
+)
 async def payment(
     request: Request,
     body: Payment,
     caller: Customer,
     held: Held,
-    key: IdempotencyHeader = None,
-    prefer: PreferHeader = None,
 ) -> Response:
     """Pay somebody outside the bank."""
     reference = await next_payment_ref(held.database)
@@ -182,12 +208,11 @@ async def payment(
         body,
         caller,
         request,
-        key,
         debit=Party(body.from_account, caller.user_id),
         payment_ref=reference,
         details={"payee": body.payee},
     )
-    return await submit(held, order, prefer, extra={"payment_ref": reference})
+    return await submit(held, order, prefer_header(request), extra={"payment_ref": reference})
 
 
 def _bank_order(
@@ -195,7 +220,6 @@ def _bank_order(
     body: CashMovement | ManualMovement | Payment,
     caller: Caller,
     request: Request,
-    key: str | None,
     **sides: Any,
 ) -> Order:
     """An order whose other side is the bank's."""
@@ -207,18 +231,17 @@ def _bank_order(
         description=body.description,
         reference=body.reference,
         request_id=request_id(request),
-        idempotency=_key(caller, key, body),
+        idempotency=_key(request, caller, body),
         **sides,
     )
 
 
-@router.post("/batch", status_code=202, response_model=BatchSubmitted)
+@router.post("/batch", status_code=202, response_model=BatchSubmitted, openapi_extra=KEY_HEADER)
 async def batch(
     request: Request,
     body: BatchSubmission,
     caller: Customer,
     held: Held,
-    key: IdempotencyHeader = None,
 ) -> Response:
     """Submit up to a thousand transfers at once; each is settled by itself."""
     identity = request_id(request)
@@ -226,7 +249,7 @@ async def batch(
         held.database,
         [_transfer_order(item, caller, identity) for item in body.items],
         owner_id=caller.user_id,
-        idempotency_key=idempotency_key(key, body.idempotency_key),
+        idempotency_key=idempotency_key(request, body.idempotency_key),
     )
     await held.bell.submit(identity)
     headers = {"location": f"/transactions/batch/{view.id}", "retry-after": "1"}
@@ -286,13 +309,11 @@ async def _account_ids(held: Services, caller: Caller, account: str | None) -> l
         return [own.id for own in await accounts.accounts_of(session, caller.scope)]
 
 
-@router.get("/{transaction_id}", response_model=TransactionAnswer)
-async def show_transaction(
-    request: Request, transaction_id: str, caller: AnyCaller, prefer: PreferHeader = None
-) -> Response:
+@router.get("/{transaction_id}", response_model=TransactionAnswer, openapi_extra=WAIT_HEADER)
+async def show_transaction(request: Request, transaction_id: str, caller: AnyCaller) -> Response:
     """Poll a transaction; with `Prefer: wait=N`, answered once it is final or N seconds passed."""
     held: Services = request.app.state.services
-    wait = wait_seconds(prefer)
+    wait = wait_seconds(prefer_header(request))
     view = await read_final(held, _id(transaction_id), wait, reader_id=caller.scope)
     headers = None if wait is None else {"preference-applied": f"wait={wait}"}
     return reply(transaction_answer(view), headers=headers)
@@ -306,7 +327,11 @@ def _id(text: str) -> UUID:
 
 
 @router.post(
-    "/{transaction_id}/reverse", status_code=202, response_model=Submitted, responses=SUBMITTED
+    "/{transaction_id}/reverse",
+    status_code=202,
+    response_model=Submitted,
+    responses=SUBMITTED,
+    openapi_extra=SUBMIT_HEADERS,
 )
 async def reverse(
     request: Request,
@@ -314,7 +339,6 @@ async def reverse(
     caller: Admin,
     actor: ActingUser,
     held: Held,
-    prefer: PreferHeader = None,
 ) -> Response:
     """Book the opposite of a settled transaction, once."""
     known = _id(transaction_id)
@@ -332,7 +356,7 @@ async def reverse(
             details={"reversal": str(accepted.transaction_id)},
         )
         await session.commit()
-    return await answer(held, accepted, prefer)
+    return await answer(held, accepted, prefer_header(request))
 
 
 @router.delete("/{transaction_id}", status_code=204)
