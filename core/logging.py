@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import msgspec
 import structlog
@@ -43,7 +43,7 @@ def configure(settings: Settings, *, process: str) -> None:
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=structlog.BytesLoggerFactory(_stdout().buffer),
         cache_logger_on_first_use=True,
     )
     _configure_libraries(level, shared, render)
@@ -81,7 +81,7 @@ def _is_sensitive(name: str) -> bool:
 
 
 def _configure_libraries(level: int, shared: list[Processor], render: Processor) -> None:
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(_stdout())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
@@ -97,6 +97,11 @@ def _configure_libraries(level: int, shared: list[Processor], render: Processor)
     root.setLevel(level)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _stdout() -> TextIO:
+    # The process's own: dramatiq puts a pipe to its parent in the place of sys.stdout.
+    return sys.__stdout__ or sys.stdout
 
 
 def _named(process: str) -> Processor:
