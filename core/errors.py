@@ -204,6 +204,11 @@ class NothingDue(Refused):
     title = "Nothing is due on this loan"
 
 
+class PayoffNotCovered(Refused):
+    code = "payoff_not_covered"
+    title = "The amount does not cover what ending the loan costs"
+
+
 class OverrideReasonRequired(Refused):
     code = "override_reason_required"
     title = "Approving against the recommendation needs a reason"
@@ -245,6 +250,11 @@ class CurrencyNotFound(NotFound):
 class CountryNotFound(NotFound):
     code = "country_not_found"
     title = "There is no such country"
+
+
+class LoanProductNotFound(NotFound):
+    code = "loan_product_not_found"
+    title = "There is no such loan product"
 
 
 class LoanNotFound(NotFound):

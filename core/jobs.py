@@ -22,6 +22,7 @@ LENDING_QUEUE: Final = "lending"
 QUEUES: Final = (SETTLEMENT_QUEUE, LENDING_QUEUE)
 
 SETTLE_ACTOR: Final = "settle"
+DRIVE_RUN_ACTOR: Final = "drive_run"
 # Set while a ring is unanswered; workers clear it before they look, so no row is overlooked.
 BELL_KEY: Final = "giro:bell"
 BELL_TTL_MS: Final = 500

@@ -1,8 +1,12 @@
 """Which types of transactions the workers settle: the simple ones, and each feature's own."""
 
+from core.config import Settings
+from core.lending import kinds as lending
 from core.transactions.kinds import Kinds
 
 
-def every_kind() -> Kinds:
+def every_kind(settings: Settings) -> Kinds:
     """The registry with every type of the bank."""
-    return Kinds()
+    kinds = Kinds()
+    lending.register(kinds, holiday_country=settings.holiday_country)
+    return kinds

@@ -37,7 +37,7 @@ class Runtime:
             settler=Settler(
                 database,
                 Locks(redis, ttl_seconds=settings.account_lock_ttl_seconds),
-                every_kind(),
+                every_kind(settings),
                 Announcer(redis),
                 batch_size=settings.settlement_batch_size,
             ),

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from core import clock
 from core.ledger.snapshots import take_snapshot
+from core.lending.business_day.close import close_through
+from worker.desk import desk
 from worker.runtime import Runtime
 
 Action = Callable[[Runtime, datetime], Awaitable[None]]
@@ -28,9 +30,23 @@ class DailyJob:
         return due if due <= local else due - timedelta(days=1)
 
 
-def daily_jobs(_runtime: Runtime) -> list[DailyJob]:
+def daily_jobs(runtime: Runtime) -> list[DailyJob]:
     """Everything that falls due once a day."""
-    return [DailyJob("ledger-snapshot", time(0, 5), "UTC", _snapshot)]
+    settings = runtime.settings
+    return [
+        DailyJob("ledger-snapshot", time(0, 5), "UTC", _snapshot),
+        DailyJob(
+            "close-day",
+            time.fromisoformat(settings.emi_collection_time),
+            settings.time_zone,
+            _close_day,
+        ),
+    ]
+
+
+async def _close_day(runtime: Runtime, due_at: datetime) -> None:
+    local = due_at.astimezone(ZoneInfo(runtime.settings.time_zone))
+    await close_through(desk(runtime), local.date())
 
 
 async def _snapshot(runtime: Runtime, due_at: datetime) -> None:

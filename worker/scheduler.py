@@ -17,9 +17,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from core import clock
 from core.config import get_settings
+from core.lending.business_day.close import drive, forgotten_runs
 from core.logging import configure, get_logger
 from core.platform.ticks import begin_tick, end_tick
 from core.transactions.backlog import has_waited_since
+from worker.desk import desk
 from worker.runtime import Runtime
 from worker.schedule import DailyJob, daily_jobs
 
@@ -29,6 +31,7 @@ LEADER_LOCK: Final = 0x6769726F_01
 CANDIDATE_SECONDS: Final = 1.0
 SWEEP_SECONDS: Final = 1.0
 LOOK_FOR_DUE_SECONDS: Final = 15.0
+RESUME_SECONDS: Final = 5.0
 
 
 class Scheduler:
@@ -74,6 +77,7 @@ class Scheduler:
         clockwork.add_job(
             self.run_due, "interval", seconds=LOOK_FOR_DUE_SECONDS, next_run_time=clock.now()
         )
+        clockwork.add_job(self.resume_runs, "interval", seconds=RESUME_SECONDS)
         clockwork.start()
         try:
             while not self._stopping.is_set():
@@ -91,6 +95,12 @@ class Scheduler:
         log.info("sweep_rings")
         if not await self._runtime.jobs.ring():
             await self._runtime.settler.drain()
+
+    async def resume_runs(self) -> None:
+        """Go on with runs of the business day that nobody works on."""
+        for run_id in await forgotten_runs(self._runtime.database):
+            log.info("run_resumed", run_id=str(run_id))
+            await drive(desk(self._runtime), run_id)
 
     async def run_due(self) -> None:
         """Run every daily job for its latest due instant, unless that was done."""

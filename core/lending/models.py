@@ -145,6 +145,7 @@ class Loan(Base):
     monthly_obligations_minor: Mapped[int | None] = mapped_column(BigInteger)
     processing_fee_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
     emi_minor: Mapped[int] = mapped_column(BigInteger)
+    monthly_emi_minor: Mapped[int] = mapped_column(BigInteger)
     assessment: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
     applied_at: Mapped[datetime] = mapped_column(INSTANT)

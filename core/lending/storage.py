@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-import asyncpg
 import msgspec
 
 from core.database import Connection
@@ -30,8 +29,9 @@ from core.transactions.journal import JournalEntry
 
 _LOCK_LOANS = """
 SELECT id, user_id, account_id, status, currency, amount_minor AS amount, interest_rate AS rate,
-       terms, processing_fee_minor AS fee, emi_minor AS emi, disbursement_transaction_id,
-       principal_outstanding_minor AS outstanding, principal_repaid_minor AS repaid,
+       terms::text AS terms, processing_fee_minor AS fee, emi_minor AS emi,
+       disbursement_transaction_id, principal_outstanding_minor AS outstanding,
+       principal_repaid_minor AS repaid,
        principal_written_off_minor AS principal_written_off,
        interest_accrued_minor AS interest_accrued, interest_paid_minor AS interest_paid,
        written_off_minor AS written_off, recovered_minor AS recovered,
@@ -39,6 +39,7 @@ SELECT id, user_id, account_id, status, currency, amount_minor AS amount, intere
        period_start, period_end, period_interest_minor, period_accrued_minor
 FROM loans WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE
 """
+_READ_LOAN = _LOCK_LOANS.replace(" FOR NO KEY UPDATE", "")
 _LINE_COLUMNS = """
 loan_id, version, number, period_start, due_date, opening_minor, penalty_minor, fee_minor,
 interest_minor, principal_minor, penalty_paid_minor, fee_paid_minor, interest_paid_minor,
@@ -126,6 +127,15 @@ class LoansAtHand:
         await self.lock(connection, loan_ids)
         self._add(await connection.fetch(_ALL_LINES, list(loan_ids)))
 
+    async def read(self, connection: Connection, loan_id: UUID) -> LoanBook:
+        """Read one loan and its whole schedule without a lock, to look at. Raises LoanNotFound."""
+        row = await connection.fetchrow(_READ_LOAN, [loan_id])
+        if row is None:
+            raise LoanNotFound
+        self.books[loan_id] = _book(row)
+        self._add(await connection.fetch(_ALL_LINES, [loan_id]))
+        return self.books[loan_id]
+
     async def write(self, connection: Connection) -> None:
         """Write back every change, the entries and the notices; what is written is clean."""
         changed = [book for book in self.books.values() if book.changed]
@@ -152,7 +162,7 @@ class LoansAtHand:
 _at_hand: "WeakKeyDictionary[Any, tuple[str, LoansAtHand]]" = WeakKeyDictionary()
 
 
-async def loans_at_hand(connection: asyncpg.Connection[asyncpg.Record]) -> LoansAtHand:
+async def loans_at_hand(connection: Connection) -> LoansAtHand:
     """The loans of the unit of work that is open on ``connection``, the same for every caller."""
     unit = await connection.fetchval("SELECT pg_current_xact_id()::text")
     known = _at_hand.get(connection)
@@ -176,7 +186,7 @@ def _book(row: Any) -> LoanBook:
     return LoanBook(
         status=LoanStatus(values.pop("status")),
         terms=parse_terms(values.pop("terms")),
-        basis=basis and msgspec.json.decode(basis),
+        basis=basis,
         window=Window(start, end, interest, accrued) if end is not None else None,
         **values,
     )

@@ -33,7 +33,7 @@ SELECT i.loan_id, i.version, i.number, i.due_date, i.penal_to, i.penal_carried, 
        i.unpaid_minor,
        i.principal_minor - i.principal_paid_minor + i.interest_minor - i.interest_paid_minor
          AS overdue_minor,
-       l.currency, l.user_id, l.terms
+       l.currency, l.user_id, l.terms::text AS terms
 FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
 WHERE i.loan_id = ANY($1::uuid[]) AND i.due_date < $2
   AND i.superseded_at IS NULL AND i.paid_on IS NULL

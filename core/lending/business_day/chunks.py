@@ -122,6 +122,14 @@ async def plan(connection: Connection, run_id: UUID) -> None:
         )
 
 
+async def count(connection: Connection, run_id: UUID) -> int:
+    """How many chunks the run has."""
+    found: int = await connection.fetchval(
+        "SELECT count(*) FROM business_day_chunks WHERE run_id = $1", run_id
+    )
+    return found
+
+
 async def take(connection: Connection, run_id: UUID, owner: str) -> Chunk | None:
     """Lease a chunk whose next phase can be done now; None if there is none."""
     row = await connection.fetchrow(_TAKE, run_id, owner, LEASE_SECONDS)

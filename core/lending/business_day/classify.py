@@ -34,7 +34,7 @@ WHERE l.user_id IN (
 ORDER BY l.id FOR NO KEY UPDATE
 """
 _LOANS = """
-SELECT l.id, l.user_id, l.dpd, l.classification, l.in_default, l.terms, (
+SELECT l.id, l.user_id, l.dpd, l.classification, l.in_default, l.terms::text AS terms, (
   SELECT min(i.due_date) FROM loan_instalments i
   WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND i.due_date < $2
 ) AS oldest_due

@@ -39,13 +39,14 @@ class Desk:
     """What the business day works with.
 
     ``settle`` settles pending transactions in this very process while a run waits for them; None
-    leaves that to the workers.
+    leaves that to the workers. ``call_helpers`` asks other processes to drive the same run.
     """
 
     database: Database
     bell: Bell
     calendar: CollectionCalendar
     settle: Callable[[], Awaitable[object]] | None = None
+    call_helpers: Callable[[UUID], Awaitable[object]] | None = None
 
 
 async def close_through(
@@ -73,6 +74,10 @@ async def run_job(desk: Desk, job: Job, day: date) -> Run:
     """Run ``job`` for ``day`` to its end, together with whoever else works on it."""
     async with desk.database.raw_unit_of_work() as connection:
         run_id = await runs.start(connection, job, day)
+        await chunks.plan(connection, run_id)
+        several = await chunks.count(connection, run_id) > 1
+    if several and desk.call_helpers is not None:
+        await desk.call_helpers(run_id)
     run = await drive(desk, run_id)
     if run.status == "failed":
         raise RunFailed(f"{job} for {day} failed: {run.error}")
@@ -99,6 +104,12 @@ async def drive(desk: Desk, run_id: UUID) -> Run:
         if desk.settle is None or not await desk.settle():
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_POLL_SECONDS)
+
+
+async def forgotten_runs(database: Database) -> list[UUID]:
+    """The unfinished runs that nobody holds a part of, some seconds after they were started."""
+    async with database.raw_connection() as connection:
+        return await runs.forgotten(connection)
 
 
 async def _work(desk: Desk, run_id: UUID, owner: str) -> bool:

@@ -20,8 +20,8 @@ from core.lending.storage import parse_terms
 from core.notifications import notices as inbox
 
 _SETTING_OFF = """
-SELECT l.id, l.user_id, l.account_id, l.currency, l.terms, l.dpd, c.id AS case_id, c.stage,
-       c.opened_on, (
+SELECT l.id, l.user_id, l.account_id, l.currency, l.terms::text AS terms, l.dpd,
+       c.id AS case_id, c.stage, c.opened_on, (
   SELECT coalesce(sum(i.unpaid_minor), 0)::bigint FROM loan_instalments i
   WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND i.due_date <= $3
 ) AS due_minor
@@ -35,9 +35,9 @@ SELECT id, owner_id, currency, balance_minor FROM accounts
 WHERE owner_id = ANY($1::uuid[]) AND status = 'active' AND balance_minor > 0 ORDER BY id
 """
 _CURED = """
-SELECT c.loan_id FROM recovery_cases c JOIN loans l ON l.id = c.loan_id
+SELECT c.loan_id, l.status FROM recovery_cases c JOIN loans l ON l.id = c.loan_id
 WHERE c.closed_at IS NULL AND l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
-  AND l.status <> 'written_off' AND NOT l.in_default
+  AND l.status <> 'written_off' AND NOT l.in_default AND l.dpd = 0
 """
 _PROPOSED = """
 SELECT DISTINCT case_id FROM recovery_history
@@ -84,7 +84,11 @@ async def close_cured(connection: Connection, chunk: Chunk) -> None:
     rows = await connection.fetch(_CURED, chunk.first_user, chunk.next_user)
     cured = [row["loan_id"] for row in rows]
     await cases.add_steps(
-        connection, [Step(loan, "closed", "The arrears were paid") for loan in cured]
+        connection,
+        [
+            Step(row["loan_id"], "closed", f"No arrears are left; the loan is {row['status']}")
+            for row in rows
+        ],
     )
     await cases.close_ended(connection, cured)
 

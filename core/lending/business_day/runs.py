@@ -61,8 +61,14 @@ SELECT id FROM business_day_runs
 WHERE job = $1 AND business_date = $2 AND status IN ('queued', 'running')
 """
 _FIND = f"SELECT {_COLUMNS} FROM business_day_runs WHERE id = $1"  # noqa: S608 - our own columns
-_UNFINISHED = """
-SELECT id FROM business_day_runs WHERE status IN ('queued', 'running') ORDER BY created_at
+_FORGOTTEN = """
+SELECT r.id FROM business_day_runs r
+WHERE r.status IN ('queued', 'running') AND r.created_at < clock_timestamp() - interval '5 seconds'
+  AND NOT EXISTS (
+    SELECT FROM business_day_chunks c
+    WHERE c.run_id = r.id AND c.lease_until > clock_timestamp()
+  )
+ORDER BY r.created_at
 """
 _PROGRESS = """
 UPDATE business_day_runs SET total = total + $2, done = done + $3, succeeded = succeeded + $4,
@@ -103,9 +109,9 @@ async def find(connection: Connection, run_id: UUID) -> Run:
     return Run(run_id, Job(job), *rest)
 
 
-async def unfinished(connection: Connection) -> list[UUID]:
-    """The runs that are queued or running, oldest first."""
-    return [row["id"] for row in await connection.fetch(_UNFINISHED)]
+async def forgotten(connection: Connection) -> list[UUID]:
+    """The unfinished runs, some seconds old, of which nobody holds a chunk; oldest first."""
+    return [row["id"] for row in await connection.fetch(_FORGOTTEN)]
 
 
 async def progress(

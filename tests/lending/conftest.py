@@ -1,0 +1,20 @@
+"""Lending's own bench: a quiet bank of its own, whose date the tests move."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from core.database import Database
+from tests.conftest import fresh_settings, worker_number
+from tests.lending.lender import Lender
+from tests.quiet import Quiet
+
+
+@pytest_asyncio.fixture(scope="module")
+async def lender() -> AsyncIterator[Lender]:
+    """A lending bank for one file of tests."""
+    settings = fresh_settings("lending", (2 * worker_number() + 1) % 16)
+    database = Database.from_settings(settings, name="lending-test")
+    async with Quiet.open(database, settings) as quiet:
+        yield Lender(quiet)
+    await database.close()

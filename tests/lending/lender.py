@@ -1,0 +1,213 @@
+"""A lending bank without its processes: loans live through days that the test closes itself."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from core.database import Connection
+from core.lending import applications, catalogue, decisions, kinds, payments, views
+from core.lending.applications import Application
+from core.lending.business_day import close, dates
+from core.lending.business_day.close import Desk
+from core.lending.business_day.runs import Job, Run
+from core.lending.decisions import Decider
+from core.lending.kinds.payment import PaymentMode
+from core.lending.payments import PaymentRequest
+from core.lending.retries import CollectionCalendar
+from core.transactions.kinds import Kinds
+from core.transactions.orders import Order, Party
+from core.transactions.settlement import Settler
+from tests.quiet import Quiet
+
+OFFICER = UUID("0190a000-0000-7000-8000-000000000001")
+
+
+def every_kind() -> Kinds:
+    registry = Kinds()
+    kinds.register(registry)
+    return registry
+
+
+class Silence:
+    """A bell in a bank without workers."""
+
+    async def ring(self) -> bool:
+        return True
+
+
+@dataclass
+class Borrower:
+    """A customer with an account."""
+
+    user_id: UUID
+    account_id: UUID
+
+
+@dataclass
+class Lender:
+    """What an officer, a borrower and the night do, in short words."""
+
+    quiet: Quiet
+    settler: Settler = field(init=False)
+    desk: Desk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.settler = self.quiet.settler(kinds=every_kind())
+        self.desk = Desk(
+            self.quiet.database, Silence(), CollectionCalendar(), settle=self.settler.drain
+        )
+
+    async def today(self) -> date:
+        """The bank's business date."""
+        async with self.quiet.database.raw_connection() as connection:
+            return await dates.business_date(connection, "UTC")
+
+    async def borrower(self, balance_minor: int = 0, **fields: Any) -> Borrower:
+        account = await self.quiet.account(balance_minor, **fields)
+        owner = await self.value("SELECT owner_id FROM accounts WHERE id = $1", account)
+        return Borrower(owner, account)
+
+    async def second_account(self, borrower: Borrower, balance_minor: int) -> UUID:
+        """Another account of the same customer."""
+        account = await self.quiet.account(balance_minor)
+        await self.execute(
+            "UPDATE accounts SET owner_id = $2 WHERE id = $1", account, borrower.user_id
+        )
+        return account
+
+    async def product(self, code: str, **terms: Any) -> str:
+        """A product of the test's own."""
+        async with self.quiet.database.raw_unit_of_work() as connection:
+            await catalogue.put(connection, code, terms)
+        return code
+
+    async def apply(self, borrower: Borrower, amount: Any = 12_000, **fields: Any) -> UUID:
+        """An application, by default for 12,000 at 12 percent over 12 months."""
+        async with self.quiet.database.raw_unit_of_work() as connection:
+            return await applications.apply(
+                connection,
+                Application(
+                    borrower.user_id,
+                    Decimal(amount),
+                    account=str(borrower.account_id),
+                    **{"monthly_income": Decimal(100_000), **fields},
+                ),
+                await dates.business_date(connection, "UTC"),
+            )
+
+    async def approve(self, loan_id: UUID, **fields: Any) -> UUID:
+        """Approve, and answer the disbursement, which is not settled yet."""
+        async with self.quiet.database.raw_unit_of_work() as connection:
+            decider = Decider(OFFICER, await dates.business_date(connection, "UTC"))
+            approval = await decisions.approve(connection, loan_id, decider, **fields)
+        return approval.transaction_id
+
+    async def loan(self, borrower: Borrower, amount: Any = 12_000, **fields: Any) -> UUID:
+        """A loan that is paid out."""
+        loan_id = await self.apply(borrower, amount, **fields)
+        await self.approve(loan_id)
+        await self.settle()
+        return loan_id
+
+    async def settle(self) -> None:
+        await self.settler.drain()
+
+    async def pay(
+        self,
+        borrower: Borrower,
+        loan_id: UUID,
+        amount: Any = None,
+        mode: str = "due",
+        from_account: UUID | None = None,
+    ) -> UUID:
+        """Submit a payment; not settled yet."""
+        async with self.quiet.database.raw_connection() as connection:
+            order = await payments.order(
+                connection,
+                PaymentRequest(
+                    loan_id=loan_id,
+                    user_id=borrower.user_id,
+                    amount=None if amount is None else Decimal(amount),
+                    mode=PaymentMode(mode),
+                    from_account=str(from_account) if from_account else None,
+                    idempotency_key=None,
+                    request_id=None,
+                ),
+                await dates.business_date(connection, "UTC"),
+            )
+        return (await self.quiet.intake.submit(order)).transaction_id
+
+    async def close_through(self, day: date) -> list[Run]:
+        return await close.close_through(self.desk, day)
+
+    async def job(self, job: Job, day: date) -> Run:
+        return await close.run_job(self.desk, job, day)
+
+    async def view(self, loan_id: UUID) -> views.LoanView:
+        async with self.quiet.database.raw_connection() as connection:
+            return await views.find_loan(connection, loan_id, owner_id=None, time_zone="UTC")
+
+    async def schedule(self, loan_id: UUID) -> views.ScheduleView:
+        async with self.quiet.database.raw_connection() as connection:
+            return await views.find_schedule(connection, loan_id, owner_id=None, time_zone="UTC")
+
+    async def line(self, loan_id: UUID, number: int) -> views.LineView:
+        schedule = await self.schedule(loan_id)
+        return next(view for view in schedule.lines if view.line.number == number)
+
+    async def balance(self, borrower: Borrower) -> int:
+        return await self.quiet.balance(borrower.account_id)
+
+    async def withdraw_all(self, borrower: Borrower) -> None:
+        """Empty the account as cash."""
+        balance = await self.balance(borrower)
+        if balance:
+            await self.take_out(borrower.account_id, balance)
+
+    async def take_out(self, account: UUID, amount_minor: int) -> None:
+        await self.quiet.intake.submit(
+            Order(
+                type="withdrawal",
+                amount=Decimal(amount_minor) / 100,
+                debit=Party(str(account)),
+                contra_code="1000",
+            )
+        )
+        await self.settle()
+
+    async def deposit(self, borrower: Borrower, amount_minor: int) -> None:
+        await self.quiet.deposit(borrower.account_id, Decimal(amount_minor) / 100)
+        await self.settle()
+
+    async def transactions(self, loan_id: UUID, kind: str) -> list[Any]:
+        """The loan's transactions of a type, oldest first."""
+        return await self.rows(
+            "SELECT status, amount_minor, failure_code, details FROM transactions"
+            " WHERE details->>'loan_id' = $1 AND type = $2 ORDER BY seq",
+            str(loan_id),
+            kind,
+        )
+
+    async def notices(self, loan_id: UUID) -> list[str]:
+        rows = await self.rows(
+            "SELECT kind FROM notifications WHERE loan_id = $1 AND NOT to_staff ORDER BY id",
+            loan_id,
+        )
+        return [row["kind"] for row in rows]
+
+    async def rows(self, query: str, *values: Any) -> list[Any]:
+        async with self.quiet.database.raw_connection() as connection:
+            return list(await connection.fetch(query, *values))
+
+    async def value(self, query: str, *values: Any) -> Any:
+        async with self.quiet.database.raw_connection() as connection:
+            return await connection.fetchval(query, *values)
+
+    async def execute(self, query: str, *values: Any) -> None:
+        async with self.quiet.database.raw_connection() as connection:
+            await connection.execute(query, *values)
+
+
+__all__ = ["Borrower", "Connection", "Lender"]

@@ -1,0 +1,31 @@
+"""The business day's desk of a process: its database, its bell, its settler, its helpers."""
+
+from uuid import UUID
+
+from redis.exceptions import RedisError
+
+from core.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
+from core.lending.business_day.close import Desk
+from core.lending.retries import CollectionCalendar
+from core.logging import get_logger
+from worker.runtime import Runtime
+
+log = get_logger(__name__)
+
+
+def desk(runtime: Runtime, *, helpers: bool = True) -> Desk:
+    """A desk that settles in this process while it waits, and calls other workers to help."""
+
+    async def call_helpers(run_id: UUID) -> None:
+        try:
+            await runtime.jobs.enqueue(DRIVE_RUN_ACTOR, str(run_id), queue=LENDING_QUEUE)
+        except RedisError as error:
+            log.warning("helpers_not_called", run_id=str(run_id), error=str(error))
+
+    return Desk(
+        database=runtime.database,
+        bell=runtime.jobs,
+        calendar=CollectionCalendar(runtime.settings.holiday_country),
+        settle=runtime.settler.drain,
+        call_helpers=call_helpers if helpers else None,
+    )
