@@ -1,0 +1,51 @@
+"""The bank never loses its last admin. Played on a database where nobody else is one."""
+
+import asyncio
+
+import pytest
+
+from core.audit.log import Actor
+from core.database import Database
+from core.errors import LastAdmin
+from core.identity import users
+from core.identity.models import Role, User, UserStatus
+from core.ids import new_id
+
+SYSTEM = Actor(None, "system")
+
+
+async def make_admin(database: Database) -> User:
+    async with database.unit_of_work() as session:
+        user = User(id=new_id(), email=f"{new_id()}@example.org", role="admin", password_hash="!")
+        user.status = "active"
+        session.add(user)
+        await session.commit()
+    return user
+
+
+async def demote(database: Database, admin: User) -> bool:
+    async with database.unit_of_work() as session:
+        try:
+            await users.change_standing(
+                session, admin.id, role=Role.CUSTOMER, status=None, actor=SYSTEM
+            )
+        except LastAdmin:
+            return False
+        await session.commit()
+    return True
+
+
+async def test_of_two_admins_demoted_at_once_one_stays(database: Database) -> None:
+    pair = [await make_admin(database), await make_admin(database)]
+    done = await asyncio.gather(*(demote(database, admin) for admin in pair))
+    assert sorted(done) == [False, True]
+    last = pair[done.index(False)]
+    async with database.unit_of_work() as session:
+        with pytest.raises(LastAdmin):
+            await users.delete_user(session, last.id, SYSTEM)
+        with pytest.raises(LastAdmin):
+            await users.change_standing(
+                session, last.id, role=None, status=UserStatus.BLOCKED, actor=SYSTEM
+            )
+    await make_admin(database)
+    assert await demote(database, last)
