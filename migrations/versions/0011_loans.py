@@ -100,6 +100,7 @@ def create_loans() -> None:
             "processing_fee_minor", sa.BigInteger, server_default=sa.text("0"), nullable=False
         ),
         sa.Column("emi_minor", sa.BigInteger, nullable=False),
+        sa.Column("monthly_emi_minor", sa.BigInteger, nullable=False),
         sa.Column("assessment", JSONB),
         sa.Column("applied_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("decided_at", sa.TIMESTAMP(timezone=True)),
