@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.types import Scope
 
 from api.responses import encode
@@ -191,6 +192,17 @@ def internal(scope: Scope) -> Response:
     )
 
 
+def _methods_of(app: FastAPI, path: str) -> list[str]:
+    """The methods that handlers of ``path`` answer; GET for pages that are not documented."""
+    found = {
+        method.upper()
+        for template, operations in app.openapi()["paths"].items()
+        if compile_path(template)[0].match(path)
+        for method in operations
+    }
+    return sorted(found) or ["GET"]
+
+
 def install(app: FastAPI) -> None:
     """Answer every expected error of ``app`` as a problem."""
 
@@ -205,7 +217,10 @@ def install(app: FastAPI) -> None:
     async def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
         detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else None
-        return _from_status(request.scope, error.status_code, error.headers, detail)
+        headers = error.headers
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {"allow": ", ".join(_methods_of(app, request.scope["path"]))}
+        return _from_status(request.scope, error.status_code, headers, detail)
 
     async def on_rate_limit(request: Request, error: Exception) -> Response:
         assert isinstance(error, RateLimitExceeded)  # noqa: S101

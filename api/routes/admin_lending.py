@@ -1,0 +1,186 @@
+"""Administration of lending: products, the business day's jobs and their runs."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Optional
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, ConfigDict, create_model
+from redis.exceptions import RedisError
+
+from api.dependencies import ActingUser, Admin, Caller, Held
+from api.responses import reply
+from api.schemas.fields import Text200
+from api.services import Services
+from api.strict_json import Body, StrictRoute
+from core.audit.log import Actor, record
+from core.database import driver
+from core.ids import parse_id
+from core.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
+from core.lending import catalogue
+from core.lending.business_day import runs
+from core.lending.business_day.dates import business_date
+from core.lending.business_day.runs import Job, Run, RunNotFound
+from core.lending.catalogue import Product
+from core.lending.products import ProductTerms
+from core.logging import get_logger
+
+log = get_logger(__name__)
+
+router = APIRouter(prefix="/admin", tags=["Administration"], route_class=StrictRoute)
+
+ProductCode = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+
+
+class ProductChange(Body):
+    """Changes of a loan product; what is left out stays. New codes begin from the defaults."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Text200 | None = None
+    enabled: bool | None = None
+
+
+# Every term of a product may be changed; together they are checked by the product itself.
+_terms: dict[str, Any] = {
+    name: (Optional[field.annotation], None)  # noqa: UP045 - a type known at run time
+    for name, field in ProductTerms.model_fields.items()
+}
+ProductPut = create_model("ProductPut", __base__=ProductChange, **_terms)
+
+
+class JobRequest(Body):
+    """For which business date; today if left out."""
+
+    business_date: date | None = None
+
+
+class RunStarted(BaseModel):
+    """A run to look at."""
+
+    run_id: UUID
+
+
+class RunAnswer(RunStarted):
+    """A run and its progress."""
+
+    job: Job
+    business_date: date
+    status: str
+    total: int
+    done: int
+    succeeded: int
+    failed: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+
+@router.get("/loan-products")
+async def list_products(_: Admin, held: Held) -> Response:
+    """Every loan product with its terms."""
+    async with held.database.raw_connection() as connection:
+        products = await catalogue.every_product(connection)
+    return reply({"items": [_product(product) for product in products], "next_cursor": None})
+
+
+@router.put("/loan-products/{code}")
+async def put_product(
+    code: ProductCode,
+    body: ProductPut,  # type: ignore[valid-type]
+    _: Admin,
+    actor: ActingUser,
+    held: Held,
+) -> Response:
+    """Change a loan product, or make a new one; loans keep the terms they were made with."""
+    changes: dict[str, Any] = body.model_dump(exclude_unset=True)
+    logged = body.model_dump(exclude_unset=True, mode="json")
+    name, enabled = changes.pop("name", None), changes.pop("enabled", None)
+    async with held.database.unit_of_work() as session:
+        product = await catalogue.put(
+            await driver(session), code, changes, name=name, enabled=enabled
+        )
+        record(
+            session,
+            actor,
+            "loan_product.put",
+            subject_type="loan_product",
+            subject_id=code,
+            details=logged,
+        )
+        await session.commit()
+    return reply(_product(product))
+
+
+@router.post("/jobs/emi-collection", status_code=202, response_model=RunStarted)
+async def collect_emis(
+    caller: Admin, actor: ActingUser, held: Held, body: JobRequest | None = None
+) -> Response:
+    """Collect the instalments that are due by a business date; twice collects nothing twice."""
+    return await _start(held, Job.EMI_COLLECTION, body, caller, actor)
+
+
+@router.post("/jobs/default-recovery", status_code=202, response_model=RunStarted)
+async def recover_defaults(
+    caller: Admin, actor: ActingUser, held: Held, body: JobRequest | None = None
+) -> Response:
+    """Classify overdue loans, open recovery cases for those in default, and set money off."""
+    return await _start(held, Job.DEFAULT_RECOVERY, body, caller, actor)
+
+
+@router.get("/jobs/runs/{run_id}", response_model=RunAnswer)
+async def show_run(run_id: str, _: Admin, held: Held) -> Response:
+    """How far a run has come."""
+    known = parse_id(run_id)
+    if known is None:
+        raise RunNotFound
+    async with held.database.raw_connection() as connection:
+        run = await runs.find(connection, known)
+    return reply(_run(run))
+
+
+async def _start(
+    held: Services, job: Job, body: JobRequest | None, caller: Caller, actor: Actor
+) -> Response:
+    async with held.database.unit_of_work() as session:
+        connection = await driver(session)
+        day = body.business_date if body else None
+        day = day or await business_date(connection, held.settings.time_zone)
+        run_id = await runs.start(connection, job, day, caller.user_id)
+        record(
+            session,
+            actor,
+            "job.start",
+            subject_type="run",
+            subject_id=run_id,
+            details={"job": job.value, "business_date": day.isoformat()},
+        )
+        await session.commit()
+    try:
+        await held.jobs.enqueue(
+            DRIVE_RUN_ACTOR, str(run_id), queue=LENDING_QUEUE, request_id=actor.request_id
+        )
+    except RedisError as error:  # the scheduler goes on with runs that nobody works on
+        log.warning("run_not_rung", run_id=str(run_id), error=str(error))
+    return reply({"run_id": run_id}, status=202)
+
+
+def _product(product: Product) -> dict[str, Any]:
+    terms = product.terms.model_dump()
+    return {"code": product.code, "name": product.name, "enabled": product.enabled, **terms}
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.id,
+        "job": run.job,
+        "business_date": run.business_date,
+        "status": run.status,
+        "total": run.total,
+        "done": run.done,
+        "succeeded": run.succeeded,
+        "failed": run.failed,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "error": run.error,
+    }

@@ -1,0 +1,442 @@
+"""Loans: quote, apply, decide, pay, recover."""
+
+from datetime import date
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.dependencies import (
+    ActingUser,
+    Admin,
+    AnyCaller,
+    Caller,
+    Customer,
+    Held,
+    Officer,
+    Staff,
+    idempotency_key,
+    prefer_header,
+    request_id,
+)
+from api.loan_answers import (
+    assessment_answer,
+    loan_answer,
+    payoff_answer,
+    quote_answer,
+    recovery_answer,
+    schedule_answer,
+)
+from api.middleware.rate_limit import limit_public
+from api.paging import Paging
+from api.responses import no_content, reply
+from api.schemas.loans import (
+    AssessmentAnswer,
+    LoanAnswer,
+    LoanApplication,
+    LoanApproval,
+    LoanApproved,
+    LoanChange,
+    LoanPayment,
+    LoanRejection,
+    Loans,
+    LoanStateAnswer,
+    PayoffAnswer,
+    QuoteRequest,
+    RecoveryAction,
+    RecoveryAnswer,
+    ScheduleAnswer,
+)
+from api.schemas.transactions import Submitted
+from api.services import Services
+from api.strict_json import StrictRoute
+from api.submission import submit
+from core.audit.log import Actor, record
+from core.database import Connection, driver
+from core.errors import Invalid, LoanNotFound, LoanStateConflict
+from core.ids import parse_id
+from core.lending import applications, decisions, payments, recovery, views
+from core.lending.applications import Application, Change
+from core.lending.business_day.dates import business_date
+from core.lending.decisions import Decider
+from core.lending.payments import PaymentRequest
+from core.lending.recovery import Worker
+from core.lending.retries import CollectionCalendar
+from core.lending.states import REPAYING, LoanStatus
+
+T = TypeVar("T")
+
+router = APIRouter(prefix="/loans", tags=["Loans"], route_class=StrictRoute)
+
+
+@router.post("/quote", response_model=ScheduleAnswer)
+@limit_public
+async def quote(
+    request: Request,  # noqa: ARG001 - the limiter's
+    body: QuoteRequest,
+    held: Held,
+) -> Response:
+    """The EMI, the totals, the APR and the whole schedule of a loan; nothing is stored."""
+    async with held.database.raw_connection() as connection:
+        today = body.start_date or await _today(held, connection)
+    currency = body.currency or held.settings.default_currency
+    return reply(quote_answer(body, currency, today))
+
+
+@router.post("/apply", status_code=201, response_model=LoanStateAnswer)
+async def apply(body: LoanApplication, caller: Customer, actor: ActingUser, held: Held) -> Response:
+    """Apply for a loan; an officer decides on it."""
+    wanted = Application(
+        user_id=caller.user_id,
+        amount=body.amount,
+        tenure_months=body.tenure_months,
+        product=body.product,
+        purpose=body.purpose,
+        account=body.account_id,
+        monthly_income=body.monthly_income,
+        monthly_obligations=body.monthly_obligations,
+    )
+    async with held.database.unit_of_work() as session:
+        connection = await driver(session)
+        today = await _today(held, connection)
+        loan_id = await applications.apply(connection, wanted, today)
+        record(session, actor, "loan.apply", subject_type="loan", subject_id=loan_id)
+        await session.commit()
+    return _state(loan_id, LoanStatus.PENDING, status=201)
+
+
+@router.get("", response_model=Loans)
+async def list_loans(
+    caller: AnyCaller,
+    held: Held,
+    page: Paging,
+    status: Annotated[LoanStatus | None, Query(description="Only loans in this state")] = None,
+) -> Response:
+    """The caller's loans, the newest first; all for officers and admins."""
+    async with held.database.raw_connection() as connection:
+        rows = await views.page_of_loans(
+            connection,
+            owner_id=caller.scope,
+            status=status.value if status else None,
+            before_id=page.after_id(),
+            limit=page.fetch,
+            time_zone=held.settings.time_zone,
+        )
+    shown, next_cursor = page.cut(rows, lambda view: [view.id])
+    return reply({"items": [loan_answer(view) for view in shown], "next_cursor": next_cursor})
+
+
+@router.get("/{loan_id}", response_model=LoanAnswer)
+async def show_loan(loan_id: str, caller: AnyCaller, held: Held) -> Response:
+    """One loan."""
+    return reply(loan_answer(await _find(held, loan_id, caller)))
+
+
+@router.get("/{loan_id}/schedule", response_model=ScheduleAnswer)
+async def show_schedule(loan_id: str, caller: AnyCaller, held: Held) -> Response:
+    """The loan's schedule; before disbursement, the one it would have today."""
+    async with held.database.raw_connection() as connection:
+        view = await views.find_schedule(
+            connection,
+            _id(loan_id),
+            owner_id=caller.scope,
+            time_zone=held.settings.time_zone,
+        )
+    return reply(schedule_answer(view))
+
+
+@router.get("/{loan_id}/assessment", response_model=AssessmentAnswer)
+async def show_assessment(loan_id: str, caller: Staff, held: Held) -> Response:
+    """Whether the borrower can carry the loan, with the reasons in words."""
+    return reply(assessment_answer(await _find(held, loan_id, caller)))
+
+
+@router.get("/{loan_id}/payoff", response_model=PayoffAnswer)
+async def show_payoff(
+    loan_id: str,
+    caller: AnyCaller,
+    held: Held,
+    on: Annotated[date | None, Query(description="The day; today if left out")] = None,
+) -> Response:
+    """What ending the loan costs on a day, split."""
+    async with held.database.raw_connection() as connection:
+        today = await _today(held, connection)
+        day = on or today
+        book, owed = await views.find_payoff(
+            connection, _id(loan_id), owner_id=caller.scope, on=day
+        )
+    if book.status not in REPAYING:
+        raise LoanStateConflict(f"nothing is to be paid off on a loan that is {book.status}")
+    if day < today:
+        raise _invalid("on", "the day lies in the past")
+    return reply(payoff_answer(owed, book.currency))
+
+
+@router.put("/{loan_id}", response_model=LoanAnswer)
+async def change_loan(
+    loan_id: str, body: LoanChange, caller: Officer, actor: ActingUser, held: Held
+) -> Response:
+    """Change a pending application."""
+    known = _id(loan_id)
+    async with held.database.unit_of_work() as session:
+        connection = await driver(session)
+        today = await _today(held, connection)
+        await applications.update(connection, known, Change(**body.model_dump()), today)
+        changes = body.model_dump(exclude_unset=True, mode="json")
+        _record(session, actor, "update", known, **changes)
+        await session.commit()
+    return reply(loan_answer(await _find(held, loan_id, caller)))
+
+
+@router.put("/{loan_id}/approve", response_model=LoanApproved)
+async def approve(
+    request: Request,
+    loan_id: str,
+    caller: Officer,
+    actor: ActingUser,
+    held: Held,
+    body: LoanApproval | None = None,
+) -> Response:
+    """Approve a pending loan; its disbursement is a transaction to poll."""
+    known, wanted = _id(loan_id), body or LoanApproval()
+    async with held.database.unit_of_work() as session:
+        connection = await driver(session)
+        approval = await decisions.approve(
+            connection,
+            known,
+            await _decider(request, held, connection, caller),
+            interest_rate=wanted.interest_rate,
+            override_reason=wanted.override_reason,
+        )
+        _record(
+            session,
+            actor,
+            "approve",
+            known,
+            recommendation=approval.assessment.recommendation.value,
+            override_reason=wanted.override_reason if approval.overridden else None,
+            transaction_id=str(approval.transaction_id),
+        )
+        await session.commit()
+    await held.bell.submit(request_id(request))
+    return _disbursing(known, approval.transaction_id)
+
+
+@router.post("/{loan_id}/disburse", status_code=202, response_model=LoanApproved)
+async def disburse(
+    request: Request, loan_id: str, caller: Officer, actor: ActingUser, held: Held
+) -> Response:
+    """Try again to pay out an approved loan whose disbursement failed."""
+    known = _id(loan_id)
+    async with held.database.unit_of_work() as session:
+        connection = await driver(session)
+        decider = await _decider(request, held, connection, caller)
+        transaction_id = await decisions.disburse_again(connection, known, decider)
+        _record(session, actor, "disburse", known, transaction_id=str(transaction_id))
+        await session.commit()
+    await held.bell.submit(request_id(request))
+    return _disbursing(known, transaction_id, status=202)
+
+
+@router.put("/{loan_id}/reject", response_model=LoanStateAnswer)
+async def reject(
+    request: Request,
+    loan_id: str,
+    caller: Officer,
+    actor: ActingUser,
+    held: Held,
+    body: LoanRejection | None = None,
+) -> Response:
+    """Turn a pending loan down."""
+    known, reason = _id(loan_id), body.reason if body else None
+    async with held.database.unit_of_work() as session:
+        connection = await driver(session)
+        decider = await _decider(request, held, connection, caller)
+        await decisions.reject(connection, known, decider, reason)
+        _record(session, actor, "reject", known, reason=reason)
+        await session.commit()
+    return _state(known, LoanStatus.REJECTED)
+
+
+@router.post("/{loan_id}/withdraw", response_model=LoanStateAnswer)
+async def withdraw(loan_id: str, caller: Customer, actor: ActingUser, held: Held) -> Response:
+    """Take one's own pending application back."""
+    known = _id(loan_id)
+    async with held.database.unit_of_work() as session:
+        await applications.withdraw(await driver(session), known, caller.user_id)
+        _record(session, actor, "withdraw", known)
+        await session.commit()
+    return _state(known, LoanStatus.WITHDRAWN)
+
+
+@router.post("/{loan_id}/pay", status_code=202, response_model=Submitted)
+async def pay(
+    request: Request,
+    loan_id: str,
+    caller: Customer,
+    held: Held,
+    body: LoanPayment | None = None,
+) -> Response:
+    """Pay what is due, any amount, ahead of time, or everything."""
+    wanted = body or LoanPayment()
+    async with held.database.raw_connection() as connection:
+        order = await payments.order(
+            connection,
+            PaymentRequest(
+                loan_id=_id(loan_id),
+                user_id=caller.user_id,
+                amount=wanted.amount,
+                mode=wanted.mode,
+                from_account=wanted.from_account,
+                idempotency_key=idempotency_key(request, wanted.idempotency_key),
+                request_id=request_id(request),
+            ),
+            await _today(held, connection),
+        )
+    return await submit(held, order, prefer_header(request))
+
+
+@router.get("/{loan_id}/recovery", response_model=RecoveryAnswer)
+async def show_recovery(loan_id: str, _: Staff, held: Held) -> Response:
+    """The loan's recovery case and its history."""
+    known = _id(loan_id)
+    async with held.database.raw_connection() as connection:
+        case = await recovery.find_case(connection, known)
+    return reply(recovery_answer(known, case))
+
+
+@router.post("/{loan_id}/recovery", response_model=RecoveryAnswer)
+async def act_on_recovery(
+    request: Request,
+    loan_id: str,
+    body: RecoveryAction,
+    caller: Staff,
+    actor: ActingUser,
+    held: Held,
+) -> Response:
+    """Take a step of the recovery; what moves money answers 202 with its transactions."""
+    known = _id(loan_id)
+    async with held.database.unit_of_work() as session:
+        connection = await driver(session)
+        today = await _today(held, connection)
+        worker = Worker(caller.user_id, caller.role == "admin", today)
+        calendar = CollectionCalendar(held.settings.holiday_country)
+        submitted = await _act(connection, known, worker, body, calendar)
+        details = body.model_dump(exclude_none=True, mode="json")
+        _record(session, actor, "recovery", known, **details)
+        await session.commit()
+        case = await recovery.find_case(connection, known)
+    if submitted:
+        await held.bell.submit(request_id(request))
+    return reply(recovery_answer(known, case, submitted), status=202 if submitted else 200)
+
+
+@router.delete("/{loan_id}", status_code=204)
+async def delete_loan(loan_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
+    """Hide a loan on which no money is out."""
+    known = _id(loan_id)
+    async with held.database.unit_of_work() as session:
+        await decisions.delete(await driver(session), known)
+        _record(session, actor, "delete", known)
+        await session.commit()
+    return no_content()
+
+
+async def _act(
+    connection: Connection,
+    loan_id: UUID,
+    worker: Worker,
+    body: RecoveryAction,
+    calendar: CollectionCalendar,
+) -> list[UUID]:
+    """Do what the body asks; answers the transactions that were submitted for it."""
+    match body.action:
+        case "assign":
+            officer = _needed(body.officer_id, "officer_id")
+            await recovery.assign(connection, loan_id, worker, officer)
+        case "note":
+            await recovery.note(connection, loan_id, worker, _needed(body.note, "note"))
+        case "set_off":
+            return await recovery.set_off(connection, loan_id, worker)
+        case "restructure":
+            await recovery.restructure(
+                connection,
+                loan_id,
+                worker,
+                tenure_months=_needed(body.tenure_months, "tenure_months"),
+                interest_rate=body.interest_rate,
+                calendar=calendar,
+            )
+        case "settle":
+            amount = _needed(body.amount, "amount")
+            return [await recovery.settle(connection, loan_id, worker, amount)]
+        case "write_off":
+            reason = _needed(body.reason, "reason")
+            await recovery.write_off(connection, loan_id, worker, reason)
+    return []
+
+
+def _needed(value: T | None, field: str) -> T:
+    if value is None:
+        raise _invalid(field, f"this action needs {field}")
+    return value
+
+
+def _invalid(field: str, message: str) -> Invalid:
+    return Invalid(message, [{"field": field, "message": message, "code": "invalid"}])
+
+
+async def _find(held: Services, loan_id: str, caller: Caller) -> views.LoanView:
+    async with held.database.raw_connection() as connection:
+        return await views.find_loan(
+            connection,
+            _id(loan_id),
+            owner_id=caller.scope,
+            time_zone=held.settings.time_zone,
+        )
+
+
+async def _decider(
+    request: Request, held: Services, connection: Connection, caller: Caller
+) -> Decider:
+    today = await _today(held, connection)
+    return Decider(caller.user_id, today, request_id(request))
+
+
+async def _today(held: Services, connection: Connection) -> date:
+    return await business_date(connection, held.settings.time_zone)
+
+
+def _record(
+    session: AsyncSession, actor: Actor, verb: str, loan_id: UUID, **details: object
+) -> None:
+    record(
+        session,
+        actor,
+        f"loan.{verb}",
+        subject_type="loan",
+        subject_id=loan_id,
+        details=details,
+    )
+
+
+def _state(loan_id: UUID, state: LoanStatus, *, status: int = 200) -> Response:
+    return reply({"loan_id": loan_id, "status": state}, status=status)
+
+
+def _disbursing(loan_id: UUID, transaction_id: UUID, *, status: int = 200) -> Response:
+    body = {
+        "loan_id": loan_id,
+        "status": LoanStatus.APPROVED,
+        "transaction_id": transaction_id,
+    }
+    headers = {"location": f"/transactions/{transaction_id}"}
+    return reply(body, status=status, headers=headers)
+
+
+def _id(text: str) -> UUID:
+    known = parse_id(text)
+    if known is None:
+        raise LoanNotFound
+    return known

@@ -1,0 +1,314 @@
+"""Loans on the wire: quotes, applications, decisions, schedules, payments, recovery."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from api.schemas.fields import (
+    AccountName,
+    Amount,
+    AmountOrZero,
+    CurrencyCode,
+    IdempotencyKeyField,
+    Money,
+    Text500,
+    to_decimal,
+)
+from api.strict_json import Body
+from core.lending.amortisation import DayCount, Method, PrepaymentMode, Rounding
+from core.lending.kinds.payment import PaymentMode
+from core.lending.products import FrequencySpec
+
+MAX_RATE: Final = 1_000
+RATE_DECIMALS: Final = 6
+
+
+def _rate(value: Any) -> Decimal:
+    rate = to_decimal(value)
+    if not 0 <= rate <= MAX_RATE or rate != round(rate, RATE_DECIMALS):
+        raise PydanticCustomError(
+            "invalid_rate", f"must be 0 to {MAX_RATE} percent, with at most 6 decimals"
+        )
+    return rate
+
+
+def _unit(value: Any) -> Decimal:
+    unit = to_decimal(value)
+    if not 0 < unit <= 1_000_000:
+        raise PydanticCustomError("invalid_rounding_unit", "must be greater than 0")
+    return unit
+
+
+Rate = Annotated[
+    Decimal,
+    BeforeValidator(_rate),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": MAX_RATE},
+                {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,6})?$"},
+            ],
+            "description": "Percent a year",
+            "examples": [12.5],
+        }
+    ),
+]
+RoundingUnit = Annotated[
+    Decimal,
+    BeforeValidator(_unit),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,4})?$"},
+            ],
+            "description": "Instalments are multiples of it; major units",
+        }
+    ),
+]
+Percent = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [12.5]})]
+Months = Annotated[int, Field(strict=True, ge=1, le=1_200)]
+Count = Annotated[int, Field(strict=True, ge=0, le=1_200)]
+
+
+class QuotePrepayment(Body):
+    """Principal paid ahead of time together with instalment ``number``."""
+
+    number: Annotated[int, Field(strict=True, ge=1, le=3_660)]
+    amount: Amount
+    mode: PrepaymentMode = PrepaymentMode.REDUCE_TENURE
+
+
+class QuotePause(Body):
+    """Days without interest, both included."""
+
+    first: Annotated[date, Field(alias="from")]
+    last: Annotated[date, Field(alias="to")]
+
+
+class QuoteRequest(Body):
+    """Terms of a loan to look at; nothing is stored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"amount": 10000, "interest_rate": 12, "tenure_months": 12}]
+        }
+    )
+    amount: Amount
+    interest_rate: Rate
+    tenure_months: Months | None = None
+    number_of_instalments: Annotated[int, Field(strict=True, ge=1, le=3_660)] | None = None
+    currency: CurrencyCode | None = None
+    start_date: date | None = None
+    first_due_date: date | None = None
+    method: Method = Method.REDUCING
+    frequency: FrequencySpec = "monthly"
+    day_count: DayCount = DayCount.THIRTY_360
+    rounding: Rounding = Rounding.HALF_UP
+    rounding_unit: RoundingUnit | None = None
+    smoothing: bool = False
+    moratorium_months: Count = 0
+    interest_moratorium_months: Count = 0
+    fee: AmountOrZero = Decimal(0)
+    prepayments: Annotated[list[QuotePrepayment], Field(max_length=500)] = Field([])
+    interest_pauses: Annotated[list[QuotePause], Field(max_length=100)] = Field([])
+
+
+class LoanApplication(Body):
+    """What a customer asks for; without ``account_id`` the primary account receives the loan."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"amount": 10000, "tenure_months": 12, "monthly_income": 4000}]
+        }
+    )
+    amount: Amount
+    tenure_months: Months | None = None
+    product: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    purpose: Text500 | None = None
+    account_id: AccountName | None = None
+    monthly_income: AmountOrZero | None = None
+    monthly_obligations: AmountOrZero | None = None
+
+
+class LoanChange(Body):
+    """What an officer changes while the application is pending; what is left out stays."""
+
+    interest_rate: Rate | None = None
+    tenure_months: Months | None = None
+    amount: Amount | None = None
+    purpose: Text500 | None = None
+
+
+class LoanApproval(Body):
+    """An approval; against a recommendation to decline, a reason is needed."""
+
+    interest_rate: Rate | None = None
+    override_reason: Text500 | None = None
+
+
+class LoanRejection(Body):
+    """A rejection; the reason is told to the customer."""
+
+    reason: Text500 | None = None
+
+
+class LoanPayment(Body):
+    """A payment; without an amount what is due, or what ending the loan costs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"amount": 500, "mode": "prepay_reduce_emi"}]}
+    )
+    amount: Amount | None = None
+    from_account: AccountName | None = None
+    mode: PaymentMode = PaymentMode.DUE
+    idempotency_key: IdempotencyKeyField = None
+
+
+class RecoveryAction(Body):
+    """A step of a recovery, with what it needs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"action": "settle", "amount": 5000}]}
+    )
+    action: Literal["assign", "note", "set_off", "restructure", "settle", "write_off"]
+    officer_id: UUID | None = None
+    note: Text500 | None = None
+    tenure_months: Months | None = None
+    interest_rate: Rate | None = None
+    amount: Amount | None = None
+    reason: Text500 | None = None
+
+
+class LoanStateAnswer(BaseModel):
+    """A loan's id and state after a step."""
+
+    loan_id: UUID
+    status: str
+
+
+class LoanApproved(LoanStateAnswer):
+    """An approved loan: the disbursement is a transaction to poll."""
+
+    transaction_id: UUID
+
+
+class InstalmentAnswer(BaseModel):
+    """One instalment of a schedule or quote."""
+
+    number: int
+    due_date: date
+    opening_balance: Money
+    principal: Money
+    interest: Money
+    fee: Money
+    penalty: Money
+    total: Money
+    balance: Money
+    paid: Money | None = None
+    status: Literal["due", "paid", "partial", "overdue", "future"] | None = None
+
+
+class ScheduleAnswer(BaseModel):
+    """A schedule; ``paid`` and ``status`` of its instalments on a real loan only."""
+
+    amount: Money
+    currency: str
+    interest_rate: Percent
+    tenure_months: int | None
+    method: Method
+    frequency: FrequencySpec
+    day_count: DayCount
+    emi: Money
+    total_interest: Money
+    total_payable: Money
+    apr: Percent
+    instalments: list[InstalmentAnswer]
+
+
+class LoanAnswer(BaseModel):
+    """A loan."""
+
+    loan_id: UUID
+    user_id: UUID
+    status: str
+    product: str
+    amount: Money
+    currency: str
+    interest_rate: Percent
+    tenure_months: int
+    method: Method
+    purpose: str | None
+    account_id: UUID
+    emi: Money
+    outstanding_principal: Money
+    next_due_date: date | None
+    next_due_amount: Money | None
+    overdue_amount: Money
+    dpd: int
+    classification: Literal["standard", "sma0", "sma1", "sma2", "npa"]
+    in_default: bool
+    processing_fee: Money
+    applied_at: datetime
+    decided_at: datetime | None
+    disbursed_at: datetime | None
+    closed_at: datetime | None
+    disbursement_transaction_id: UUID | None
+    disbursement_failure: str | None
+    rejection_reason: str | None
+
+
+class Loans(BaseModel):
+    """A page of loans."""
+
+    items: list[LoanAnswer]
+    next_cursor: str | None
+
+
+class AssessmentAnswer(BaseModel):
+    """What the rules say of an application; ``foir`` is a ratio, null without income."""
+
+    score: int
+    foir: Percent | None
+    max_eligible_amount: Money
+    recommendation: Literal["approve", "refer", "decline"]
+    reasons: list[str]
+    assessed_on: date
+
+
+class PayoffAnswer(BaseModel):
+    """What ending the loan costs on a day."""
+
+    on: date
+    principal: Money
+    interest: Money
+    penalty: Money
+    fees: Money
+    total: Money
+    currency: str
+
+
+class RecoveryStepAnswer(BaseModel):
+    """One line of a case's history."""
+
+    at: datetime
+    actor: str
+    action: str
+    detail: str
+
+
+class RecoveryAnswer(BaseModel):
+    """A recovery case."""
+
+    case_id: UUID
+    loan_id: UUID
+    stage: str
+    opened_at: datetime
+    closed_at: datetime | None
+    officer: UUID | None
+    history: list[RecoveryStepAnswer]
+    transaction_ids: list[UUID]

@@ -1,0 +1,111 @@
+"""Every door, and who may pass: nobody without a token, and no role but those in the table."""
+
+from typing import Any
+
+import pytest
+
+from tests.bank import Bank
+
+NOTHING = "01a1fbd0-fb18-718f-8d55-c9ff1c77bbad"
+CUSTOMER, OFFICER, ADMIN = "customer", "officer", "admin"
+EVERYBODY = {CUSTOMER, OFFICER, ADMIN}
+MOVEMENT = {"account_id": NOTHING, "amount": 1, "description": "x"}
+
+DOORS: list[tuple[str, str, set[str], Any]] = [
+    ("POST", "/auth/logout", EVERYBODY, None),
+    ("POST", "/auth/password", EVERYBODY, {"current_password": "x", "new_password": "y" * 9}),
+    ("GET", "/users/profile", EVERYBODY, None),
+    ("PUT", "/users/profile", EVERYBODY, {}),
+    ("GET", "/users/overview", {CUSTOMER}, None),
+    ("POST", "/accounts", {CUSTOMER}, {}),
+    ("GET", "/accounts", EVERYBODY, None),
+    ("GET", f"/accounts/{NOTHING}", EVERYBODY, None),
+    ("GET", f"/accounts/{NOTHING}/balance", EVERYBODY, None),
+    ("GET", f"/accounts/{NOTHING}/transactions", EVERYBODY, None),
+    ("PUT", f"/accounts/{NOTHING}", {CUSTOMER}, {"nickname": "x"}),
+    ("PUT", f"/accounts/{NOTHING}/freeze", {ADMIN}, None),
+    ("PUT", f"/accounts/{NOTHING}/unfreeze", {ADMIN}, None),
+    ("PUT", f"/accounts/{NOTHING}/overdraft", {ADMIN}, {"overdraft_limit": 1}),
+    ("DELETE", f"/accounts/{NOTHING}", {ADMIN}, None),
+    ("POST", "/transactions/transfer", {CUSTOMER}, {"to_account": NOTHING, "amount": 1}),
+    ("POST", "/transactions/deposit", {CUSTOMER}, {"amount": 1}),
+    ("POST", "/transactions/withdrawal", {CUSTOMER}, {"amount": 1}),
+    ("POST", "/transactions/credit", {OFFICER, ADMIN}, MOVEMENT),
+    ("POST", "/transactions/debit", {OFFICER, ADMIN}, MOVEMENT),
+    ("POST", "/transactions/payment", {CUSTOMER}, {"amount": 1, "payee": "x"}),
+    ("POST", "/transactions/batch", {CUSTOMER}, {"items": [{"to_account": NOTHING, "amount": 1}]}),
+    ("GET", f"/transactions/batch/{NOTHING}", EVERYBODY, None),
+    ("POST", f"/transactions/{NOTHING}/reverse", {ADMIN}, None),
+    ("GET", "/transactions", EVERYBODY, None),
+    ("GET", f"/transactions/{NOTHING}", EVERYBODY, None),
+    ("DELETE", f"/transactions/{NOTHING}", {ADMIN}, None),
+    ("GET", "/admin/reports", {ADMIN}, None),
+    ("GET", "/admin/ledger/trial-balance", {ADMIN}, None),
+    ("POST", "/admin/users", {ADMIN}, {"email": "a@b.org", "password": "x", "role": "officer"}),
+    ("GET", "/admin/users", {ADMIN}, None),
+    ("GET", f"/admin/users/{NOTHING}", {ADMIN}, None),
+    ("PUT", f"/admin/users/{NOTHING}", {ADMIN}, {"status": "active"}),
+    ("GET", "/admin/countries", {ADMIN}, None),
+    ("PUT", "/admin/countries/QQ", {ADMIN}, {"allowed": False}),
+    ("GET", "/admin/currencies", {ADMIN}, None),
+    ("PUT", "/admin/currencies/QQQ", {ADMIN}, {"enabled": False}),
+    ("GET", "/admin/audit", {ADMIN}, None),
+    ("GET", "/admin/jobs", {ADMIN}, None),
+    ("POST", f"/admin/jobs/{NOTHING}/retry", {ADMIN}, None),
+]
+NAMES = [f"{method} {path}" for method, path, _, _ in DOORS]
+
+
+@pytest.mark.parametrize(("method", "path", "_allowed", "body"), DOORS, ids=NAMES)
+async def test_nobody_passes_without_a_token(
+    bank: Bank, method: str, path: str, _allowed: set[str], body: Any
+) -> None:
+    answer = await bank.client.request(method, path, json=body)
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "unauthenticated"
+    malformed = await bank.client.request(method, path, content=b"{{{")
+    assert malformed.status_code == 401, "a stranger learns nothing about bodies"
+
+
+@pytest.mark.parametrize(("method", "path", "allowed", "body"), DOORS, ids=NAMES)
+async def test_only_the_roles_in_the_table_pass(
+    bank: Bank, method: str, path: str, allowed: set[str], body: Any
+) -> None:
+    people = {
+        CUSTOMER: await bank.customer(),
+        OFFICER: await bank.officer(),
+        ADMIN: await bank.admin(),
+    }
+    for role, person in people.items():
+        answer = await person.call(method, path, json=body)
+        if role in allowed:
+            assert answer.status_code not in {401, 403, 405, 500}, role
+        else:
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), role
+
+
+async def test_what_is_not_yours_does_not_exist(bank: Bank) -> None:
+    owner, friend, stranger = await bank.customer(), await bank.customer(), await bank.customer()
+    account, theirs = await owner.open_account(10), await friend.open_account()
+    await stranger.open_account(10)
+    transfer = (await owner.transfer(theirs, 1)).json()["transaction_id"]
+    number = account["account_number"]
+    for path in (
+        f"/accounts/{account['account_id']}",
+        f"/accounts/{number}",
+        f"/accounts/{number}/balance",
+        f"/accounts/{number}/transactions",
+        f"/transactions/{transfer}",
+    ):
+        hidden = await stranger.get(path)
+        unknown = await stranger.get(path.replace(number, "1234567890"))
+        assert hidden.status_code == unknown.status_code == 404
+        assert hidden.json()["code"] == unknown.json()["code"]
+        for staff in (await bank.officer(), await bank.admin()):
+            assert (await staff.get(path)).status_code == 200
+    params = {"account": number}
+    assert (await stranger.get("/transactions", params=params)).status_code == 404
+    body = {"to_account": theirs["account_number"], "from_account": number, "amount": 1}
+    assert (await stranger.post("/transactions/transfer", body)).status_code == 404
+    assert (await stranger.put(f"/accounts/{number}", {"nickname": "mine"})).status_code == 404
+    assert (await friend.get(f"/transactions/{transfer}")).status_code == 200
