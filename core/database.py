@@ -7,11 +7,19 @@ the hot paths, where the ORM's work per row would be most of the cost.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import asyncpg
-from sqlalchemy import MetaData, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import MetaData, event, text
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+)
+from sqlalchemy.exc import (
+    TimeoutError as NoConnectionFree,
+)
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -38,6 +46,16 @@ _DEADLOCK_DETECTED = "40P01"
 _CONNECTION_EXCEPTION_CLASS = "08"
 _OPERATOR_INTERVENTION_CLASS = "57"
 _TOO_MANY_CONNECTIONS = "53300"
+_INSUFFICIENT_RESOURCES_CLASS = "53"  # the disk or the memory is full
+_SYSTEM_ERROR_CLASS = "58"
+_READ_ONLY = "25006"  # a standby that is about to be promoted
+_LOSSES = (
+    InterfaceError,
+    OperationalError,
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's last word was an error: it never got ready again
+)
 
 
 class Base(DeclarativeBase):
@@ -62,7 +80,8 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=timeout_seconds,
-            # A lost server makes every pooled connection stale: the first use finds out.
+            # Connections known to be closed are refused at the checkout; what is lost afterwards
+            # the first statement finds out, at no cost to those that are well.
             pool_pre_ping=False,
             connect_args={
                 "timeout": timeout_seconds,
@@ -76,6 +95,7 @@ class Database:
                 },
             },
         )
+        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
 
     @classmethod
@@ -119,8 +139,9 @@ class Database:
         driver = cast("asyncpg.Connection[asyncpg.Record]", pooled.driver_connection)
         try:
             yield driver
-        except BaseException:
-            if driver.is_closed():
+        except BaseException as error:
+            # A backend that was terminated may have said so before its connection is closed.
+            if driver.is_closed() or is_connection_loss(error):
                 pooled.invalidate()
             raise
         finally:
@@ -129,6 +150,12 @@ class Database:
     async def close(self) -> None:
         """Close every pooled connection."""
         await self.engine.dispose()
+
+
+def _refuse_closed(connection: Any, _record: object, _fairy: object) -> None:
+    """A server that went away closed every pooled connection: have all of them made anew."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 async def driver(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
@@ -163,7 +190,10 @@ def constraint_name(error: BaseException) -> str | None:
 
 def is_connection_loss(error: BaseException) -> bool:
     """Whether the server was lost or could not be reached: the outcome of a commit is unknown."""
-    if isinstance(error, InterfaceError | OperationalError | OSError | asyncpg.InterfaceError):
+    cause: object = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, ValueError):  # the driver cannot encode an argument, and never will
+        return False
+    if isinstance(error, _LOSSES):
         return True
     state = sqlstate(error)
     return state is not None and (
@@ -173,7 +203,14 @@ def is_connection_loss(error: BaseException) -> bool:
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether the whole unit of work may run again: deadlock, serialization, lost server."""
-    return sqlstate(error) in {_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED} or is_connection_loss(
-        error
+    """Whether the whole unit of work may run again: deadlock, serialization, server lost or full.
+
+    What is the server's own trouble is never held against the rows that happen to meet it.
+    """
+    state = sqlstate(error) or ""
+    return (
+        state in {_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED, _READ_ONLY}
+        or state.startswith((_INSUFFICIENT_RESOURCES_CLASS, _SYSTEM_ERROR_CLASS))
+        or isinstance(error, NoConnectionFree)
+        or is_connection_loss(error)
     )

@@ -36,10 +36,10 @@ def to_minor(amount: Decimal, currency: str) -> int:
     if abs(amount) > MAX_MAJOR_UNITS:
         raise InvalidAmount(f"the amount must be at most {MAX_MAJOR_UNITS}")
     decimals = exponent(currency)
-    minor = amount.scaleb(decimals)
-    if minor != int(minor):
+    rounded = amount.quantize(Decimal(1).scaleb(-decimals))
+    if rounded != amount:  # compared in full; arithmetic would round to 28 digits first
         raise InvalidAmount(f"{currency} has at most {decimals} decimals")
-    return int(minor)
+    return int(rounded.scaleb(decimals))
 
 
 def to_major(amount_minor: int, currency: str) -> Decimal:

@@ -14,6 +14,7 @@ from core.errors import (
     AccountNotFound,
     CurrencyMismatch,
     InsufficientFunds,
+    InvalidAmount,
     NoPrimaryAccount,
     SameAccount,
 )
@@ -85,6 +86,8 @@ def check(order: Order, directory: Directory) -> Checked:
     sides = [side for side in (debit, credit) if side]
     currency = sides[0].currency
     amount_minor = to_minor(order.amount, currency)
+    if amount_minor <= 0:
+        raise InvalidAmount("the amount must be greater than 0")
     for side in sides:
         if side.status != "active":
             raise AccountFrozen if side.status == "frozen" else AccountClosed

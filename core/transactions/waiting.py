@@ -62,7 +62,8 @@ class Waiters:
     async def wait(self, transaction_id: UUID, timeout_seconds: float) -> bool:
         """Wait until the transaction is final; False when the time ran out first.
 
-        Looks once at the start, so it may be called before or after the transaction ended.
+        A transaction that had ended before the call is found by the next look, within
+        ``LOOK_SECONDS``: read it first where that may be.
         """
         event = asyncio.Event()
         self._waiting[transaction_id].add(event)
@@ -87,7 +88,8 @@ class Waiters:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
                     await subscription.subscribe(CHANNEL)
                     while True:
-                        message = await subscription.get_message(timeout=None)
+                        # Without a time limit of its own, the client's would end the listening.
+                        message = await subscription.get_message(timeout=LOOK_SECONDS)
                         if message is not None and self._waiting:
                             self._wake_all(message["data"])
             except (RedisError, OSError) as error:
