@@ -12,7 +12,18 @@ from api.middleware.access_log import AccessLog
 from api.middleware.body_limit import BodyLimit
 from api.middleware.logging import LastResort, LoggingMiddleware
 from api.middleware.rate_limit import limiter
-from api.routes import accounts, admin, aliases, auth, health, transactions, users
+from api.routes import (
+    accounts,
+    admin,
+    admin_lending,
+    aliases,
+    auth,
+    health,
+    loans,
+    notifications,
+    transactions,
+    users,
+)
 from core import logging
 from core.config import Settings, get_settings
 from core.garbage import calm_garbage_collection
@@ -21,8 +32,11 @@ from core.garbage import calm_garbage_collection
 ROUTERS = (
     transactions.router,
     accounts.router,
+    loans.router,
     auth.router,
+    notifications.router,
     users.router,
+    admin_lending.router,
     admin.router,
     health.router,
 )

@@ -87,7 +87,7 @@ async def list_products(_: Admin, held: Held) -> Response:
 @router.put("/loan-products/{code}")
 async def put_product(
     code: ProductCode,
-    body: ProductPut,  # type: ignore[valid-type]
+    body: ProductPut,
     _: Admin,
     actor: ActingUser,
     held: Held,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.dependencies import (
+    SUBMIT_HEADERS,
     ActingUser,
     Admin,
     AnyCaller,
@@ -270,7 +271,12 @@ async def withdraw(loan_id: str, caller: Customer, actor: ActingUser, held: Held
     return _state(known, LoanStatus.WITHDRAWN)
 
 
-@router.post("/{loan_id}/pay", status_code=202, response_model=Submitted)
+@router.post(
+    "/{loan_id}/pay",
+    status_code=202,
+    response_model=Submitted,
+    openapi_extra=SUBMIT_HEADERS,
+)
 async def pay(
     request: Request,
     loan_id: str,

@@ -26,16 +26,16 @@ WHERE (n.user_id = $1 OR (n.to_staff AND $2)) AND ($3::uuid IS NULL OR n.id < $3
 ORDER BY n.id DESC LIMIT $4
 """
 _MARK_READ = """
-WITH mine AS (
-  SELECT id FROM notifications WHERE id = $1 AND (user_id = $2 OR (to_staff AND $3))
-), marked AS (
-  INSERT INTO notification_reads (notification_id, user_id, read_at)
-  SELECT id, $2, clock_timestamp() FROM mine ON CONFLICT DO NOTHING
-)
-SELECT n.id, n.kind, n.title, n.body, n.loan_id, n.created_at,
-       coalesce(r.read_at, clock_timestamp()) AS read_at
-FROM notifications n JOIN mine USING (id)
-LEFT JOIN notification_reads r ON r.notification_id = n.id AND r.user_id = $2
+INSERT INTO notification_reads (notification_id, user_id, read_at)
+SELECT id, $2, clock_timestamp() FROM notifications
+WHERE id = $1 AND (user_id = $2 OR (to_staff AND $3))
+ON CONFLICT DO NOTHING
+"""
+_READ = """
+SELECT n.id, n.kind, n.title, n.body, n.loan_id, n.created_at, r.read_at
+FROM notifications n
+JOIN notification_reads r ON r.notification_id = n.id AND r.user_id = $2
+WHERE n.id = $1
 """
 
 
@@ -97,7 +97,8 @@ async def mark_read(
     connection: Connection, notification_id: UUID, user_id: UUID, *, is_staff: bool
 ) -> InboxItem:
     """Note that this person read it; the first time counts. Raises NotificationNotFound."""
-    row = await connection.fetchrow(_MARK_READ, notification_id, user_id, is_staff)
+    await connection.execute(_MARK_READ, notification_id, user_id, is_staff)
+    row = await connection.fetchrow(_READ, notification_id, user_id)
     if row is None:
         raise NotificationNotFound
     return _item(row)

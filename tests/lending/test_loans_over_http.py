@@ -1,0 +1,285 @@
+"""A borrower, an officer and an admin live a loan over HTTP."""
+
+import asyncio
+import time
+from datetime import date, timedelta
+
+import pytest
+
+LOAN = {"amount": 12_000, "tenure_months": 12, "monthly_income": 50_000}
+
+
+@pytest.fixture
+async def officer(bank):
+    return await bank.officer()
+
+
+@pytest.fixture
+async def admin(bank):
+    return await bank.admin()
+
+
+async def apply(customer, **fields):
+    answer = await customer.post("/loans/apply", {**LOAN, **fields})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["status"] == "pending"
+    return answer.json()["loan_id"]
+
+
+async def show(person, loan_id):
+    answer = await person.get(f"/loans/{loan_id}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def disburse(officer, loan_id):
+    answer = await officer.put(f"/loans/{loan_id}/approve", {"interest_rate": 12})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["status"] == "approved"
+    return await officer.final(answer.json()["transaction_id"])
+
+
+async def run(admin, job, day):
+    answer = await admin.post(f"/admin/jobs/{job}", {"business_date": str(day)})
+    assert answer.status_code == 202, answer.text
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = (await admin.get(f"/admin/jobs/runs/{answer.json()['run_id']}")).json()
+        if found["status"] in {"completed", "failed"}:
+            assert found["status"] == "completed", found
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(found)
+
+
+async def test_a_quote_needs_no_login_and_stores_nothing(bank):
+    answer = await bank.client.post(
+        "/loans/quote",
+        json={"amount": "10000", "interest_rate": 12, "tenure_months": 12, "fee": 100},
+    )
+    assert answer.status_code == 200, answer.text
+    quote = answer.json()
+    assert quote["emi"] == 888.49
+    assert len(quote["instalments"]) == 12
+    assert sum(round(row["principal"] * 100) for row in quote["instalments"]) == 1_000_000
+    assert quote["apr"] > 12
+
+
+async def test_terms_that_make_no_schedule_name_the_field(bank):
+    answer = await bank.client.post("/loans/quote", json={"amount": 10, "interest_rate": 12})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "tenure_months"
+
+
+async def test_a_loan_is_applied_for_approved_paid_out_collected_and_paid_off(bank, officer, admin):
+    customer = await bank.customer()
+    account = await customer.open_account(1_000)
+    loan_id = await apply(customer)
+    pending = await show(customer, loan_id)
+    assert pending["status"] == "pending"
+    assert pending["emi"] == 1066.19
+    assert pending["disbursed_at"] is None
+
+    transaction = await disburse(officer, loan_id)
+    assert transaction["status"] == "success"
+    assert transaction["type"] == "disbursement"
+    assert transaction["loan_id"] == loan_id
+    assert await customer.balance(account) == 13_000
+    loan = await show(customer, loan_id)
+    assert loan["status"] == "active"
+    assert loan["next_due_amount"] == 1066.19
+
+    due = date.fromisoformat(loan["next_due_date"])
+    done = await run(admin, "emi-collection", due)
+    assert done["succeeded"] >= 1
+    again = await run(admin, "emi-collection", due)
+    assert again["total"] == 0
+    assert await customer.balance(account) == 11_933.81
+    schedule = (await customer.get(f"/loans/{loan_id}/schedule")).json()
+    assert schedule["instalments"][0]["status"] == "paid"
+    assert schedule["instalments"][1]["status"] == "future"
+
+    payoff = (await customer.get(f"/loans/{loan_id}/payoff")).json()
+    paid = await customer.post(
+        f"/loans/{loan_id}/pay", {"mode": "foreclose"}, headers={"Prefer": "wait=20"}
+    )
+    assert paid.status_code == 200, paid.text
+    assert paid.json()["amount"] == payoff["total"]
+    assert (await show(customer, loan_id))["status"] == "foreclosed"
+
+
+async def test_two_decisions_at_once_are_one_decision(bank, officer):
+    other = await bank.officer()
+    customer = await bank.customer()
+    await customer.open_account(10)
+    loan_id = await apply(customer)
+    answers = await asyncio.gather(
+        officer.put(f"/loans/{loan_id}/approve"),
+        other.put(f"/loans/{loan_id}/approve"),
+        other.put(f"/loans/{loan_id}/reject", {"reason": "No"}),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+
+
+async def test_what_is_not_yours_does_not_exist(bank, officer):
+    owner, stranger = await bank.customer(), await bank.customer()
+    await owner.open_account(10)
+    loan_id = await apply(owner)
+    for path in ("", "/schedule", "/payoff"):
+        assert (await stranger.get(f"/loans/{loan_id}{path}")).status_code == 404
+    assert (await stranger.post(f"/loans/{loan_id}/withdraw")).status_code == 404
+    assert (await stranger.post(f"/loans/{loan_id}/pay", {})).status_code == 404
+    assert (await owner.get(f"/loans/{loan_id}/assessment")).status_code == 403
+    assert (await owner.put(f"/loans/{loan_id}/approve")).status_code == 403
+    assert (await officer.get("/loans/not-a-loan")).status_code == 404
+    assert (await owner.post(f"/loans/{loan_id}/withdraw")).json()["status"] == "withdrawn"
+    assert (await owner.post(f"/loans/{loan_id}/withdraw")).status_code == 409
+
+
+async def test_an_advice_against_needs_a_reason_to_be_overridden(bank, officer):
+    customer = await bank.customer()
+    await customer.open_account(10)
+    loan_id = await apply(customer, monthly_income=500)
+    advice = (await officer.get(f"/loans/{loan_id}/assessment")).json()
+    assert advice["recommendation"] == "decline"
+    assert any("ceiling" in reason for reason in advice["reasons"])
+    refused = await officer.put(f"/loans/{loan_id}/approve")
+    assert refused.status_code == 400
+    assert refused.json()["code"] == "override_reason_required"
+    allowed = await officer.put(
+        f"/loans/{loan_id}/approve", {"override_reason": "A guarantor signed"}
+    )
+    assert allowed.status_code == 200
+
+
+async def test_an_officer_changes_an_application_only_while_it_is_pending(bank, officer):
+    customer = await bank.customer()
+    await customer.open_account(10)
+    loan_id = await apply(customer)
+    changed = await officer.put(f"/loans/{loan_id}", {"interest_rate": "9.5", "tenure_months": 24})
+    assert changed.json()["interest_rate"] == 9.5
+    assert changed.json()["tenure_months"] == 24
+    assert (await officer.put(f"/loans/{loan_id}/reject")).json()["status"] == "rejected"
+    assert (await officer.put(f"/loans/{loan_id}", {"tenure_months": 12})).status_code == 409
+
+
+async def test_a_failed_disbursement_can_be_tried_again(bank, officer, admin):
+    customer = await bank.customer()
+    account = await customer.open_account(10)
+    loan_id = await apply(customer)
+    await admin.put(f"/accounts/{account['account_id']}/freeze")
+    transaction = await disburse(officer, loan_id)
+    assert (transaction["status"], transaction["failure_code"]) == ("failed", "account_frozen")
+    loan = await show(customer, loan_id)
+    assert loan["status"] == "approved"
+    assert loan["disbursement_failure"]
+    await admin.put(f"/accounts/{account['account_id']}/unfreeze")
+    again = await officer.post(f"/loans/{loan_id}/disburse")
+    assert again.status_code == 202, again.text
+    assert (await officer.final(again.json()["transaction_id"]))["status"] == "success"
+    assert (await show(customer, loan_id))["status"] == "active"
+    assert (await officer.post(f"/loans/{loan_id}/disburse")).status_code == 409
+    assert (await admin.delete(f"/loans/{loan_id}")).status_code == 409
+
+
+async def test_the_same_key_pays_once_even_when_nothing_is_due_any_more(bank, officer):
+    customer = await bank.customer()
+    account = await customer.open_account(10)
+    loan_id = await apply(customer)
+    await disburse(officer, loan_id)
+    before = await customer.balance(account)
+    headers = {"Idempotency-Key": f"pay-{loan_id}"}
+    answers = await asyncio.gather(
+        *(customer.post(f"/loans/{loan_id}/pay", {}, headers=headers) for _ in range(10))
+    )
+    ids = {answer.json()["transaction_id"] for answer in answers}
+    assert len(ids) == 1, [answer.text for answer in answers]
+    await customer.final(ids.pop())
+    later = await customer.post(f"/loans/{loan_id}/pay", {}, headers=headers)
+    assert later.headers["idempotent-replayed"] == "true"
+    reused = await customer.post(f"/loans/{loan_id}/pay", {"amount": 5}, headers=headers)
+    assert reused.status_code == 422
+    assert reused.json()["code"] == "idempotency_key_reused"
+    assert before - await customer.balance(account) == pytest.approx(1066.19)
+
+
+async def test_a_default_is_recovered_from_the_other_account_and_written_off(bank, officer, admin):
+    customer = await bank.customer()
+    account = await customer.open_account(10)
+    loan_id = await apply(customer)
+    await disburse(officer, loan_id)
+    await customer.post(
+        "/transactions/withdrawal",
+        {"amount": await customer.balance(account)},
+        headers={"Prefer": "wait=10"},
+    )
+    other = await customer.open_account(300)
+    due = date.fromisoformat((await show(customer, loan_id))["next_due_date"])
+    await run(admin, "default-recovery", due + timedelta(days=91))
+    loan = await show(customer, loan_id)
+    assert (loan["dpd"], loan["classification"], loan["in_default"]) == (91, "npa", True)
+    assert await customer.balance(other) == 0
+    case = (await officer.get(f"/loans/{loan_id}/recovery")).json()
+    assert case["stage"] == "set_off"
+    assert [step["action"] for step in case["history"]] == ["opened", "stage", "set_off"]
+
+    me = officer.user_id
+    assigned = await officer.post(
+        f"/loans/{loan_id}/recovery", {"action": "assign", "officer_id": me}
+    )
+    assert assigned.json()["officer"] == me
+    refused = await officer.post(
+        f"/loans/{loan_id}/recovery", {"action": "write_off", "reason": "Gone"}
+    )
+    assert refused.status_code == 403
+    written = await admin.post(
+        f"/loans/{loan_id}/recovery", {"action": "write_off", "reason": "Gone"}
+    )
+    assert written.status_code == 200, written.text
+    loan = await show(customer, loan_id)
+    assert loan["status"] == "written_off"
+    assert loan["outstanding_principal"] == 0
+    await customer.post("/transactions/deposit", {"amount": 50}, headers={"Prefer": "wait=10"})
+    late = await customer.post(
+        f"/loans/{loan_id}/pay", {"amount": 50}, headers={"Prefer": "wait=10"}
+    )
+    assert late.json()["status"] == "success", late.text
+    kinds = {item["kind"] for item in (await customer.get("/users/notifications")).json()["items"]}
+    assert {"loan_default", "loan_recovery", "loan_disbursed"} <= kinds
+
+
+async def test_notices_are_read_once_and_stay_read(bank, officer):
+    customer = await bank.customer()
+    await customer.open_account(10)
+    loan_id = await apply(customer)
+    inbox = (await customer.get("/users/notifications")).json()["items"]
+    assert [item["kind"] for item in inbox] == ["loan_applied"]
+    assert inbox[0]["loan_id"] == loan_id
+    path = f"/users/notifications/{inbox[0]['notification_id']}/read"
+    first = (await customer.post(path)).json()["read_at"]
+    assert first
+    assert (await customer.post(path)).json()["read_at"] == first
+    unread = (await customer.get("/users/notifications?unread=true")).json()["items"]
+    assert unread == []
+    staff = (await officer.get("/users/notifications?limit=200")).json()["items"]
+    assert any(item["loan_id"] == loan_id for item in staff)
+    stranger = await bank.customer()
+    assert (await stranger.post(path)).status_code == 404
+
+
+async def test_an_admin_keeps_the_products(bank, admin):
+    listed = (await admin.get("/admin/loan-products")).json()["items"]
+    assert any(product["code"] == "standard" for product in listed)
+    body = {"name": "Small loan", "max_amount": 500, "processing_fee_percent": "2.5"}
+    made = await admin.put("/admin/loan-products/small", body)
+    assert made.status_code == 200, made.text
+    assert made.json()["max_amount"] == 500
+    wrong = await admin.put("/admin/loan-products/small", {"min_amount": 1_000})
+    assert wrong.status_code == 422
+    assert (await admin.put("/admin/loan-products/small", {"colour": 1})).status_code == 422
+    customer = await bank.customer()
+    await customer.open_account(10)
+    refused = await customer.post("/loans/apply", {"amount": 501, "product": "small"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "loan_not_eligible")
+    unknown = await customer.post("/loans/apply", {"amount": 501, "product": "none"})
+    assert unknown.status_code == 404
