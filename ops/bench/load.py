@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
 from time import perf_counter
+from typing import cast
 
+# How long the last answers may take once the time is over.
+LAST_ANSWERS_SECONDS = 60.0
 _LENGTH = b"content-length: "
 
 
@@ -42,7 +45,7 @@ async def run(host: str, port: int, requests: Sequence[Sequence[bytes]], seconds
     """Load for this long with one connection for each list of requests, sent round and round.
 
     Connections stay open until their last answer has come. Raises ConnectionError where the
-    server closed one.
+    server closed one, TimeoutError where it stopped answering.
     """
     loop = asyncio.get_running_loop()
     tally = Tally(started=perf_counter())
@@ -50,7 +53,8 @@ async def run(host: str, port: int, requests: Sequence[Sequence[bytes]], seconds
     connections = [_Connection(tally, own, deadline, loop.create_future()) for own in requests]
     for connection in connections:
         await loop.create_connection(partial(_itself, connection), host, port)
-    await asyncio.gather(*(connection.done for connection in connections))
+    async with asyncio.timeout(seconds + LAST_ANSWERS_SECONDS):
+        await asyncio.gather(*(connection.done for connection in connections))
     tally.ended = perf_counter()
     return tally
 
@@ -76,8 +80,8 @@ class _Connection(asyncio.Protocol):
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  (of create_connection)
-        self._transport = transport
+        # Of a TCP connection it is one that writes; uvloop's is no subclass of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -106,9 +110,9 @@ class _Connection(asyncio.Protocol):
         self._fail(exc or ConnectionError("the server closed a connection under load"))
 
     def _send(self) -> None:
-        assert self._transport is not None  # noqa: S101  (connection_made was called)
-        self._sent = perf_counter()
-        self._transport.write(next(self._requests))
+        if self._transport is not None:
+            self._sent = perf_counter()
+            self._transport.write(next(self._requests))
 
     def _finish(self) -> None:
         if not self.done.done():

@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -56,17 +57,17 @@ async def _measure(
 ) -> dict[str, Any]:
     postgres = stack.servers.postgres
     machine = await asyncio.to_thread(describe, postgres)
-    with console.status("filling pgbench's tables"):
+    with phase(console, "filling pgbench's tables"):
         await baseline.prepare(postgres, plan)
-    with console.status("opening accounts"):
+    with phase(console, "opening accounts"):
         clients = await http.prepare(stack.run.api_url, settings, plan)
         alone = await engine.prepare(stack.servers, settings, plan)
-    with console.status("warming up"):
+    with phase(console, "warming up"):
         await http.warm_up(clients, plan)
         await baseline.measure(postgres, plan, plan.warm_up_seconds)
     bench = _Bench(console, stack, settings, plan, clients, alone)
     rounds = [await bench.round(number) for number in range(1, plan.rounds + 1)]
-    with console.status("checking the books"):
+    with phase(console, "checking the books"):
         checks = await verify_books(settings) + await verify_books(alone.settings)
     return {
         "measured_at": clock.now().isoformat(timespec="seconds"),
@@ -78,6 +79,14 @@ async def _measure(
             {"name": c.name, "looked_at": c.looked_at, "breaches": c.breach_count} for c in checks
         ],
     }
+
+
+def phase(console: Console, what: str) -> AbstractContextManager[object]:
+    """Say what is being done: in place on a terminal, as a line in a log."""
+    if console.is_terminal:
+        return console.status(what)
+    console.print(what, highlight=False)
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -99,24 +108,24 @@ class _Bench:
 
         before = await stages.snapshot(metrics)
         requests = http.singles(self.clients, plan)
-        with self._status(number, "transfers over HTTP"):
+        with self._phase(number, "transfers over HTTP"):
             measured["http"] = await http.measure(self.clients, requests, plan.seconds)
         after = await stages.snapshot(metrics)
         measured["stages"] = stages.between(before, after, measured["http"]["accepted"])
-        with self._status(number, "pgbench"):
+        with self._phase(number, "pgbench"):
             measured["pgbench"] = await baseline.measure(
                 self.stack.servers.postgres, plan, plan.seconds
             )
         requests = http.batches(self.clients, plan)
-        with self._status(number, "batches over HTTP"):
+        with self._phase(number, "batches over HTTP"):
             measured["batch"] = await http.measure(self.clients, requests, plan.seconds)
         del requests
         uniform = engine.uniform_pairs(alone, transfers)
-        with self._status(number, "engine alone, 1 worker"):
+        with self._phase(number, "engine alone, 1 worker"):
             measured["engine_1"] = await engine.measure(alone, uniform, 1)
-        with self._status(number, "engine alone, several workers"):
+        with self._phase(number, "engine alone, several workers"):
             measured["engine_n"] = await engine.measure(alone, uniform, plan.engine_workers)
-        with self._status(number, "engine alone, one hot account"):
+        with self._phase(number, "engine alone, one hot account"):
             hot = engine.hot_pairs(alone, transfers)
             measured["engine_hot"] = await engine.measure(alone, hot, 1)
         await backlog.until_drained(self.settings.database_url)
@@ -128,8 +137,8 @@ class _Bench:
         )
         return measured
 
-    def _status(self, number: int, what: str) -> Any:
-        return self.console.status(f"round {number} of {self.plan.rounds}: {what}")
+    def _phase(self, number: int, what: str) -> AbstractContextManager[object]:
+        return phase(self.console, f"round {number} of {self.plan.rounds}: {what}")
 
     def _metrics_urls(self) -> list[str]:
         """The API's metrics (of one process, if there are several) and every worker's."""

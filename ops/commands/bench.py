@@ -14,6 +14,7 @@ from core.config import Settings
 from ops.bench import report
 from ops.bench.plan import QUICK, Plan
 from ops.bench.run import run
+from ops.interrupts import treat_sigterm_as_ctrl_c
 
 
 def command(
@@ -44,6 +45,7 @@ def command(
         pgbench_scale=scale or base.pgbench_scale,
         engine_transfers=transfers or base.engine_transfers,
     )
+    treat_sigterm_as_ctrl_c()
     console = Console()
     result = uvloop.run(run(console, plan, home or Settings().giro_home / "bench"))
     report.show(console, result)

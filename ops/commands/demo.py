@@ -8,6 +8,7 @@ from rich.console import Console
 
 from ops.demo.show import show
 from ops.demo.stage import DemoFailedError
+from ops.interrupts import treat_sigterm_as_ctrl_c
 
 
 def command(
@@ -17,7 +18,8 @@ def command(
 
     Shows it as it goes, checks what it shows, and exits 0 only when all of it is true.
     """
-    console = Console(width=None)
+    treat_sigterm_as_ctrl_c()
+    console = Console()
     try:
         asyncio.run(show(console, keep=keep))
     except DemoFailedError as error:
