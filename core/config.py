@@ -24,7 +24,10 @@ class Environment(StrEnum):
 class Settings(BaseSettings):
     """The settings; the environment wins over ``.env``, which wins over the defaults here."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    # An error message must not show what it refuses: keys and passwords are among it.
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     environment: Environment = Environment.DEVELOPMENT
     giro_home: Path = Path(".giro")

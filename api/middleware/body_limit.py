@@ -1,12 +1,9 @@
 """The largest body that is read: more is answered 413 before it is in memory."""
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
-
-
-class BodyTooLargeError(Exception):
-    """More arrived than may."""
 
 
 class BodyLimit:
@@ -39,10 +36,8 @@ class BodyLimit:
             message = await receive()
             arrived += len(message.get("body", b""))
             if arrived > self._max_bytes:
-                raise BodyTooLargeError
+                # The one error that FastAPI does not take for an unreadable body.
+                raise HTTPException(413)
             return message
 
-        try:
-            await self._app(scope, count, send)
-        except BodyTooLargeError:
-            await problems.too_large(scope)(scope, receive, send)
+        await self._app(scope, count, send)

@@ -1,0 +1,156 @@
+"""Each request is found again in the logs, by its id; no secret is ever found there."""
+
+import asyncio
+import json
+import secrets
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from core.config import Environment
+from ops import processes
+from tests.bank import PASSWORD, Bank
+from tests.system import System, free_port
+
+
+async def test_a_sane_request_id_is_echoed_and_another_replaced(bank: Bank) -> None:
+    given = await bank.client.get("/health", headers={"X-Request-ID": "order-4711/a"})
+    assert given.headers["x-request-id"] == "order-4711/a"
+    made = (await bank.client.get("/health")).headers["x-request-id"]
+    again = (await bank.client.get("/health")).headers["x-request-id"]
+    assert len(made) == 32
+    assert made != again
+    for insane in ("x" * 129, "two words", "tab\there", ""):
+        answer = await bank.client.get("/health", headers={"X-Request-ID": insane})
+        assert len(answer.headers["x-request-id"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nowhere", 404), ("PATCH", "/health", 405), ("GET", "/accounts", 401)],
+)
+async def test_refusals_carry_the_id_too(bank: Bank, method: str, path: str, status: int) -> None:
+    answer = await bank.client.request(method, path, headers={"X-Request-ID": "mine"})
+    assert answer.status_code == status
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "mine"
+
+
+async def test_answers_carry_the_headers_that_protect_browsers(bank: Bank) -> None:
+    headers = (await bank.client.get("/health")).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cache-control"] == "no-store"
+
+
+async def log_of(system: System, needle: str) -> list[str]:
+    """The lines of the system's log with ``needle``, once there are some."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        lines = [line for line in system.log.read_text().splitlines() if needle in line]
+        if lines:
+            return lines
+        await asyncio.sleep(0.1)
+    return []
+
+
+async def test_a_request_leaves_one_line_with_what_matters(bank: Bank) -> None:
+    customer = await bank.customer()
+    mark = secrets.token_hex(8)
+    await customer.get("/accounts/1000000000", headers={"X-Request-ID": mark})
+    (line,) = await log_of(bank.system, mark)
+    for part in ("GET", "/accounts/{account_id}", "404", customer.user_id):
+        assert part in line
+
+
+async def test_no_secret_is_ever_logged(bank: Bank) -> None:
+    """Everything that must not be in a log goes through the system once, well and badly."""
+    customer = await bank.customer(id_document="DOC-9988-7766", full_name="Asha Rao")
+    account = await customer.open_account(100)
+    pair = (
+        await bank.client.post("/auth/login", json={"email": customer.email, "password": PASSWORD})
+    ).json()
+    refreshed = await bank.client.post(
+        "/auth/refresh", json={"refresh_token": pair["refresh_token"]}
+    )
+    await bank.client.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]})
+    await bank.client.post("/auth/token", data={"username": customer.email, "password": PASSWORD})
+    wrong = "the wrong password, typed in"
+    await bank.client.post("/auth/login", json={"email": customer.email, "password": wrong})
+    await bank.client.post("/auth/login", json={"email": customer.email, "pass": wrong})
+    await customer.post("/auth/password", {"current_password": wrong, "new_password": "x"})
+    await customer.transfer(account, 1)
+    mark = secrets.token_hex(8)
+    await customer.get("/users/profile", headers={"X-Request-ID": mark})
+    assert await log_of(bank.system, mark)
+    log = bank.system.log.read_text()
+    settings = bank.system.settings
+    for secret in (
+        PASSWORD, wrong, customer.token, pair["access_token"], pair["refresh_token"],
+        refreshed.json()["refresh_token"], "DOC-9988-7766", settings.secret_key,
+        settings.database_url, settings.redis_url, "Bearer ",
+    ):  # fmt: skip
+        assert secret not in log
+
+
+@pytest.fixture(scope="module")
+async def broken(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """An API in production's manner, on a database whose tables are not there."""
+    settings = bank.system.settings
+    url = settings.database_url.rpartition("/")[0] + "/postgres"
+    changed = {"database_url": url, "environment": Environment.PRODUCTION}
+    system = System(settings.model_copy(update=changed))
+    system.log = Path(tmp_path_factory.mktemp("broken")) / "system.log"
+    system.spawn("api", processes.api("127.0.0.1", system.port))
+    async with httpx2.AsyncClient(base_url=system.url) as client:
+        for _ in range(200):
+            try:
+                await client.get("/health")
+                break
+            except httpx2.TransportError:
+                await asyncio.sleep(0.1)
+    yield system
+    system.stop()
+
+
+async def test_a_defect_is_a_500_that_tells_nothing_and_logs_everything(broken: System) -> None:
+    secret = "a password in the body of a request that breaks"
+    async with httpx2.AsyncClient(base_url=broken.url) as client:
+        answer = await client.post(
+            "/auth/login",
+            json={"email": "a@example.org", "password": secret},
+            headers={"X-Request-ID": "broken-1", "Authorization": "Bearer abc.def.ghi"},
+        )
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "internal"
+    assert answer.json()["request_id"] == "broken-1"
+    for inside in ("users", "SELECT", "asyncpg", "Traceback"):
+        assert inside not in answer.text
+    lines = [json.loads(line) for line in await log_of(broken, "broken-1")]
+    (told,) = [line for line in lines if line["event"] == "request_broke"]
+    assert "UndefinedTable" in told["exception"]
+    (request,) = [line for line in lines if line["event"] == "request"]
+    assert (request["status"], request["route"]) == (500, "/auth/login")
+    log = broken.log.read_text()
+    assert secret not in log
+    assert "abc.def.ghi" not in log
+
+
+def test_a_weak_key_is_refused_outside_development() -> None:
+    command = processes.api("127.0.0.1", free_port())
+    for weak in ("", "short", "your-jwt-secret-key-that-is-long-enough", "a" * 64):
+        ended = subprocess.run(
+            command,
+            env={"ENVIRONMENT": "production", "SECRET_KEY": weak, "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode != 0
+        assert b"SECRET_KEY" in ended.stderr
+        if weak:
+            assert weak.encode() not in ended.stderr + ended.stdout
