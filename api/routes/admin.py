@@ -52,6 +52,8 @@ from core.jobs import QUEUES
 from core.ledger import currencies
 from core.ledger.models import Currency
 from core.ledger.trial_balance import trial_balance
+from core.lending.business_day.dates import business_date
+from core.lending.portfolio import portfolio
 from core.platform.failed_jobs import failed_jobs, take_for_retry
 from core.reporting import counters
 from core.transactions.backlog import backlog
@@ -212,6 +214,13 @@ async def report(
         totals = await counters.counters(connection, midnight=_midnight(held))
         volumes = await counters.volumes(connection, since=first, until=last)
         settlement = await counters.settlement(connection, since=first, until=last)
+        today = await business_date(connection, held.settings.time_zone)
+        lending = await portfolio(
+            connection,
+            since=first.date(),
+            until=last.date() if until is not None else today,
+            today=today,
+        )
     return reply(
         Report(
             total_accounts=totals.total_accounts,
@@ -221,7 +230,7 @@ async def report(
             until=last,
             transactions=[VolumeRow.of(row) for row in volumes],
             settlement=SettlementReport.of(settlement),
-            lending={},
+            lending=lending,
         )
     )
 

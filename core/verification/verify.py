@@ -3,10 +3,11 @@
 from typing import Final
 
 from core.database import Connection, Database
+from core.lending import promises
 from core.platform.checks import SHOWN, Breach, Check, Result
 from core.verification import books
 
-CHECKS: Final = books.CHECKS
+CHECKS: Final = tuple(sorted((*books.CHECKS, *promises.CHECKS), key=lambda check: check.promise))
 
 
 async def verify(database: Database) -> list[Result]:

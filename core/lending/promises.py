@@ -1,0 +1,140 @@
+"""Promises 6 and 7, checked on a live database: collected once, charged once, principal adds up."""
+
+from typing import Final
+
+from core.platform.checks import Check
+
+_COLLECTED_ONCE: Final = (
+    Check(
+        6,
+        "no attempt of an instalment is collected twice",
+        "SELECT count(*) FROM transactions WHERE type = 'emi'",
+        """
+        SELECT format('loan %s, instalment %s.%s, attempt %s was collected %s times',
+                      details->>'loan_id', details->>'version', details->>'instalment',
+                      details->>'attempt', count(*)) AS what
+        FROM transactions WHERE type = 'emi' AND status = 'success'
+        GROUP BY details->>'loan_id', details->>'version', details->>'instalment',
+                 details->>'attempt'
+        HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        6,
+        "every attempt says what its transaction moved",
+        "SELECT count(*) FROM loan_collections",
+        """
+        SELECT format('attempt %s of loan %s is %s with %s, its transaction %s with %s', c.attempt,
+                      c.loan_id, c.status, c.collected_minor, t.status, t.amount_minor) AS what
+        FROM loan_collections c JOIN transactions t ON t.id = c.transaction_id
+        WHERE t.status <> 'pending' AND NOT (
+          (t.status = 'success' AND c.status IN ('success', 'partial')
+            AND c.collected_minor = t.amount_minor)
+          OR (t.status = 'failed' AND c.collected_minor = 0)
+        )
+        """,
+    ),
+    Check(
+        6,
+        "no instalment is charged twice for a day, or two late fees",
+        "SELECT count(*) FROM loan_charges",
+        """
+        SELECT format('loan %s, instalment %s.%s has %s %s charges', loan_id, version, number,
+                      count(*), kind) AS what
+        FROM loan_charges
+        GROUP BY loan_id, version, number, kind,
+                 CASE WHEN kind = 'late_fee' THEN NULL ELSE business_date END
+        HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        6,
+        "penalty receivable equals what running loans owe in penalties",
+        "SELECT count(*) FROM loan_instalments WHERE penalty_minor > 0",
+        """
+        SELECT format('penalty receivable is %s %s, loans owe %s', coalesce(p.amount, 0),
+                      coalesce(p.currency, o.currency), coalesce(o.amount, 0)) AS what
+        FROM (
+          SELECT currency, -sum(amount_minor) AS amount FROM postings WHERE ledger_code = '1210'
+          GROUP BY currency
+        ) p FULL JOIN (
+          SELECT l.currency, sum(i.penalty_minor - i.penalty_paid_minor) AS amount
+          FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
+          WHERE i.superseded_at IS NULL AND l.status IN ('active', 'restructured')
+          GROUP BY l.currency
+        ) o USING (currency)
+        WHERE coalesce(p.amount, 0) <> coalesce(o.amount, 0)
+        """,
+    ),
+)
+
+_PRINCIPAL_ADDS_UP: Final = (
+    Check(
+        7,
+        "principal outstanding is what was paid out, less repaid, less written off",
+        "SELECT count(*) FROM loans",
+        """
+        SELECT format('loan %s: %s outstanding of %s, %s repaid, %s written off', id,
+                      principal_outstanding_minor, principal_disbursed_minor,
+                      principal_repaid_minor, principal_written_off_minor) AS what
+        FROM loans
+        WHERE principal_outstanding_minor <> principal_disbursed_minor - principal_repaid_minor
+              - principal_written_off_minor
+        """,
+    ),
+    Check(
+        7,
+        "loans receivable equals the principal outstanding of all loans",
+        "SELECT count(*) FROM loans WHERE principal_outstanding_minor > 0",
+        """
+        SELECT format('loans receivable is %s %s, loans owe %s', coalesce(p.amount, 0),
+                      coalesce(p.currency, o.currency), coalesce(o.amount, 0)) AS what
+        FROM (
+          SELECT currency, -sum(amount_minor) AS amount FROM postings WHERE ledger_code = '1100'
+          GROUP BY currency
+        ) p FULL JOIN (
+          SELECT currency, sum(principal_outstanding_minor) AS amount FROM loans GROUP BY currency
+        ) o USING (currency)
+        WHERE coalesce(p.amount, 0) <> coalesce(o.amount, 0)
+        """,
+    ),
+    Check(
+        7,
+        "interest receivable equals what all loans have earned and not been paid",
+        "SELECT count(*) FROM loans WHERE disbursed_at IS NOT NULL",
+        """
+        SELECT format('interest receivable is %s %s, loans say %s', coalesce(p.amount, 0),
+                      coalesce(p.currency, o.currency), coalesce(o.amount, 0)) AS what
+        FROM (
+          SELECT currency, -sum(amount_minor) AS amount FROM postings WHERE ledger_code = '1200'
+          GROUP BY currency
+        ) p FULL JOIN (
+          SELECT currency, sum(interest_accrued_minor - interest_paid_minor) AS amount
+          FROM loans GROUP BY currency
+        ) o USING (currency)
+        WHERE coalesce(p.amount, 0) <> coalesce(o.amount, 0)
+        """,
+    ),
+    Check(
+        7,
+        "every schedule's principals sum to its loan, and what it says is paid was paid",
+        "SELECT count(*) FROM loan_instalments WHERE superseded_at IS NULL",
+        """
+        SELECT format('loan %s over %s: its schedule has %s of principal, %s and %s paid, '
+                      'the loan %s and %s', l.id, l.amount_minor, s.principal, s.principal_paid,
+                      s.interest_paid, l.principal_repaid_minor, l.interest_paid_minor) AS what
+        FROM loans l JOIN (
+          SELECT loan_id, sum(principal_minor) AS principal,
+                 sum(principal_paid_minor) AS principal_paid,
+                 sum(interest_paid_minor) AS interest_paid
+          FROM loan_instalments WHERE superseded_at IS NULL GROUP BY loan_id
+        ) s ON s.loan_id = l.id
+        WHERE s.principal <> l.amount_minor
+                - CASE WHEN l.status = 'settled' THEN l.principal_written_off_minor ELSE 0 END
+           OR s.principal_paid <> l.principal_repaid_minor
+           OR s.interest_paid <> l.interest_paid_minor
+        """,
+    ),
+)
+
+CHECKS: Final = (*_COLLECTED_ONCE, *_PRINCIPAL_ADDS_UP)
