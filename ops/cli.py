@@ -13,7 +13,7 @@ from ops.embedded import EmbeddedError
 
 COMMANDS: Final = (
     *("up", "status", "demo", "create-user"),
-    *("verify", "bench", "migrate"),
+    *("close-day", "verify", "bench", "migrate"),
 )
 
 

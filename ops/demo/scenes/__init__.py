@@ -7,12 +7,16 @@ from ops.demo.scenes import (
     accounts,
     books,
     burst,
+    foreclosure,
     frozen,
+    loans,
     overdraft,
     people,
+    recovery,
     replay,
     statement,
     transfer,
+    year,
 )
 from ops.demo.stage import Stage
 
@@ -20,5 +24,9 @@ Scene = tuple[str, Callable[[Stage], Awaitable[None]]]
 
 SCENES: Final[tuple[Scene, ...]] = tuple(
     (scene.TITLE, scene.play)
-    for scene in (people, accounts, transfer, replay, overdraft, frozen, burst, statement, books)
+    for scene in (
+        *(people, accounts, transfer, replay, overdraft, frozen, burst),
+        *(loans, foreclosure, year, recovery),
+        *(statement, books),
+    )
 )
