@@ -72,7 +72,7 @@ class RoleCheck(OAuth2):
 
     def __init__(self, *roles: Role) -> None:
         super().__init__(
-            flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl="auth/token")),
+            flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl="/auth/token")),
             scheme_name="login",
             description="E-mail and password for a token",
             auto_error=False,

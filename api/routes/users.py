@@ -3,6 +3,8 @@
 from fastapi import APIRouter, Response
 
 from api.dependencies import ActingUser, AnyCaller, Customer, Held
+from api.loan_answers import loan_answer
+from api.paging import MAX_LIMIT
 from api.responses import no_content, reply
 from api.schemas.accounts import AccountAnswer
 from api.schemas.overview import Overview
@@ -14,6 +16,7 @@ from core.database import driver
 from core.identity import users
 from core.ledger.accounts import accounts_of
 from core.lending.live_loans import refuse_live_loans
+from core.lending.views import page_of_loans
 from core.transactions.closing import close_all_of
 from core.transactions.repository import Filter, page_of_transactions
 
@@ -64,8 +67,17 @@ async def overview(caller: Customer, held: Held) -> Response:
     async with held.database.snapshot() as session:
         user = await users.find_user(session, caller.user_id)
         accounts = await accounts_of(session, caller.user_id)
+        connection = await driver(session)
+        loans = await page_of_loans(
+            connection,
+            owner_id=caller.user_id,
+            status=None,
+            before_id=None,
+            limit=MAX_LIMIT,
+            time_zone=held.settings.time_zone,
+        )
         latest = await page_of_transactions(
-            await driver(session),
+            connection,
             Filter(account_ids=[account.id for account in accounts]),
             limit=LATEST_TRANSACTIONS,
         )
@@ -73,7 +85,7 @@ async def overview(caller: Customer, held: Held) -> Response:
         {
             "profile": UserAnswer.of(user),
             "accounts": [AccountAnswer.of(account) for account in accounts],
-            "loans": [],
+            "loans": [loan_answer(view) for view in loans],
             "transactions": [transaction_answer(view) for view in latest],
         }
     )

@@ -1,10 +1,9 @@
 """A customer at a glance, on the wire."""
 
-from typing import Any
-
 from pydantic import BaseModel
 
 from api.schemas.accounts import AccountAnswer
+from api.schemas.loans import LoanAnswer
 from api.schemas.transactions import TransactionAnswer
 from api.schemas.users import UserAnswer
 
@@ -14,5 +13,5 @@ class Overview(BaseModel):
 
     profile: UserAnswer
     accounts: list[AccountAnswer]
-    loans: list[dict[str, Any]]
+    loans: list[LoanAnswer]
     transactions: list[TransactionAnswer]

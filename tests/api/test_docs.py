@@ -1,0 +1,80 @@
+"""The documentation: complete, and readable without the internet."""
+
+import re
+from typing import Any
+
+import pytest
+
+from api.routes.aliases import ALIASES
+from tests.bank import Bank
+
+
+async def document_of(bank: Bank) -> dict[str, Any]:
+    answer = await bank.client.get("/openapi.json")
+    assert answer.status_code == 200
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+async def test_the_pages_fetch_nothing_from_elsewhere(bank: Bank, page: str) -> None:
+    answer = await bank.client.get(page)
+    assert answer.status_code == 200
+    links = re.findall(r'(?:src|href|url)\s*[=:]\s*["\']([^"\']+)', answer.text)
+    assert links
+    for link in links:
+        assert not link.startswith(("http:", "https:", "//")), link
+        if link.startswith("/"):
+            asset = await bank.client.get(link)
+            assert asset.status_code == 200, link
+            assert asset.content
+
+
+async def test_every_operation_is_described(bank: Bank) -> None:
+    document = await document_of(bank)
+    known = {tag["name"] for tag in document["tags"]}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            where = f"{method} {path}"
+            assert operation.get("description") or operation.get("summary"), where
+            assert operation["tags"], where
+            assert set(operation["tags"]) <= known, where
+            assert {"422", "429", "503"} <= operation["responses"].keys(), where
+            for status, answer in operation["responses"].items():
+                if int(status) >= 400:
+                    assert list(answer["content"]) == ["application/problem+json"], where
+
+
+async def test_login_is_asked_where_it_is_needed_and_the_button_knows_how(bank: Bank) -> None:
+    document = await document_of(bank)
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["login"]["flows"]["password"]["tokenUrl"] == "/auth/token"
+    assert schemes["bearer"]["scheme"] == "bearer"
+    transfer = document["paths"]["/transactions/transfer"]["post"]
+    assert {"login": []} in transfer["security"]
+    assert {"bearer": []} in transfer["security"]
+    assert {"401", "403"} <= transfer["responses"].keys()
+    for public in ("/auth/login", "/auth/register", "/auth/refresh"):
+        assert "security" not in document["paths"][public]["post"]
+
+
+async def test_submits_name_their_headers_bodies_and_examples(bank: Bank) -> None:
+    document = await document_of(bank)
+    transfer = document["paths"]["/transactions/transfer"]["post"]
+    assert {p["name"] for p in transfer["parameters"]} == {"Idempotency-Key", "Prefer"}
+    assert {"200", "202", "400", "404"} <= transfer["responses"].keys()
+    assert document["components"]["schemas"]["Transfer"]["examples"]
+
+
+async def test_aliases_are_listed_under_their_own_heading(bank: Bank) -> None:
+    document = await document_of(bank)
+    for method, spelling in ALIASES:
+        assert document["paths"][spelling][method.lower()]["tags"] == ["Other spellings"]
+
+
+async def test_probes_and_metrics_answer(bank: Bank) -> None:
+    assert (await bank.client.get("/health")).json() == {"status": "ok"}
+    ready = (await bank.client.get("/health/ready")).json()
+    assert ready == {"status": "ready", "stores": {"database": "up", "redis": "up"}}
+    metrics = (await bank.client.get("/metrics")).text
+    assert 'giro_http_requests_total{method="GET",route="/health",status="200"}' in metrics
