@@ -51,9 +51,9 @@ class Settings(BaseSettings):
     # HTTP
     cors_origins: Annotated[list[str], NoDecode] = []
     rate_limit_enabled: bool = True
-    rate_limit_login: str = "10/minute"
-    rate_limit_public: str = "600/minute"
-    rate_limit_user: str = "6000/minute"
+    rate_limit_login: str = "30/minute"
+    rate_limit_public: str = "1200/minute"
+    rate_limit_user: str = "30000/minute"
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
 
     # The bank
