@@ -89,10 +89,10 @@ def _due(book: LoanBook, amount: int | None, on: date) -> tuple[int, dict[str, A
             raise NothingDue
         return amount, {"through": lines[-1].number}
     left = amount
-    through = 0
+    through = lines[-1].number if book.due(on) else 0
     for line in (line for line in book.current() if line.paid_on is None):
         if left > 0:
-            through = line.number
+            through = max(through, line.number)
         left -= line.unpaid.total
     return amount, {"through": through}
 

@@ -1,6 +1,7 @@
 """A lending bank without its processes: loans live through days that the test closes itself."""
 
-from dataclasses import dataclass, field
+import asyncio
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,7 @@ from core.lending.retries import CollectionCalendar
 from core.transactions.kinds import Kinds
 from core.transactions.orders import Order, Party
 from core.transactions.settlement import Settler
+from core.verification import verify
 from tests.quiet import Quiet
 
 OFFICER = UUID("0190a000-0000-7000-8000-000000000001")
@@ -139,6 +141,18 @@ class Lender:
             )
         return (await self.quiet.intake.submit(order)).transaction_id
 
+    async def pay_behind_a_collection(
+        self, borrower: Borrower, loan_id: UUID, amount: Any, day: date
+    ) -> None:
+        """A payment is ordered, then the collection is submitted; both settle in one batch."""
+        unsettling = replace(self.desk, settle=None)
+        collecting = asyncio.create_task(close.run_job(unsettling, Job.EMI_COLLECTION, day))
+        while not await self.transactions(loan_id, "emi"):  # noqa: ASYNC110 - it is a database
+            await asyncio.sleep(0.01)
+        await self.pay(borrower, loan_id, amount)
+        await self.settle()
+        await collecting
+
     async def close_through(self, day: date) -> list[Run]:
         return await close.close_through(self.desk, day)
 
@@ -196,6 +210,11 @@ class Lender:
             loan_id,
         )
         return [row["kind"] for row in rows]
+
+    async def verify(self) -> None:
+        """Every promise about the books holds."""
+        broken = [result for result in await verify(self.quiet.database) if not result.ok]
+        assert not broken, [(result.name, result.breaches) for result in broken]
 
     async def rows(self, query: str, *values: Any) -> list[Any]:
         async with self.quiet.database.raw_connection() as connection:

@@ -1,0 +1,185 @@
+"""The business day survives crashes, catches up, and is closed once whoever closes it."""
+
+import asyncio
+import random
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from core.ids import new_id
+from core.lending.business_day import chunks, close, runs
+from core.lending.business_day.runs import Job
+from core.lending.retries import CollectionCalendar
+
+STATE = """
+SELECT (SELECT json_agg(l ORDER BY l.id) FROM loans l)::text
+    || (SELECT json_agg(i ORDER BY i.loan_id, i.version, i.number) FROM loan_instalments i)::text
+    || (SELECT count(*) FROM transactions)::text || (SELECT count(*) FROM postings)::text
+    || (SELECT count(*) FROM notifications)::text
+"""
+
+
+@pytest.fixture(autouse=True)
+async def sound_books(lender):
+    yield
+    await lender.verify()
+
+
+async def some_loans(lender, count=6):
+    """Loans of several borrowers, of whom every second has no money."""
+    loans = []
+    for number in range(count):
+        borrower = await lender.borrower(balance_minor=50_000_00)
+        loans.append(await lender.loan(borrower, 1_000 * (number + 1)))
+        if number % 2:
+            await lender.withdraw_all(borrower)
+    return loans
+
+
+async def first_due(lender, loan_id):
+    return (await lender.schedule(loan_id)).lines[0].line.due_date
+
+
+async def test_closing_a_date_twice_changes_nothing(lender):
+    loans = await some_loans(lender)
+    late = await first_due(lender, loans[0]) + timedelta(days=5)
+    await lender.close_through(late)
+    before = await lender.value(STATE)
+    runs_again = await lender.close_through(late)
+    assert len(runs_again) == 1
+    assert await lender.value(STATE) == before
+
+
+async def test_missed_days_are_closed_one_by_one(lender):
+    loans = await some_loans(lender, 2)
+    today = await lender.today()
+    done = await lender.close_through(today + timedelta(days=5))
+    assert [run.business_date for run in done][-5:] == [
+        today + timedelta(days=days) for days in range(1, 6)
+    ]
+    closed = await lender.value("SELECT last_closed_on FROM loans WHERE id = $1", loans[0])
+    assert closed == today + timedelta(days=5)
+
+
+async def test_interest_is_earned_by_the_day_and_exactly_by_the_period(lender):
+    borrower = await lender.borrower(balance_minor=50_000_00)
+    loan_id = await lender.loan(borrower)
+    line = (await lender.line(loan_id, 1)).line
+    days = (line.due_date - line.period_start).days
+    accrued = "SELECT interest_accrued_minor FROM loans WHERE id = $1"
+    for day in (1, 2, 7, days - 1):
+        await lender.close_through(line.period_start + timedelta(days=day))
+        expected = (2 * 120_00 * day + days) // (2 * days)
+        assert await lender.value(accrued, loan_id) == expected
+    await lender.close_through(line.due_date)
+    assert await lender.value(accrued, loan_id) == 120_00
+    second = (await lender.line(loan_id, 2)).line
+    await lender.close_through(second.due_date)
+    assert await lender.value(accrued, loan_id) == 120_00 + second.asked.interest
+
+
+async def test_three_schedulers_at_once_close_the_day_once(lender):
+    loans = await some_loans(lender)
+    due = await first_due(lender, loans[0])
+    await lender.close_through(due - timedelta(days=1))
+    desks = [replace(lender.desk) for _ in range(3)]
+    await asyncio.gather(*(close.close_through(desk, due) for desk in desks))
+    for loan_id in loans:
+        assert len(await lender.transactions(loan_id, "emi")) == 1
+    completed = await lender.value(
+        "SELECT count(*) FROM business_day_runs WHERE business_date = $1 AND total > 0"
+        " AND status = 'completed' AND job = 'close-day'",
+        due,
+    )
+    assert completed >= 1
+
+
+async def test_a_run_that_dies_anywhere_is_finished_by_the_next(lender, monkeypatch):
+    monkeypatch.setattr(chunks, "CHUNK_LOANS", 2)
+    monkeypatch.setattr(chunks, "LEASE_SECONDS", 1)
+    loans = await some_loans(lender)
+    due = await first_due(lender, loans[0])
+    await lender.close_through(due - timedelta(days=1))
+    chance = random.Random(7)
+    for _ in range(12):
+        dying = asyncio.create_task(close.close_through(lender.desk, due + timedelta(days=4)))
+        await asyncio.sleep(chance.uniform(0.0, 0.12))
+        dying.cancel()
+        await asyncio.gather(dying, return_exceptions=True)
+    await lender.close_through(due + timedelta(days=4))
+    for number, loan_id in enumerate(loans):
+        emis = await lender.transactions(loan_id, "emi")
+        assert len(emis) == (3 if number % 2 else 1)  # days 0, 1 and 3 without funds
+
+
+async def test_a_lease_that_ran_out_is_taken_over_and_its_owner_changes_nothing(
+    lender, monkeypatch
+):
+    await some_loans(lender, 2)
+    day = await lender.today() + timedelta(days=1)
+    database = lender.quiet.database
+    async with database.raw_unit_of_work() as connection:
+        run_id = await runs.start(connection, Job.CLOSE_DAY, day)
+        await chunks.plan(connection, run_id)
+    monkeypatch.setattr(chunks, "LEASE_SECONDS", 0)
+    async with database.raw_unit_of_work() as connection:
+        slow = await chunks.take(connection, run_id, "slow")
+    monkeypatch.setattr(chunks, "LEASE_SECONDS", 60)
+    await lender.close_through(day)
+    with pytest.raises(chunks.LeaseLost):
+        async with database.raw_unit_of_work() as connection:
+            await chunks.move_on(connection, slow, chunks.Phase.DONE)
+
+
+async def test_a_forgotten_run_is_found(lender):
+    await some_loans(lender, 1)
+    day = await lender.today() + timedelta(days=1)
+    async with lender.quiet.database.raw_unit_of_work() as connection:
+        run_id = await runs.start(connection, Job.CLOSE_DAY, day)
+        await connection.execute(
+            "UPDATE business_day_runs SET created_at = now() - interval '1 minute' WHERE id = $1",
+            run_id,
+        )
+    assert run_id in await close.forgotten_runs(lender.quiet.database)
+    run = await close.drive(lender.desk, run_id)
+    assert run.status == "completed"
+    assert run_id not in await close.forgotten_runs(lender.quiet.database)
+
+
+async def test_two_starts_for_one_date_are_one_run(lender):
+    day = await lender.today() + timedelta(days=400)
+
+    async def start():
+        async with lender.quiet.database.raw_unit_of_work() as connection:
+            return await runs.start(connection, Job.EMI_COLLECTION, day)
+
+    started = await asyncio.gather(*(start() for _ in range(8)))
+    assert len(set(started)) == 1
+    await close.drive(lender.desk, started[0])
+
+
+async def test_on_a_holiday_nobody_is_collected_from_and_nobody_is_late(lender):
+    calendar = CollectionCalendar("DE")
+    borrower = await lender.borrower(balance_minor=50_000_00)
+    loan_id = await lender.loan(borrower)
+    due = await first_due(lender, loan_id)
+    await lender.execute(
+        "UPDATE loan_instalments SET next_attempt_on = $2 WHERE loan_id = $1 AND number = 1",
+        loan_id,
+        calendar.adjust(due),
+    )
+    desk = replace(lender.desk, calendar=calendar)
+    day = due
+    while day < calendar.adjust(due):
+        await close.close_through(desk, day)
+        assert await lender.transactions(loan_id, "emi") == []
+        assert (await lender.view(loan_id)).dpd == 0
+        day += timedelta(days=1)
+    await close.close_through(desk, calendar.adjust(due))
+    assert len(await lender.transactions(loan_id, "emi")) == 1
+
+
+async def test_an_unknown_run_is_not_found(lender):
+    with pytest.raises(runs.RunNotFound):
+        await close.drive(lender.desk, new_id())

@@ -1,0 +1,216 @@
+"""Default and recovery: classes, cases, set-off, restructure, settlement, write-off."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from core.errors import Forbidden, LoanStateConflict
+from core.lending import recovery
+from core.lending.business_day.runs import Job
+from core.lending.recovery import Worker
+from core.lending.retries import CollectionCalendar
+from tests.lending.lender import OFFICER
+
+EMI = 1_066_19
+
+
+@pytest.fixture(autouse=True)
+async def sound_books(lender):
+    yield
+    await lender.verify()
+
+
+@pytest.fixture
+async def officer(lender):
+    await lender.execute(
+        "INSERT INTO users (id, email, password_hash, role, status, created_at)"
+        " VALUES ($1, 'officer@example.org', 'x', 'officer', 'active', now())"
+        " ON CONFLICT DO NOTHING",
+        OFFICER,
+    )
+    return OFFICER
+
+
+async def broke(lender, **fields):
+    """A borrower who spends the loan and pays nothing; the first due date."""
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower, **fields)
+    await lender.withdraw_all(borrower)
+    return borrower, loan_id, (await lender.schedule(loan_id)).lines[0].line.due_date
+
+
+async def act(lender, step, loan_id, *args, admin=False, **fields):
+    """A step of an officer's or an admin's, and its settlement."""
+    async with lender.quiet.database.raw_unit_of_work() as connection:
+        worker = Worker(OFFICER, admin, await lender.today())
+        done = await step(connection, loan_id, worker, *args, **fields)
+    await lender.settle()
+    return done
+
+
+async def case(lender, loan_id):
+    async with lender.quiet.database.raw_connection() as connection:
+        return await recovery.find_case(connection, loan_id)
+
+
+async def standing(lender, loan_id):
+    loan = await lender.view(loan_id)
+    return loan.dpd, loan.classification, loan.in_default
+
+
+async def test_the_classes_follow_the_days_and_default_opens_a_case_once(lender):
+    _, loan_id, due = await broke(lender)
+    for days, expected in (
+        (0, (0, "standard", False)),
+        (1, (1, "sma0", False)),
+        (31, (31, "sma1", False)),
+        (61, (61, "sma2", False)),
+        (90, (90, "sma2", False)),
+        (91, (91, "npa", True)),
+    ):
+        await lender.close_through(due + timedelta(days=days))
+        assert await standing(lender, loan_id) == expected
+    await lender.close_through(due + timedelta(days=95))
+    cases = await lender.rows("SELECT id FROM recovery_cases WHERE loan_id = $1", loan_id)
+    assert len(cases) == 1
+    assert (await lender.notices(loan_id)).count("loan_default") == 1
+
+
+async def test_a_part_payment_does_not_upgrade_an_npa_but_all_arrears_do(lender):
+    borrower, loan_id, due = await broke(lender)
+    await lender.close_through(due + timedelta(days=100))
+    # Set-off takes what comes in at the day's end; pay most of the arrears first.
+    await lender.deposit(borrower, 1_500_00)
+    await lender.pay(borrower, loan_id, "1500")
+    await lender.settle()
+    await lender.close_through(due + timedelta(days=101))
+    assert (await lender.view(loan_id)).classification == "npa"
+    await lender.deposit(borrower, 9_000_00)
+    await lender.pay(borrower, loan_id)
+    await lender.settle()
+    await lender.close_through(due + timedelta(days=102))
+    assert await standing(lender, loan_id) == (0, "standard", False)
+    assert (await case(lender, loan_id)).stage == "closed"
+
+
+async def test_the_worst_loan_marks_all_loans_of_the_borrower(lender):
+    borrower, bad, due = await broke(lender)
+    await lender.product("no-set-off", set_off=False)
+    await lender.deposit(borrower, 100)
+    good = await lender.loan(borrower, 100, tenure_months=36, product="no-set-off")
+    for _ in range(4):
+        await lender.pay(borrower, good)
+        await lender.settle()
+    await lender.take_out(borrower.account_id, await lender.balance(borrower))
+    await lender.close_through(due + timedelta(days=91))
+    assert (await lender.view(bad)).classification == "npa"
+    assert await standing(lender, good) == (0, "npa", False)
+
+
+async def test_set_off_takes_the_due_amount_from_other_accounts_and_never_their_overdraft(lender):
+    borrower, loan_id, due = await broke(lender)
+    await lender.close_through(due + timedelta(days=80))
+    poor = await lender.second_account(borrower, 100_00)
+    await lender.execute("UPDATE accounts SET overdraft_limit_minor = 500000 WHERE id = $1", poor)
+    rich = await lender.second_account(borrower, 90_000_00)
+    await lender.close_through(due + timedelta(days=91))
+    assert await lender.quiet.balance(poor) == 0
+    assert await standing(lender, loan_id) == (0, "standard", False)
+    taken = 90_000_00 - await lender.quiet.balance(rich)
+    paid = sum(view.line.paid.total for view in (await lender.schedule(loan_id)).lines)
+    assert taken + 100_00 == paid
+    found = await case(lender, loan_id)
+    assert found.stage == "closed"
+    actions = [step["action"] for step in found.history]
+    assert actions == ["opened", "stage", "set_off", "set_off", "closed"]
+
+
+async def test_default_recovery_as_a_job_of_its_own_needs_no_closed_days(lender):
+    _, loan_id, due = await broke(lender)
+    run = await lender.job(Job.DEFAULT_RECOVERY, due + timedelta(days=120))
+    assert run.status == "completed"
+    assert await standing(lender, loan_id) == (120, "npa", True)
+    assert (await case(lender, loan_id)).stage == "set_off"
+
+
+async def test_a_restructured_loan_gets_a_new_schedule_and_keeps_the_old_one(lender, officer):
+    borrower, loan_id, due = await broke(lender)
+    await lender.deposit(borrower, 300_00)
+    await lender.close_through(due + timedelta(days=40))
+    old = await lender.schedule(loan_id)
+    await act(
+        lender,
+        recovery.restructure,
+        loan_id,
+        tenure_months=24,
+        interest_rate=Decimal(9),
+        calendar=CollectionCalendar(),
+    )
+    loan, new = await lender.view(loan_id), await lender.schedule(loan_id)
+    assert loan.status == "restructured"
+    assert (loan.dpd, loan.interest_rate, loan.tenure_months) == (0, 9, 24)
+    assert sum(view.line.asked.principal for view in new.lines) == 12_000_00
+    kept = await lender.value(
+        "SELECT count(*) FROM loan_instalments WHERE loan_id = $1 AND superseded_at IS NOT NULL",
+        loan_id,
+    )
+    assert kept == len(old.lines)
+    await lender.deposit(borrower, 50_000_00)
+    await lender.close_through(new.lines[-1].line.due_date)
+    assert (await lender.view(loan_id)).status == "closed"
+
+
+async def test_a_settlement_takes_less_and_writes_the_difference_off(lender, officer):
+    borrower, loan_id, due = await broke(lender)
+    await lender.close_through(due + timedelta(days=91))
+    await lender.deposit(borrower, 4_000_00)
+    await act(lender, recovery.settle, loan_id, Decimal(4_000))
+    loan = await lender.view(loan_id)
+    assert (loan.status, loan.principal_outstanding_minor) == ("settled", 0)
+    assert await lender.balance(borrower) == 0
+    lost = await lender.value(
+        "SELECT principal_written_off_minor FROM loans WHERE id = $1", loan_id
+    )
+    assert lost > 8_000_00
+    assert (await case(lender, loan_id)).stage == "closed"
+
+
+async def test_a_settlement_without_the_money_leaves_the_loan_as_it_was(lender, officer):
+    _, loan_id, due = await broke(lender)
+    await lender.close_through(due + timedelta(days=91))
+    await act(lender, recovery.settle, loan_id, Decimal(4_000))
+    assert (await lender.view(loan_id)).status == "active"
+    history = [step["action"] for step in (await case(lender, loan_id)).history]
+    assert history[-1] == "settle_failed"
+
+
+async def test_only_an_admin_writes_off_and_what_comes_later_is_income(lender, officer):
+    borrower, loan_id, due = await broke(lender)
+    await lender.close_through(due + timedelta(days=200))
+    assert "write_off_proposed" in [s["action"] for s in (await case(lender, loan_id)).history]
+    with pytest.raises(Forbidden):
+        await act(lender, recovery.write_off, loan_id, "Moved away")
+    await act(lender, recovery.write_off, loan_id, "Moved away", admin=True)
+    loan = await lender.view(loan_id)
+    assert (loan.status, loan.principal_outstanding_minor) == ("written_off", 0)
+    with pytest.raises(LoanStateConflict):
+        await act(lender, recovery.write_off, loan_id, "Twice", admin=True)
+
+    income = "SELECT coalesce(sum(amount_minor), 0) FROM postings WHERE ledger_code = '4300'"
+    before = await lender.value(income)
+    await lender.deposit(borrower, 500_00)
+    await lender.pay(borrower, loan_id, "500")
+    await lender.settle()
+    assert await lender.value(income) == before + 500_00
+    collected = len(await lender.transactions(loan_id, "emi"))
+    await lender.close_through(due + timedelta(days=260))
+    assert len(await lender.transactions(loan_id, "emi")) == collected
+    assert (await lender.view(loan_id)).status == "written_off"
+
+
+async def test_nothing_can_be_noted_on_a_loan_without_debt(lender, officer):
+    borrower = await lender.borrower()
+    loan_id = await lender.apply(borrower)
+    with pytest.raises(LoanStateConflict):
+        await act(lender, recovery.note, loan_id, "Called")
