@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from api.problems import MEDIA_TYPE, status_of
 from api.responses import reply
+from api.routes.aliases import ALIASES
 from core.errors import GiroError, NotFound, catalogue
 
 ASSETS: Final = "/static/docs"
@@ -136,9 +137,9 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
     if "security" in operation:
         operation["security"].append({"bearer": []})
         responses |= WITH_LOGIN
-    elif path.startswith("/auth/"):
+    elif ALIASES.get((method.upper(), path), path).startswith("/auth/"):
         responses |= {"401": WITH_LOGIN["401"], "403": WITH_LOGIN["403"]}
-    if "{" in path or method != "get":
+    if "parameters" in operation or method != "get":
         responses |= NOT_FOUND
     given = operation["responses"]
     given.pop("422", None)
