@@ -2,11 +2,13 @@
 
 from core.config import Settings
 from core.lending import kinds as lending
+from core.transactions import cashback
 from core.transactions.kinds import Kinds
 
 
 def every_kind(settings: Settings) -> Kinds:
     """The registry with every type of the bank."""
     kinds = Kinds()
+    cashback.register(kinds, percent=settings.cashback_percent)
     lending.register(kinds, holiday_country=settings.holiday_country)
     return kinds

@@ -21,6 +21,7 @@ from core.lending.business_day.close import drive, forgotten_runs
 from core.logging import configure, get_logger
 from core.platform.ticks import begin_tick, end_tick
 from core.transactions.backlog import has_waited_since
+from worker.cashbacks import credit_cashbacks
 from worker.desk import desk
 from worker.runtime import Runtime
 from worker.schedule import DailyJob, daily_jobs
@@ -32,6 +33,7 @@ CANDIDATE_SECONDS: Final = 1.0
 SWEEP_SECONDS: Final = 1.0
 LOOK_FOR_DUE_SECONDS: Final = 15.0
 RESUME_SECONDS: Final = 5.0
+CASHBACK_SECONDS: Final = 15.0
 
 
 class Scheduler:
@@ -78,6 +80,7 @@ class Scheduler:
             self.run_due, "interval", seconds=LOOK_FOR_DUE_SECONDS, next_run_time=clock.now()
         )
         clockwork.add_job(self.resume_runs, "interval", seconds=RESUME_SECONDS)
+        clockwork.add_job(self.credit_cashbacks, "interval", seconds=CASHBACK_SECONDS)
         clockwork.start()
         try:
             while not self._stopping.is_set():
@@ -101,6 +104,10 @@ class Scheduler:
         for run_id in await forgotten_runs(self._runtime.database):
             log.info("run_resumed", run_id=str(run_id))
             await drive(desk(self._runtime), run_id)
+
+    async def credit_cashbacks(self) -> None:
+        """Credit the cashbacks that have fallen due."""
+        await credit_cashbacks(self._runtime, clock.now())
 
     async def run_due(self) -> None:
         """Run every daily job for its latest due instant, unless that was done."""

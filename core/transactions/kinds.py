@@ -100,6 +100,10 @@ class Kinds:
             raise ValueError(f"transaction type {kind.type} is registered already")
         self._kinds[kind.type] = kind
 
+    def replace(self, kind: Kind) -> None:
+        """Settle a type that is registered already in another way."""
+        self._kinds[self.of(kind.type).type] = kind
+
     def of(self, transaction_type: str) -> Kind:
         """The kind that settles this type. Raises KeyError where nobody registered it."""
         return self._kinds[transaction_type]

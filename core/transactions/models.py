@@ -122,6 +122,31 @@ class Batch(Base):
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
 
 
+class Cashback(Base):
+    """What a settled payment has earned: credited by a transaction when due, or cancelled."""
+
+    __tablename__ = "cashbacks"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint(
+            "transaction_id IS NULL OR cancelled_at IS NULL", name="credited_or_cancelled"
+        ),
+        Index(
+            "ix_cashbacks_due",
+            "due_at",
+            postgresql_where=text("transaction_id IS NULL AND cancelled_at IS NULL"),
+        ),
+    )
+
+    payment_id: Mapped[UUID] = mapped_column(ForeignKey("transactions.id"), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    currency: Mapped[str] = mapped_column(CHAR(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    due_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+    transaction_id: Mapped[UUID | None] = mapped_column(ForeignKey("transactions.id"), unique=True)
+    cancelled_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
+
+
 class IdempotencyKey(Base):
     """What a user's key stands for: the transaction or batch that its first use made."""
 

@@ -16,6 +16,7 @@ from core.lending.business_day.close import RunFailed, close_through, run_job
 from core.lending.business_day.runs import Job, Run
 from core.logging import configure
 from ops.target import target_settings
+from worker.cashbacks import credit_cashbacks_of
 from worker.desk import desk
 from worker.runtime import Runtime
 
@@ -71,12 +72,14 @@ async def _close(console: Console, settings: Settings, first: date | None, last:
                 progress.update(task, advance=1, description=f"closed {run.business_date}")
 
             if first is None:
-                return await close_through(desk(runtime), last, closed=closed)
-            runs = []
-            for offset in range((last - first).days + 1):
-                on = first + timedelta(days=offset)
-                runs.append(await run_job(desk(runtime), Job.CLOSE_DAY, on))
-                closed(runs[-1])
+                runs = await close_through(desk(runtime), last, closed=closed)
+            else:
+                runs = []
+                for offset in range((last - first).days + 1):
+                    on = first + timedelta(days=offset)
+                    runs.append(await run_job(desk(runtime), Job.CLOSE_DAY, on))
+                    closed(runs[-1])
+            await credit_cashbacks_of(runtime, last)
             return runs
     finally:
         await runtime.close()

@@ -1,0 +1,164 @@
+"""Cashback: a settled payment earns a part of itself, credited a day later.
+
+What a payment earns is written in the unit of work that settles it, so that neither can be without
+the other. The scheduler credits what is due by ordinary transactions; the link from the cashback
+to its transaction is written in the same commit, so that none is credited twice.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from core.database import Connection, Database
+from core.errors import AccountClosed
+from core.ledger.chart import LedgerCode
+from core.money import to_major
+from core.transactions.decide import Movement, Outcome, Rule, move_amount
+from core.transactions.intake import Result, accept
+from core.transactions.kinds import Kinds, TransactionType
+from core.transactions.orders import Accepted, Order, Party
+
+CREDITED_AFTER: Final = timedelta(hours=24)
+TRY_AGAIN_AFTER: Final = timedelta(hours=24)
+AT_ONCE: Final = 500
+
+_EARN = """
+INSERT INTO cashbacks (payment_id, account_id, currency, amount_minor, due_at)
+SELECT payment_id, account_id, currency, amount_minor, clock_timestamp() + $5
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[])
+  AS e (payment_id, account_id, currency, amount_minor)
+"""
+# A payment that was taken back earns nothing.
+_CANCEL_REVERSED = """
+UPDATE cashbacks c SET cancelled_at = clock_timestamp()
+FROM transactions r
+WHERE r.reverses = c.payment_id AND r.status <> 'failed'
+  AND c.due_at <= $1 AND c.transaction_id IS NULL AND c.cancelled_at IS NULL
+"""
+_DUE = """
+SELECT c.payment_id, c.account_id, c.currency, c.amount_minor, p.payment_ref
+FROM cashbacks c JOIN transactions p ON p.id = c.payment_id
+WHERE c.due_at <= $1 AND c.transaction_id IS NULL AND c.cancelled_at IS NULL
+ORDER BY c.due_at, c.payment_id LIMIT $2 FOR UPDATE OF c SKIP LOCKED
+"""
+_CREDITED = """
+UPDATE cashbacks c SET transaction_id = d.transaction_id
+FROM unnest($1::uuid[], $2::uuid[]) AS d (payment_id, transaction_id)
+WHERE c.payment_id = d.payment_id
+"""
+_CANCEL = """
+UPDATE cashbacks SET cancelled_at = clock_timestamp() WHERE payment_id = ANY($1::uuid[])
+"""
+_POSTPONE = """
+UPDATE cashbacks SET transaction_id = NULL, due_at = clock_timestamp() + $2
+WHERE payment_id = ANY($1::uuid[])
+"""
+
+
+class PaymentKind:
+    """A payment moves its amount and earns ``percent`` of it, rounded down to the minor unit."""
+
+    type = TransactionType.PAYMENT.value
+
+    def __init__(self, percent: Decimal) -> None:
+        self._percent = percent
+
+    async def load(self, _connection: Connection, _movements: Sequence[Movement]) -> Rule:
+        """Nothing to load: the amount moves."""
+        return move_amount
+
+    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Write down what the settled payments have earned."""
+        earned = [
+            (outcome.movement, amount_minor)
+            for outcome in outcomes
+            if outcome.failure is None
+            and (amount_minor := earned_minor(outcome.amount_minor, self._percent))
+        ]
+        if earned:
+            await connection.execute(
+                _EARN,
+                [payment.id for payment, _ in earned],
+                [payment.debit_account_id for payment, _ in earned],
+                [payment.currency for payment, _ in earned],
+                [amount_minor for _, amount_minor in earned],
+                CREDITED_AFTER,
+            )
+
+
+class CashbackKind:
+    """A cashback moves its amount; one that fails is tried again another day."""
+
+    type = TransactionType.CASHBACK.value
+
+    async def load(self, _connection: Connection, _movements: Sequence[Movement]) -> Rule:
+        """Nothing to load: the amount moves."""
+        return move_amount
+
+    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Let the failed ones fall due again."""
+        failed = [
+            UUID(outcome.movement.details["payment_id"])
+            for outcome in outcomes
+            if outcome.failure is not None and outcome.movement.details
+        ]
+        if failed:
+            await connection.execute(_POSTPONE, failed, TRY_AGAIN_AFTER)
+
+
+def register(kinds: Kinds, *, percent: Decimal) -> None:
+    """Settle payments and cashbacks as here, at ``percent``."""
+    kinds.replace(PaymentKind(percent))
+    kinds.replace(CashbackKind())
+
+
+def earned_minor(amount_minor: int, percent: Decimal) -> int:
+    """``percent`` of the amount, rounded down: 2 % of 149 cents are 2 cents."""
+    return int(amount_minor * percent / 100)
+
+
+async def credit_due(database: Database, now: datetime) -> int:
+    """Submit what has fallen due by ``now``; answers how many. Ring for the workers afterwards.
+
+    An account that is frozen waits for another day; one that was closed has lost its cashback.
+    """
+    submitted = 0
+    while True:
+        async with database.raw_unit_of_work() as connection:
+            await connection.execute(_CANCEL_REVERSED, now)
+            due = await connection.fetch(_DUE, now, AT_ONCE)
+            if not due:
+                return submitted
+            results = await accept(connection, [_order(row) for row in due])
+            submitted += await _note(connection, due, results)
+
+
+def _order(row: Any) -> Order:
+    return Order(
+        type=TransactionType.CASHBACK.value,
+        amount=to_major(row["amount_minor"], row["currency"]),
+        credit=Party(str(row["account_id"])),
+        contra_code=LedgerCode.CASHBACK_EXPENSE.value,
+        description=f"Cashback of {row['payment_ref']}",
+        details={"payment_id": str(row["payment_id"])},
+    )
+
+
+async def _note(connection: Connection, due: Sequence[Any], results: Sequence[Result]) -> int:
+    paid: list[tuple[UUID, UUID]] = []
+    lost: list[UUID] = []
+    later: list[UUID] = []
+    for row, result in zip(due, results, strict=True):
+        payment_id: UUID = row["payment_id"]
+        if isinstance(result, Accepted):
+            paid.append((payment_id, result.transaction_id))
+        elif isinstance(result, AccountClosed):
+            lost.append(payment_id)
+        else:
+            later.append(payment_id)
+    await connection.execute(_CREDITED, [p for p, _ in paid], [t for _, t in paid])
+    await connection.execute(_CANCEL, lost)
+    await connection.execute(_POSTPONE, later, TRY_AGAIN_AFTER)
+    return len(paid)

@@ -1,0 +1,124 @@
+"""Payments earn cashback: rounded down, a day later, once."""
+
+import asyncio
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from core import clock
+from core.database import Database
+from core.transactions.cashback import credit_due, earned_minor, register
+from core.transactions.kinds import CONTRA, Kinds, TransactionType
+from core.transactions.orders import Order, Party
+from core.transactions.reversal import submit_reversal
+from core.transactions.settlement import Settler
+from tests.quiet import Quiet
+
+DAY = timedelta(hours=24)
+
+
+def settler(quiet: Quiet) -> Settler:
+    kinds = Kinds()
+    register(kinds, percent=Decimal(2))
+    return quiet.settler(kinds=kinds)
+
+
+async def pay(quiet: Quiet, account: UUID, amount: str) -> UUID:
+    """A settled payment of ``amount`` euros."""
+    order = Order(
+        type=TransactionType.PAYMENT,
+        amount=Decimal(amount),
+        debit=Party(str(account)),
+        contra_code=CONTRA[TransactionType.PAYMENT],
+        payment_ref=f"test-{clock.now().timestamp()}",
+    )
+    await quiet.intake.submit(order)
+    await settler(quiet).drain()
+    return order.id
+
+
+async def credited(quiet: Quiet, at: datetime) -> int:
+    """Credit what is due ``at`` that instant, and settle it."""
+    submitted = await credit_due(quiet.database, at)
+    await settler(quiet).drain()
+    return submitted
+
+
+@pytest.mark.parametrize(
+    ("amount", "percent", "earned"),
+    [(14_999, "2", 299), (49, "2", 0), (50, "2", 1), (10_000, "0", 0), (333, "1.5", 4),
+     (10**15, "2", 2 * 10**13)],
+)  # fmt: skip
+def test_cashback_is_rounded_down_and_exact(amount: int, percent: str, earned: int) -> None:
+    assert earned_minor(amount, Decimal(percent)) == earned
+
+
+async def test_a_payment_earns_its_part_a_day_later(quiet: Quiet) -> None:
+    account = await quiet.account(20_000)
+    await pay(quiet, account, "149.99")
+    assert await quiet.balance(account) == 5_001
+    await credited(quiet, clock.now() + DAY - timedelta(minutes=5))
+    assert await quiet.balance(account) == 5_001, "not before its time"
+    assert await credited(quiet, clock.now() + DAY) >= 1
+    assert await quiet.balance(account) == 5_300
+
+
+async def test_what_rounds_to_nothing_earns_nothing(quiet: Quiet) -> None:
+    account = await quiet.account(100)
+    await pay(quiet, account, "0.49")
+    await credited(quiet, clock.now() + DAY)
+    assert await quiet.balance(account) == 51
+
+
+async def test_several_schedulers_at_once_credit_once(quiet: Quiet, database: Database) -> None:
+    account = await quiet.account(100_000)
+    for _ in range(5):
+        await pay(quiet, account, "100.00")
+    later = clock.now() + DAY
+    await asyncio.gather(*(credit_due(database, later) for _ in range(6)))
+    await settler(quiet).drain()
+    await credited(quiet, later)
+    assert await quiet.balance(account) == 50_000 + 5 * 200
+
+
+async def test_a_payment_taken_back_earns_nothing(quiet: Quiet) -> None:
+    account = await quiet.account(10_000)
+    payment = await pay(quiet, account, "100.00")
+    await submit_reversal(quiet.database, payment, by=account, request_id=None)
+    await settler(quiet).drain()
+    await credited(quiet, clock.now() + DAY)
+    assert await quiet.balance(account) == 10_000
+
+
+async def test_a_frozen_account_gets_it_another_day(quiet: Quiet, database: Database) -> None:
+    account = await quiet.account(10_000)
+    await pay(quiet, account, "100.00")
+    frozen = "UPDATE accounts SET status = $2 WHERE id = $1"
+    async with database.raw_unit_of_work() as connection:
+        await connection.execute(frozen, account, "frozen")
+    await credited(quiet, clock.now() + DAY)
+    async with database.raw_unit_of_work() as connection:
+        await connection.execute(frozen, account, "active")
+    await credited(quiet, clock.now() + timedelta(hours=1))
+    assert await quiet.balance(account) == 0
+    await credited(quiet, clock.now() + DAY)
+    assert await quiet.balance(account) == 200
+
+
+async def test_a_cashback_that_fails_at_settlement_comes_again(
+    quiet: Quiet, database: Database
+) -> None:
+    account = await quiet.account(10_000)
+    await pay(quiet, account, "100.00")
+    status = "UPDATE accounts SET status = $2 WHERE id = $1"
+    await credit_due(database, clock.now() + DAY)
+    async with database.raw_unit_of_work() as connection:
+        await connection.execute(status, account, "frozen")
+    await settler(quiet).drain()
+    async with database.raw_unit_of_work() as connection:
+        await connection.execute(status, account, "active")
+    assert await quiet.balance(account) == 0
+    await credited(quiet, clock.now() + DAY)
+    assert await quiet.balance(account) == 200
