@@ -22,7 +22,11 @@ def environment(settings: Settings) -> dict[str, str]:
     ours = {name.upper() for name in Settings.model_fields}
     inherited = {k: v for k, v in os.environ.items() if k.upper() not in ours}
     changed = settings.model_dump(exclude_unset=True, mode="json")
-    values = {name.upper(): str(value) for name, value in changed.items() if value is not None}
+    values = {
+        name.upper(): ",".join(value) if isinstance(value, list) else str(value)
+        for name, value in changed.items()
+        if value is not None
+    }
     return inherited | values | {"PYTHONUNBUFFERED": "1"}
 
 

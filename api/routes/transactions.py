@@ -16,6 +16,7 @@ from api.dependencies import (
     Customer,
     Held,
     Staff,
+    actor,
     idempotency_key,
     prefer_header,
     request_id,
@@ -43,11 +44,12 @@ from api.schemas.transactions import (
 from api.services import Services
 from api.strict_json import StrictRoute
 from api.submission import answer, read_final, submit
-from core import clock
-from core.audit.log import record
+from core import clock, metrics
+from core.audit.log import Actor, record
 from core.errors import BatchNotFound, SelfServiceCashOff, TransactionNotFound
 from core.ids import parse_id
 from core.ledger import accounts
+from core.logging import get_logger
 from core.transactions.batch import find_batch, submit_batch
 from core.transactions.hiding import hide_transaction
 from core.transactions.kinds import CONTRA, TransactionType
@@ -57,6 +59,7 @@ from core.transactions.payments import next_payment_ref
 from core.transactions.repository import Filter, page_of_transactions
 from core.transactions.reversal import submit_reversal
 
+log = get_logger(__name__)
 router = APIRouter(prefix="/transactions", tags=["Transactions"], route_class=StrictRoute)
 
 SUBMITTED: dict[int | str, dict[str, Any]] = {
@@ -166,7 +169,7 @@ async def credit(
     """Credit any account by hand."""
     party = Party(body.account_id)
     order = _bank_order(TransactionType.CREDIT, body, caller, request, credit=party)
-    return await submit(held, order, prefer_header(request))
+    return await _submit_by_hand(held, order, body, request)
 
 
 @router.post(
@@ -185,7 +188,41 @@ async def debit(
     """Debit any account by hand."""
     party = Party(body.account_id)
     order = _bank_order(TransactionType.DEBIT, body, caller, request, debit=party)
-    return await submit(held, order, prefer_header(request))
+    return await _submit_by_hand(held, order, body, request)
+
+
+async def _submit_by_hand(
+    held: Services, order: Order, body: ManualMovement, request: Request
+) -> Response:
+    """Submit what a member of staff has ordered, and write down who it was."""
+    answered = await submit(held, order, prefer_header(request))
+    if "idempotent-replayed" not in answered.headers:
+        details = {"account": body.account_id, "amount": str(body.amount)}
+        await _note(held, actor(request), order.type, order.id, details)
+    return answered
+
+
+async def _note(
+    held: Services, actor: Actor, verb: str, transaction_id: UUID, details: dict[str, str]
+) -> None:
+    """Write down what a member of staff has done to a transaction.
+
+    It is accepted by now, so that failing here must not make anybody try again; the transaction
+    itself holds who asked for it.
+    """
+    try:
+        async with held.database.unit_of_work() as session:
+            record(
+                session,
+                actor,
+                f"transaction.{verb}",
+                subject_type="transaction",
+                subject_id=transaction_id,
+                details=details,
+            )
+            await session.commit()
+    except Exception:
+        log.exception("not_audited", transaction_id=str(transaction_id), verb=verb)
 
 
 @router.post(
@@ -252,6 +289,8 @@ async def batch(
         idempotency_key=idempotency_key(request, body.idempotency_key),
     )
     await held.bell.submit(identity)
+    if not view.replayed:
+        metrics.submitted.labels(TransactionType.TRANSFER.value).inc(view.accepted)
     headers = {"location": f"/transactions/batch/{view.id}", "retry-after": "1"}
     if view.replayed:
         headers["idempotent-replayed"] = "true"
@@ -346,16 +385,8 @@ async def reverse(
         held.database, known, by=caller.user_id, request_id=request_id(request)
     )
     await held.bell.submit(request_id(request))
-    async with held.database.unit_of_work() as session:
-        record(
-            session,
-            actor,
-            "transaction.reverse",
-            subject_type="transaction",
-            subject_id=known,
-            details={"reversal": str(accepted.transaction_id)},
-        )
-        await session.commit()
+    reversal = {"reversal": str(accepted.transaction_id)}
+    await _note(held, actor, "reverse", known, reversal)
     return await answer(held, accepted, prefer_header(request))
 
 
