@@ -75,7 +75,7 @@ class LoanBook:
     written_off: int
     recovered: int
     version: int
-    basis: dict[str, Any] | None
+    basis: str | None  # a ``schedules.Basis`` as JSON text
     window: Window | None
     tenure_months: int
     dpd: int

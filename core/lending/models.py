@@ -278,7 +278,6 @@ class LoanCollection(Base):
             unique=True,
             postgresql_where=text("status = 'pending'"),
         ),
-        Index("ix_loan_collections_date", "business_date"),
     )
 
     loan_id: Mapped[UUID] = mapped_column()

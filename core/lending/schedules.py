@@ -1,10 +1,10 @@
 """A loan's schedule: the first one at disbursal, and those that replace it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from core.lending.accrual import Window
 from core.lending.allocation import Split
@@ -32,8 +32,9 @@ class Basis:
     first_number: int = 1
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Basis":
+    def from_json(cls, text: str) -> "Basis":
         """The basis as it stands on the loan."""
+        data = json.loads(text)
         return cls(
             date.fromisoformat(data["start"]),
             data["principal"],
@@ -42,15 +43,17 @@ class Basis:
             data["first_number"],
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> str:
         """The basis as it is stored on the loan."""
-        return {
-            "start": self.start.isoformat(),
-            "principal": self.principal,
-            "rate": str(self.rate),
-            "instalments": self.instalments,
-            "first_number": self.first_number,
-        }
+        return json.dumps(
+            {
+                "start": self.start.isoformat(),
+                "principal": self.principal,
+                "rate": str(self.rate),
+                "instalments": self.instalments,
+                "first_number": self.first_number,
+            }
+        )
 
     def terms(self, product: ProductTerms, currency: str, fee: int = 0) -> Terms:
         """The amortisation's terms. Raises TermsError where they make no schedule."""
@@ -109,7 +112,7 @@ def prepay(
     """
     old = book.upcoming(on)
     first = old[0]
-    basis = Basis.from_json(book.basis or {})
+    basis = Basis.from_json(book.basis or "{}")
     inside = book.window is not None and book.window.end == first.due_date
     earned = first.asked.interest - book.window.rest_minor if inside and book.window else 0
     schedule = reschedule(

@@ -13,8 +13,6 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-import msgspec
-
 from core.database import Connection
 from core.errors import LoanNotFound
 from core.lending import booking
@@ -35,7 +33,8 @@ SELECT id, user_id, account_id, status, currency, amount_minor AS amount, intere
        principal_written_off_minor AS principal_written_off,
        interest_accrued_minor AS interest_accrued, interest_paid_minor AS interest_paid,
        written_off_minor AS written_off, recovered_minor AS recovered,
-       schedule_version AS version, schedule_basis AS basis, tenure_months, dpd, classification,
+       schedule_version AS version, schedule_basis::text AS basis, tenure_months, dpd,
+       classification,
        period_start, period_end, period_interest_minor, period_accrued_minor
 FROM loans WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE
 """
@@ -182,11 +181,9 @@ def _book(row: Any) -> LoanBook:
     values = dict(row)
     start, end = values.pop("period_start"), values.pop("period_end")
     interest, accrued = values.pop("period_interest_minor"), values.pop("period_accrued_minor")
-    basis = values.pop("basis")
     return LoanBook(
         status=LoanStatus(values.pop("status")),
         terms=parse_terms(values.pop("terms")),
-        basis=basis,
         window=Window(start, end, interest, accrued) if end is not None else None,
         **values,
     )
@@ -207,7 +204,7 @@ def _loan_row(book: LoanBook) -> tuple[object, ...]:
         book.id, book.status.value, book.emi, book.outstanding, book.repaid,
         book.principal_written_off, book.interest_accrued, book.interest_paid, book.written_off,
         book.recovered, book.version,
-        None if book.basis is None else msgspec.json.encode(book.basis).decode(),
+        book.basis,
         window and window.start, window and window.end,
         window.interest_minor if window else 0, window.accrued_minor if window else 0,
         book.dpd, book.status in ENDED,

@@ -371,7 +371,6 @@ def create_loan_collections() -> None:
         ),
         sa.UniqueConstraint("transaction_id", name="uq_loan_collections_transaction_id"),
     )
-    op.create_index("ix_loan_collections_date", "loan_collections", ["business_date"])
     op.create_index(
         "uq_loan_collections_pending",
         "loan_collections",

@@ -14,6 +14,8 @@ from tests.quiet import Quiet
 async def lender() -> AsyncIterator[Lender]:
     """A lending bank for one file of tests."""
     settings = fresh_settings("lending", (2 * worker_number() + 1) % 16)
+    # What a killed worker held in Redis is free again soon, so that crashes are quick to live.
+    settings = settings.model_copy(update={"account_lock_ttl_seconds": 1})
     database = Database.from_settings(settings, name="lending-test")
     async with Quiet.open(database, settings) as quiet:
         yield Lender(quiet)

@@ -68,7 +68,8 @@ WHERE (run_id, number) = (
   WHERE run_id = $1 AND phase <> 'done'
     AND (lease_until IS NULL OR lease_until < clock_timestamp())
     AND NOT EXISTS (
-      SELECT FROM transactions t WHERE t.id = ANY(c.waiting_for) AND t.status = 'pending'
+      SELECT FROM unnest(c.waiting_for) AS awaited (id)
+      JOIN transactions t ON t.id = awaited.id AND t.status = 'pending'
     )
   ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
 )
