@@ -92,6 +92,7 @@ class Stack:
     async def stop(self) -> None:
         """Stop so that no work is lost: first nothing new, then nothing due, then the stores."""
         await self.supervisor.stop(["api"], ["scheduler"], ["worker"], ["valkey"], ["postgres"])
+        self.supervisor.close()
         if self._servers is not None:
             self._servers.release()
         if self._lock is not None:

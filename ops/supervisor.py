@@ -14,6 +14,7 @@ from typing import IO
 from ops.embedded.errors import EmbeddedError
 from ops.embedded.tethered import tethered
 from ops.output import Output
+from ops.watchdog import Watchdog
 
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
@@ -57,8 +58,11 @@ class Spec:
 class Child:
     """A child and its restarts. Use from one event loop, running in the main thread."""
 
-    def __init__(self, spec: Spec, output: Output, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, spec: Spec, output: Output, watchdog: Watchdog, on_change: Callable[[], None]
+    ) -> None:
         self.spec = spec
+        self._watchdog = watchdog
         self.starts = 0
         self.started_at = 0.0
         self.last_lines: deque[str] = deque(maxlen=20)
@@ -122,6 +126,9 @@ class Child:
         finally:
             os.close(writing)
         self._pump_task = asyncio.create_task(self._pump(os.fdopen(reading, "rb", 0)))
+        # The stores end themselves, in their own time; everything else is watched.
+        if not self.spec.is_tied:
+            self._watchdog.started(self._process.pid)
         self.starts += 1
         self.started_at = time.time()
         self._on_change()
@@ -150,6 +157,7 @@ class Child:
         code = await self._process.wait()
         # What a killed master leaves behind (dramatiq's and uvicorn's own children) goes with it.
         self._kill_group()
+        self._watchdog.ended(self._process.pid)
         await asyncio.wait({self._pump_task}, timeout=2)
         self._pump_task.cancel()
         return code, time.monotonic() - started
@@ -203,10 +211,11 @@ class Supervisor:
         self.hurry = asyncio.Event()
         self._output = output
         self._on_change = on_change
+        self._watchdog = Watchdog()
 
     async def start(self, spec: Spec) -> Child:
         """Start a child and keep it running."""
-        child = Child(spec, self._output, self._on_change)
+        child = Child(spec, self._output, self._watchdog, self._on_change)
         self.children.append(child)
         await child.start()
         return child
@@ -232,6 +241,10 @@ class Supervisor:
         for prefixes in groups:
             named = [c for c in self.children if c.spec.name.startswith(tuple(prefixes))]
             await asyncio.gather(*(child.stop(self.hurry) for child in named))
+
+    def close(self) -> None:
+        """All children have been stopped; the watchdog may go."""
+        self._watchdog.close()
 
 
 def _outcome(code: int) -> str:

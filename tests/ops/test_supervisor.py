@@ -62,6 +62,7 @@ async def supervisor():
     yield supervisor
     supervisor.hurry.set()
     await supervisor.stop([""])
+    supervisor.close()
 
 
 def test_delays_double_to_thirty_seconds_and_start_over_after_a_minute_of_health():
@@ -138,14 +139,18 @@ async def test_a_line_without_an_end_is_cut_and_bytes_are_no_obstacle(supervisor
     assert sum(line.count("x") for line in child.last_lines) == 300_000
 
 
-def test_children_do_not_outlive_a_killed_supervisor():
+@pytest.mark.parametrize("patience", [PATIENT, STUBBORN])
+def test_children_do_not_outlive_a_killed_supervisor(patience):
+    """Not even one that will not end when it is told to."""
     script = (
         "import asyncio, sys\n"
+        "from ops import watchdog\n"
         "from ops.output import Output\n"
         "from ops.supervisor import Spec, Supervisor\n"
+        "watchdog.Watchdog.__init__.__defaults__ = (0.5,)\n"
         "async def main():\n"
         "    supervisor = Supervisor(Output())\n"
-        f"    child = await supervisor.start(Spec('api', [sys.executable, '-c', {PATIENT!r}]))\n"
+        f"    child = await supervisor.start(Spec('api', [sys.executable, '-c', {patience!r}]))\n"
         "    while not child.last_lines:\n"
         "        await asyncio.sleep(0.01)\n"
         "    print('pid', child.pid, flush=True)\n"
