@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.bank import Bank
+from tests.bank import Bank, Person
 
 NOTHING = "01a1fbd0-fb18-718f-8d55-c9ff1c77bbad"
 CUSTOMER, OFFICER, ADMIN = "customer", "officer", "admin"
@@ -67,15 +67,25 @@ async def test_nobody_passes_without_a_token(
     assert malformed.status_code == 401, "a stranger learns nothing about bodies"
 
 
-@pytest.mark.parametrize(("method", "path", "allowed", "body"), DOORS, ids=NAMES)
-async def test_only_the_roles_in_the_table_pass(
-    bank: Bank, method: str, path: str, allowed: set[str], body: Any
-) -> None:
-    people = {
+async def one_of_each(bank: Bank) -> dict[str, Person]:
+    return {
         CUSTOMER: await bank.customer(),
         OFFICER: await bank.officer(),
         ADMIN: await bank.admin(),
     }
+
+
+@pytest.fixture(scope="module")
+async def people(bank: Bank) -> dict[str, Person]:
+    return await one_of_each(bank)
+
+
+@pytest.mark.parametrize(("method", "path", "allowed", "body"), DOORS, ids=NAMES)
+async def test_only_the_roles_in_the_table_pass(
+    bank: Bank, people: dict[str, Person], method: str, path: str, allowed: set[str], body: Any
+) -> None:
+    if path == "/auth/logout":  # whoever passes this one passes no other
+        people = await one_of_each(bank)
     for role, person in people.items():
         answer = await person.call(method, path, json=body)
         if role in allowed:
