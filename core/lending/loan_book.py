@@ -117,11 +117,15 @@ class LoanBook:
 
     def pay(self, amount: int, lines: Sequence[Line], on: date) -> Split:
         """Lay ``amount`` over ``lines``; answers what it settled by component."""
-        allocation = self._allocate(amount, lines)
-        by_number = {line.number: line for line in lines}
-        for part in allocation.paid:
-            by_number[part.number].pay(part.split, on)
-        split = allocation.split
+        if len(lines) == 1 and amount == lines[0].unpaid.total:
+            split = lines[0].unpaid  # the usual case, and the one that comes by the thousand
+            lines[0].pay(split, on)
+        else:
+            allocation = self._allocate(amount, lines)
+            by_number = {line.number: line for line in lines}
+            for part in allocation.paid:
+                by_number[part.number].pay(part.split, on)
+            split = allocation.split
         self.count_paid(split)
         if self.dpd and not self.due(on):
             self.dpd = 0

@@ -81,10 +81,12 @@ WHERE i.loan_id = s.loan_id AND i.version = s.version AND i.number = s.number
 _WRITE_LINES = """
 UPDATE loan_instalments i SET penalty_paid_minor = b.penalty, fee_paid_minor = b.fee,
   interest_paid_minor = b.interest, principal_paid_minor = b.principal,
+  attempts = b.attempts, first_attempt_on = b.first_attempt_on,
   next_attempt_on = b.next_attempt_on, paid_on = b.paid_on
 FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[],
-            $7::bigint[], $8::date[], $9::date[])
-  AS b (loan_id, version, number, penalty, fee, interest, principal, next_attempt_on, paid_on)
+            $7::bigint[], $8::int[], $9::date[], $10::date[], $11::date[])
+  AS b (loan_id, version, number, penalty, fee, interest, principal, attempts, first_attempt_on,
+        next_attempt_on, paid_on)
 WHERE i.loan_id = b.loan_id AND i.version = b.version AND i.number = b.number
 """
 _INSERT_LINES = f"""
@@ -232,7 +234,7 @@ async def _write_lines(connection: Connection, books: Iterable[LoanBook]) -> Non
     dropped = [(b.id, x.version, x.number) for b, x in lines if x.superseded and not x.is_new]
     kept = [
         (b.id, x.version, x.number, x.paid.penalty, x.paid.fee, x.paid.interest, x.paid.principal,
-         x.next_attempt_on, x.paid_on)
+         x.attempts, x.first_attempt_on, x.next_attempt_on, x.paid_on)
         for b, x in lines if not x.is_new and not x.superseded
     ]  # fmt: skip
     fresh = [_line_row(b, x) for b, x in lines if x.is_new and not x.superseded]

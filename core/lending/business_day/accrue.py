@@ -10,7 +10,8 @@ from uuid import UUID
 from core.database import Connection
 from core.lending import booking
 
-# Periods that have ended: book their rest and open the next one, if there is one.
+# Periods that have ended: book their rest and open the next one, if there is one. Where the period
+# ends on the very day, the next has earned nothing yet and the loan's day is closed.
 _ROLL = """
 WITH ended AS (
   SELECT id, period_end, period_interest_minor - period_accrued_minor AS rest FROM loans
@@ -21,7 +22,8 @@ WITH ended AS (
   UPDATE loans l SET
     interest_accrued_minor = l.interest_accrued_minor + e.rest,
     period_start = n.period_start, period_end = n.due_date,
-    period_interest_minor = coalesce(n.interest_minor, 0), period_accrued_minor = 0
+    period_interest_minor = coalesce(n.interest_minor, 0), period_accrued_minor = 0,
+    last_closed_on = CASE WHEN e.period_end = $3 THEN $3 ELSE l.last_closed_on END
   FROM ended e LEFT JOIN LATERAL (
     SELECT period_start, due_date, interest_minor FROM loan_instalments i
     WHERE i.loan_id = e.id AND i.superseded_at IS NULL AND i.period_start >= e.period_end

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from enum import Enum, auto
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -28,6 +29,14 @@ class Bell(Protocol):
 
     async def ring(self) -> object:
         """Ring; losing a ring does no harm."""
+
+
+class Worked(Enum):
+    """What a look for work came to."""
+
+    NOTHING = auto()
+    ALONE = auto()
+    SUBMITTED = auto()  # and transactions wait for settlement
 
 
 class RunFailed(Exception):  # noqa: N818 - it reads as what happened
@@ -90,20 +99,61 @@ async def drive(desk: Desk, run_id: UUID) -> Run:
     async with desk.database.raw_unit_of_work() as connection:
         await chunks.plan(connection, run_id)
     pause = POLL_SECONDS
-    while True:
-        if await _work(desk, run_id, owner):
-            pause = POLL_SECONDS
-            continue
-        async with desk.database.raw_unit_of_work() as connection:
-            finished = await runs.finish(connection, run_id)
-            if finished is not None and finished[0] is Job.CLOSE_DAY:
-                await dates.mark_closed(connection, finished[1])
-            run = await runs.find(connection, run_id)
-        if run.is_over:
-            return run
-        if desk.settle is None or not await desk.settle():
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_POLL_SECONDS)
+    async with _Settling(desk) as settling:
+        while True:
+            worked = await _work(desk, run_id, owner)
+            if worked is not Worked.NOTHING:
+                pause = POLL_SECONDS
+                if worked is Worked.SUBMITTED:
+                    settling.begin()
+                continue
+            run = await _finish(desk, run_id)
+            if run.is_over:
+                return run
+            if not await settling.wait(pause):
+                pause = min(2 * pause, LONGEST_POLL_SECONDS)
+
+
+class _Settling:
+    """Settlement in this process, beside the work on the next chunks."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._settle = desk.settle
+        self._task: asyncio.Task[object] | None = None
+
+    async def __aenter__(self) -> "_Settling":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def begin(self) -> None:
+        """Settle what is pending, unless that is under way."""
+        if self._settle is not None and (self._task is None or self._task.done()):
+            self._task = asyncio.ensure_future(self._settle())
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait a moment; True where something was settled here meanwhile."""
+        self.begin()
+        if self._task is None:
+            await asyncio.sleep(seconds)
+            return False
+        await asyncio.wait({self._task})
+        settled = bool(self._task.result())
+        if not settled:
+            await asyncio.sleep(seconds)
+        return settled
+
+
+async def _finish(desk: Desk, run_id: UUID) -> Run:
+    """The run, completed if nothing is left to do."""
+    async with desk.database.raw_unit_of_work() as connection:
+        finished = await runs.finish(connection, run_id)
+        if finished is not None and finished[0] is Job.CLOSE_DAY:
+            await dates.mark_closed(connection, finished[1])
+        return await runs.find(connection, run_id)
 
 
 async def forgotten_runs(database: Database) -> list[UUID]:
@@ -112,26 +162,27 @@ async def forgotten_runs(database: Database) -> list[UUID]:
         return await runs.forgotten(connection)
 
 
-async def _work(desk: Desk, run_id: UUID, owner: str) -> bool:
-    """Do one phase of one chunk; False where there is none to do now."""
+async def _work(desk: Desk, run_id: UUID, owner: str) -> Worked:
+    """Do one phase of one chunk, if there is one to do now."""
     async with desk.database.raw_unit_of_work() as connection:
         chunk = await chunks.take(connection, run_id, owner)
     if chunk is None:
-        return False
+        return Worked.NOTHING
+    submitted = False
     try:
         async with (
             chunks.kept(desk.database, chunk),
             desk.database.raw_unit_of_work() as connection,
         ):
             run = await runs.find(connection, run_id)
-            rings = await _phase(desk, connection, chunk, run)
-        if rings:
+            submitted = await _phase(desk, connection, chunk, run)
+        if submitted:
             await desk.bell.ring()
     except LeaseLost:
         log.warning("lease_lost", run_id=str(run_id), chunk=chunk.number)
     except Exception as error:  # noqa: BLE001 - noted on the chunk, tried again, given up at last
         await _note_failure(desk, chunk, error)
-    return True
+    return Worked.SUBMITTED if submitted else Worked.ALONE
 
 
 async def _note_failure(desk: Desk, chunk: Chunk, error: Exception) -> None:
@@ -146,7 +197,7 @@ async def _note_failure(desk: Desk, chunk: Chunk, error: Exception) -> None:
 
 
 async def _phase(desk: Desk, connection: Connection, chunk: Chunk, run: Run) -> bool:
-    """Do the chunk's phase and move it on, in one unit of work; whether workers are needed."""
+    """Do the chunk's phase and move it on, in one unit of work; whether transactions wait."""
     match chunk.phase:
         case Phase.COLLECT:
             submitted = await _collect(connection, chunk, run)
@@ -176,7 +227,7 @@ async def _collect(connection: Connection, chunk: Chunk, run: Run) -> list[UUID]
 
 async def _assess(desk: Desk, connection: Connection, chunk: Chunk, run: Run) -> list[UUID]:
     day = run.business_date
-    succeeded, failed = await collect.results(connection, chunk.waiting_for, day)
+    succeeded, failed = await collect.results(connection, chunk.waiting_for)
     if run.job is Job.EMI_COLLECTION:
         await runs.progress(
             connection, run.id, done=succeeded + failed, succeeded=succeeded, failed=failed

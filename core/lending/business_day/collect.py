@@ -1,8 +1,8 @@
 """One ``emi`` transaction for each instalment that is to be collected on a date.
 
-The attempt is written in the same unit of work as its transaction, and the instalment is no longer
-to be collected until the attempt's end plans the next one: two runs, or two schedulers, cannot
-collect one attempt twice.
+The attempt is written in the same unit of work as its transaction, and an instalment with an
+attempt under way is not collected; the attempt's end counts it and plans the next one. Two runs, or
+two schedulers, cannot collect one attempt twice.
 """
 
 from collections.abc import Sequence
@@ -49,6 +49,10 @@ SELECT i.loan_id, i.version, i.number, i.attempts + 1 AS attempt, i.unpaid_minor
 FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
 WHERE i.loan_id = ANY($1::uuid[]) AND i.next_attempt_on <= $2
   AND i.superseded_at IS NULL AND i.paid_on IS NULL
+  AND NOT EXISTS (
+    SELECT FROM loan_collections c WHERE c.loan_id = i.loan_id AND c.version = i.version
+      AND c.number = i.number AND c.status = 'pending'
+  )
 ORDER BY i.loan_id, i.number
 """
 _ATTEMPT = """
@@ -58,12 +62,6 @@ SELECT loan_id, version, number, attempt, transaction_id, $7, requested_minor, $
 FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[], $6::bigint[])
   AS a (loan_id, version, number, attempt, transaction_id, requested_minor)
 """
-_COUNT_ATTEMPT = """
-UPDATE loan_instalments i SET attempts = a.attempt, next_attempt_on = NULL,
-       first_attempt_on = coalesce(i.first_attempt_on, $5)
-FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[]) AS a (loan_id, version, number, attempt)
-WHERE i.loan_id = a.loan_id AND i.version = a.version AND i.number = a.number
-"""
 _FALLING_DUE = """
 SELECT l.user_id, i.loan_id, i.version, i.number, i.unpaid_minor, l.currency, i.due_date
 FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
@@ -72,16 +70,17 @@ WHERE i.due_date = ANY($3::date[]) AND i.superseded_at IS NULL AND i.paid_on IS 
   AND l.status IN ('active', 'restructured')
 ORDER BY i.loan_id
 """
-# A transaction that was set aside never reached its kind: its attempt ends here.
+# A transaction that was set aside never reached its kind: its attempt ends here, before the next.
 _RECONCILE = """
 WITH broken AS (
   UPDATE loan_collections c SET status = 'failed', failure_code = t.failure_code
   FROM transactions t
-  WHERE t.id = c.transaction_id AND t.id = ANY($1::uuid[])
+  WHERE t.id = c.transaction_id AND c.loan_id = ANY($1::uuid[])
     AND c.status = 'pending' AND t.status = 'failed'
-  RETURNING c.loan_id, c.version, c.number
+  RETURNING c.loan_id, c.version, c.number, c.attempt
 )
-UPDATE loan_instalments i SET next_attempt_on = $2::date + 1
+UPDATE loan_instalments i SET next_attempt_on = $2::date + 1, attempts = b.attempt,
+       first_attempt_on = coalesce(i.first_attempt_on, $2)
 FROM broken b
 WHERE i.loan_id = b.loan_id AND i.version = b.version AND i.number = b.number
   AND i.superseded_at IS NULL AND i.paid_on IS NULL
@@ -98,7 +97,9 @@ async def submit_due(connection: Connection, chunk: Chunk, day: date) -> list[UU
     locked = await connection.fetch(_LOCK_DUE, chunk.first_user, chunk.next_user, day)
     if not locked:
         return []
-    due = await connection.fetch(_DUE, [row["id"] for row in locked], day)
+    loan_ids = [row["id"] for row in locked]
+    await connection.execute(_RECONCILE, loan_ids, day - timedelta(days=1))
+    due = await connection.fetch(_DUE, loan_ids, day)
     orders = [_order(row, day, chunk.run_id) for row in due]
     await booking.insert_pending(connection, orders)
     await _note_attempts(connection, due, orders, day, chunk.run_id)
@@ -125,13 +126,10 @@ async def announce_due(connection: Connection, chunk: Chunk, day: date) -> None:
     )
 
 
-async def results(
-    connection: Connection, transaction_ids: Sequence[UUID], day: date
-) -> tuple[int, int]:
-    """How many of these collections succeeded and failed; ends those that were set aside."""
+async def results(connection: Connection, transaction_ids: Sequence[UUID]) -> tuple[int, int]:
+    """How many of these collections succeeded and failed."""
     if not transaction_ids:
         return 0, 0
-    await connection.execute(_RECONCILE, list(transaction_ids), day)
     row: Any = await connection.fetchrow(_COUNT_RESULTS, list(transaction_ids))
     return row["succeeded"], row["failed"]
 
@@ -165,4 +163,3 @@ async def _note_attempts(
     await connection.execute(
         _ATTEMPT, *lines, [o.id for o in orders], [o.amount_minor for o in orders], day, run_id
     )
-    await connection.execute(_COUNT_ATTEMPT, *lines, day)

@@ -38,6 +38,7 @@ class Attempt:
     loan_id: UUID
     version: int
     number: int
+    attempt: int
     on: date
 
     @classmethod
@@ -49,6 +50,7 @@ class Attempt:
             loan_id(movement),
             known["version"],
             known["instalment"],
+            known["attempt"],
             business_date(movement),
         )
 
@@ -89,18 +91,26 @@ class CollectionKind:
             book = loans.books.get(attempt.loan_id)
             line = book.lines.get((attempt.version, attempt.number)) if book else None
             if book is not None and line is not None:
-                self._plan_next(line, attempt.on, book)
+                self._count(line, attempt, book)
                 _tell(loans, book, line, outcome)
             rows.append(_result(outcome, is_open=line is not None and line.paid_on is None))
         await connection.execute(_CLOSE_ATTEMPTS, *map(list, zip(*rows, strict=True)))
         await loans.write(connection)
 
-    def _plan_next(self, line: Line, on: date, book: LoanBook) -> None:
-        if line.paid_on is None and not line.superseded and line.first_attempt_on is not None:
+    def _count(self, line: Line, attempt: Attempt, book: LoanBook) -> None:
+        """Count the attempt on its instalment, and plan the next where it is still open."""
+        if line.superseded:
+            return
+        line.attempts, line.changed = attempt.attempt, True
+        line.first_attempt_on = line.first_attempt_on or attempt.on
+        if line.paid_on is None:
             line.next_attempt_on = next_attempt_on(
-                line.first_attempt_on, line.attempts, book.terms.retry_days, on, self._calendar
+                line.first_attempt_on,
+                line.attempts,
+                book.terms.retry_days,
+                attempt.on,
+                self._calendar,
             )
-            line.changed = True
 
 
 def _collectable(book: LoanBook, line: Line, account: AccountState) -> int:
