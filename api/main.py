@@ -22,6 +22,8 @@ from api.routes import (
     health,
     loans,
     notifications,
+    oversight,
+    submissions,
     transactions,
     users,
 )
@@ -31,6 +33,7 @@ from core.garbage import calm_garbage_collection
 
 HOT_PATHS = {"/transactions/transfer", "/transactions/{transaction_id}"}
 ROUTERS = (
+    submissions.router,
     transactions.router,
     accounts.router,
     loans.router,
@@ -39,6 +42,7 @@ ROUTERS = (
     users.router,
     admin_lending.router,
     admin.router,
+    oversight.router,
     health.router,
 )
 

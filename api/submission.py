@@ -9,15 +9,24 @@ from starlette.responses import Response
 
 from api.dependencies import wait_seconds
 from api.responses import reply
-from api.schemas.transactions import transaction_answer
+from api.schemas.transactions import Submitted, TransactionAnswer, transaction_answer
 from api.services import Services
 from core import metrics
+from core.audit.log import Actor, record
 from core.errors import GiroError
+from core.logging import get_logger
 from core.transactions.orders import Accepted, Order
 from core.transactions.repository import TransactionView
 
+log = get_logger(__name__)
+
 PENDING: Final = "pending"
 POLL_AFTER_SECONDS: Final = "1"
+# How the documentation describes the answers to a submission.
+SUBMITTED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"model": TransactionAnswer, "description": "Final within the time waited, or replayed"},
+    202: {"model": Submitted, "description": "Accepted and on disk: poll it at `Location`"},
+}
 
 
 async def submit(
@@ -34,7 +43,8 @@ async def submit(
     try:
         accepted = await held.intake.submit(order)
         await held.bell.submit(order.request_id)
-        metrics.submitted.labels(order.type).inc()
+        if not accepted.replayed:
+            metrics.submitted.labels(order.type).inc()
         if waiting is not None and accepted.transaction_id == order.id:
             await waiting
             view = await held.transactions.find(order.id)
@@ -106,3 +116,26 @@ def _headers(
     if replayed:
         headers["idempotent-replayed"] = "true"
     return headers
+
+
+async def note_deed(
+    held: Services, actor: Actor, verb: str, transaction_id: UUID, details: dict[str, str]
+) -> None:
+    """Write down what a member of staff has done to a transaction.
+
+    It is accepted by now, so that failing here must not make anybody try again; the transaction
+    itself holds who asked for it.
+    """
+    try:
+        async with held.database.unit_of_work() as session:
+            record(
+                session,
+                actor,
+                f"transaction.{verb}",
+                subject_type="transaction",
+                subject_id=transaction_id,
+                details=details,
+            )
+            await session.commit()
+    except Exception:
+        log.exception("not_audited", transaction_id=str(transaction_id), verb=verb)

@@ -1,34 +1,19 @@
-"""Administration: users, countries, currencies, the books, reports, jobs, the audit log."""
+"""Administration: users, countries, currencies."""
 
-from contextlib import suppress
-from datetime import datetime, time, timedelta
-from typing import Annotated, Final
+from typing import Annotated
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Response
-from redis.exceptions import RedisError
 
 from api.dependencies import ActingUser, Admin, Held
-from api.instants import InstantQuery, beginning, end
 from api.paging import Paging
 from api.responses import reply
 from api.schemas.admin import (
     Currencies,
     CurrencyAnswer,
     CurrencyChange,
-    FailedJobAnswer,
-    JobsAnswer,
-    QueueAnswer,
-    Report,
-    Retried,
-    SettlementReport,
-    TrialBalanceAnswer,
-    VolumeRow,
 )
 from api.schemas.users import (
-    AuditAnswer,
-    AuditEntries,
     Countries,
     CountryAnswer,
     CountryChange,
@@ -37,31 +22,19 @@ from api.schemas.users import (
     UserAnswer,
     Users,
 )
-from api.services import Services
 from api.strict_json import StrictRoute
-from core import clock, money
+from core import money
 from core.audit import log as audit
-from core.audit.log import AuditFilter
-from core.database import driver
-from core.errors import CountryNotFound, CurrencyNotFound, JobNotFound, UserNotFound
+from core.errors import CountryNotFound, CurrencyNotFound, UserNotFound
 from core.identity import countries, users
 from core.identity.models import Role, UserStatus
 from core.identity.users import PersonalData, UserFilter
 from core.ids import parse_id
-from core.jobs import QUEUES
 from core.ledger import currencies
 from core.ledger.models import Currency
-from core.ledger.trial_balance import trial_balance
-from core.lending.business_day.dates import business_date
-from core.lending.portfolio import portfolio
-from core.platform.failed_jobs import failed_jobs, take_for_retry
-from core.reporting import counters
-from core.transactions.backlog import backlog
 
 router = APIRouter(prefix="/admin", tags=["Administration"], route_class=StrictRoute)
 
-REPORT_SPAN: Final = timedelta(days=30)
-SHOWN_FAILED_JOBS: Final = 100
 CountryCode = Annotated[str, Path(max_length=16)]
 CurrencyPath = Annotated[str, Path(max_length=16)]
 
@@ -188,121 +161,3 @@ def _currency(row: Currency) -> CurrencyAnswer:
     return CurrencyAnswer(
         code=row.code, name=row.name, decimals=money.exponent(row.code), enabled=row.enabled
     )
-
-
-@router.get("/ledger/trial-balance", response_model=TrialBalanceAnswer)
-async def show_trial_balance(_: Admin, held: Held) -> Response:
-    """Every ledger account on its side; debits equal credits in each currency."""
-    async with held.database.raw_connection() as connection:
-        balance = await trial_balance(connection)
-    return reply(TrialBalanceAnswer.of(balance, now=clock.now()))
-
-
-@router.get("/reports", response_model=Report)
-async def report(
-    _: Admin,
-    held: Held,
-    since: Annotated[InstantQuery, Query(alias="from")] = None,
-    until: Annotated[InstantQuery, Query(alias="to")] = None,
-) -> Response:
-    """Counters, volumes per day and type, settlement, lending; the last 30 days by default."""
-    now = clock.now()
-    first = beginning("from", since) or now - REPORT_SPAN
-    last = end("to", until) or now
-    async with held.database.snapshot() as session:
-        connection = await driver(session)
-        totals = await counters.counters(connection, midnight=_midnight(held))
-        volumes = await counters.volumes(connection, since=first, until=last)
-        settlement = await counters.settlement(connection, since=first, until=last)
-        today = await business_date(connection, held.settings.time_zone)
-        lending = await portfolio(
-            connection,
-            since=first.date(),
-            until=last.date() if until is not None else today,
-            today=today,
-        )
-    return reply(
-        Report(
-            total_accounts=totals.total_accounts,
-            total_loans=totals.total_loans,
-            total_transactions_today=totals.total_transactions_today,
-            since=first,
-            until=last,
-            transactions=[VolumeRow.of(row) for row in volumes],
-            settlement=SettlementReport.of(settlement),
-            lending=lending,
-        )
-    )
-
-
-def _midnight(held: Services) -> datetime:
-    zone = ZoneInfo(held.settings.time_zone)
-    return datetime.combine(clock.today(held.settings.time_zone), time.min, zone)
-
-
-@router.get("/jobs", response_model=JobsAnswer)
-async def show_jobs(_: Admin, held: Held) -> Response:
-    """Queues and their depth, the oldest pending transaction, failed jobs."""
-    waiting = await backlog(held.database)
-    async with held.database.unit_of_work() as session:
-        failed = await failed_jobs(session, limit=SHOWN_FAILED_JOBS)
-    age = (clock.now() - waiting.oldest).total_seconds() if waiting.oldest else None
-    return reply(
-        JobsAnswer(
-            queues=await _queues(held),
-            pending_transactions=waiting.pending,
-            oldest_pending_at=waiting.oldest,
-            oldest_pending_seconds=None if age is None else round(max(age, 0), 3),
-            failed_jobs=[FailedJobAnswer.of(job) for job in failed],
-        )
-    )
-
-
-async def _queues(held: Services) -> list[QueueAnswer]:
-    depths: dict[str, int | None] = dict.fromkeys(QUEUES)
-    # Without Redis the rest of the answer is still known, and wanted most.
-    with suppress(RedisError):
-        depths |= await held.jobs.depths()
-    return [QueueAnswer(name=name, depth=depth) for name, depth in depths.items()]
-
-
-@router.post("/jobs/{job_id}/retry", status_code=202, response_model=Retried)
-async def retry_job(job_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
-    """Queue a failed job again, once."""
-    known = parse_id(job_id)
-    async with held.database.unit_of_work() as session:
-        job = None if known is None else await take_for_retry(session, known, clock.now())
-        if job is None:
-            raise JobNotFound
-        audit.record(session, actor, "job.retry", subject_type="job", subject_id=known)
-        await session.commit()
-    await held.jobs.enqueue(job.actor, *job.args, queue=job.queue, request_id=actor.request_id)
-    return reply(Retried(job_id=job.id), status=202)
-
-
-@router.get("/audit", response_model=AuditEntries)
-async def read_audit(
-    _: Admin,
-    held: Held,
-    page: Paging,
-    actor_id: UUID | None = None,
-    action: Annotated[str | None, Query(max_length=60)] = None,
-    subject_type: Annotated[str | None, Query(max_length=60)] = None,
-    subject_id: Annotated[str | None, Query(max_length=60)] = None,
-    since: Annotated[InstantQuery, Query(alias="from")] = None,
-    until: Annotated[InstantQuery, Query(alias="to")] = None,
-) -> Response:
-    """Who did what, when, from where; the latest first."""
-    wanted = AuditFilter(
-        actor_id=actor_id,
-        action=action,
-        subject_type=subject_type,
-        subject_id=subject_id,
-        since=beginning("from", since),
-        until=end("to", until),
-    )
-    async with held.database.unit_of_work() as session:
-        rows = await audit.read(session, wanted, before_id=page.after_id(), limit=page.fetch)
-    shown, next_cursor = page.cut(rows, lambda entry: [entry.id])
-    items = [AuditAnswer.model_validate(entry, from_attributes=True) for entry in shown]
-    return reply({"items": items, "next_cursor": next_cursor})

@@ -82,7 +82,7 @@ async def people(bank: Bank) -> dict[str, Person]:
 
 @pytest.mark.parametrize(("method", "path", "allowed", "body"), DOORS, ids=NAMES)
 async def test_only_the_roles_in_the_table_pass(
-    bank: Bank, people: dict[str, Person], method: str, path: str, allowed: set[str], body: Any
+    bank: Bank, people: dict[str, Person], *, method: str, path: str, allowed: set[str], body: Any
 ) -> None:
     if path == "/auth/logout":  # whoever passes this one passes no other
         people = await one_of_each(bank)
