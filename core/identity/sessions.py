@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.batching import Coalescer
-from core.database import Database
+from core.database import Database, is_connection_loss
 from core.errors import InvalidToken
-from core.identity.models import Session
+from core.identity.models import RefreshToken, Session
 
 MAX_SHARED_CHECK: Final = 500
+ATTEMPTS: Final = 3
 
 _LIVE = """
 SELECT s.id, u.role
@@ -38,10 +39,20 @@ class Sessions:
         return await self._shared.submit(session_id)
 
     async def _check(self, session_ids: list[UUID]) -> Sequence[str | Exception]:
-        async with self._database.raw_connection() as connection:
-            rows = await connection.fetch(_LIVE, list(set(session_ids)))
+        rows = await self._read(list(set(session_ids)))
         roles: dict[UUID, str] = {row["id"]: row["role"] for row in rows}
         return [roles.get(session_id) or InvalidToken() for session_id in session_ids]
+
+    async def _read(self, session_ids: list[UUID]) -> list[Any]:
+        # A pooled connection may have died with a server that is back by now: ask on another.
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self._database.raw_connection() as connection:
+                    return await connection.fetch(_LIVE, session_ids)
+            except Exception as error:
+                if attempt == ATTEMPTS or not is_connection_loss(error):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
 
 async def end_session(
@@ -64,3 +75,19 @@ async def end_sessions_of(
         .where(Session.user_id == user_id, Session.revoked_at.is_(None))
         .values(revoked_at=at, revoked_because=because)
     )
+
+
+async def forget_ended_sessions(session: AsyncSession, before: datetime) -> int:
+    """Delete sessions that ended before an instant, and their refresh tokens; answers how many.
+
+    The caller commits. A refresh token used after that is unknown instead of reused: it is refused
+    either way, and there is no session left to end.
+    """
+    ended = select(Session.id).where(or_(Session.expires_at < before, Session.revoked_at < before))
+    await session.execute(delete(RefreshToken).where(RefreshToken.session_id.in_(ended)))
+    gone = await session.execute(
+        delete(Session)
+        .where(or_(Session.expires_at < before, Session.revoked_at < before))
+        .returning(Session.id)
+    )
+    return len(gone.all())

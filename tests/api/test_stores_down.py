@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import httpx2
 
 from ops import processes
+from ops.embedded import testing
 from tests.bank import Bank
 from tests.system import System, free_port
 
@@ -74,3 +76,20 @@ async def test_without_redis_money_is_still_accepted_and_settled(bank: Bank) -> 
         queues = (await client.get("/admin/jobs", headers=jobs)).json()["queues"]
         assert {queue["depth"] for queue in queues} == {None}
     assert await customer.balance(account) == 5
+
+
+async def test_connections_that_died_meanwhile_are_no_callers_business(bank: Bank) -> None:
+    customer = await bank.customer()
+    superuser = testing.servers().superuser_url(
+        bank.system.settings.database_url.rpartition("/")[2]
+    )
+    await asyncio.gather(*(customer.get("/accounts") for _ in range(20)))
+    connection = await asyncpg.connect(superuser)
+    ended = await connection.fetch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'giro-api' AND datname = current_database()"
+    )
+    await connection.close()
+    assert ended
+    for _ in range(20):
+        assert (await customer.get("/accounts")).status_code == 200
