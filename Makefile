@@ -5,6 +5,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST_ARGS ?= -q -n auto --dist loadgroup
 UV := .venv/uv/bin/uv
+# The system and its tests are many processes: what one has compiled the others need not.
+export PYTHONDONTWRITEBYTECODE :=
 COMPILE := $(UV) pip compile -q --universal --generate-hashes --python-version 3.11
 
 .DEFAULT_GOAL := help
