@@ -106,10 +106,10 @@ async def apply(connection: Connection, wanted: Application, today: date) -> UUI
         months=wanted.tenure_months or product.terms.default_tenure_months,
         today=today,
     )
-    loan_id = new_id()
     income = _minor(wanted.monthly_income, currency)
     obligations = _minor(wanted.monthly_obligations, currency)
     await connection.execute(_QUEUE_UP, str(wanted.user_id))
+    loan_id = new_id()  # in the order of the queue: ids say which application came before
     assessment = await creditability.assess_application(
         connection,
         loan_id=loan_id,

@@ -93,8 +93,11 @@ class Lender:
                 Application(
                     borrower.user_id,
                     Decimal(amount),
-                    account=str(borrower.account_id),
-                    **{"monthly_income": Decimal(100_000), **fields},
+                    **{
+                        "account": str(borrower.account_id),
+                        "monthly_income": Decimal(100_000),
+                        **fields,
+                    },
                 ),
                 await dates.business_date(connection, "UTC"),
             )

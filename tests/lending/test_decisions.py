@@ -1,0 +1,178 @@
+"""Applications and decisions: limits, four eyes, one income, one decision."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from core.errors import (
+    AccountFrozen,
+    AccountNotFound,
+    FourEyes,
+    InvalidLoanTerms,
+    LoanNotEligible,
+    LoanNotFound,
+    LoanProductNotFound,
+    LoanStateConflict,
+    NoPrimaryAccount,
+    OverrideReasonRequired,
+)
+from core.ids import new_id
+from core.lending import applications, decisions
+from core.lending.applications import Change
+from core.lending.decisions import Decider
+from tests.lending.lender import OFFICER
+
+
+@pytest.fixture(autouse=True)
+async def sound_books(lender):
+    yield
+    await lender.verify()
+
+
+async def decide(lender, step, *args, by=OFFICER, **fields):
+    async with lender.quiet.database.raw_unit_of_work() as connection:
+        return await step(connection, *args, Decider(by, await lender.today()), **fields)
+
+
+async def change(lender, loan_id, **fields):
+    async with lender.quiet.database.raw_unit_of_work() as connection:
+        await applications.update(connection, loan_id, Change(**fields), await lender.today())
+
+
+async def test_the_products_limits_hold(lender):
+    product = await lender.product(
+        "narrow", min_amount=100, max_amount=1_000, max_tenure_months=24, max_rate=20
+    )
+    borrower = await lender.borrower()
+    for fields in (
+        {"amount": 99},
+        {"amount": 1_001},
+        {"amount": 500, "tenure_months": 25},
+    ):
+        with pytest.raises(LoanNotEligible):
+            await lender.apply(borrower, product=product, **fields)
+    loan_id = await lender.apply(borrower, 500, product=product)
+    with pytest.raises(LoanNotEligible):
+        await change(lender, loan_id, interest_rate=Decimal(21))
+    with pytest.raises(LoanNotEligible):
+        await lender.approve(loan_id, interest_rate=Decimal(21))
+    assert (await lender.view(loan_id)).status == "pending"
+
+
+async def test_a_product_that_is_unknown_or_switched_off_lends_nothing(lender):
+    borrower = await lender.borrower()
+    with pytest.raises(LoanProductNotFound):
+        await lender.apply(borrower, product="unheard-of")
+    await lender.product("off")
+    await lender.execute("UPDATE loan_products SET enabled = false WHERE code = 'off'")
+    with pytest.raises(LoanProductNotFound):
+        await lender.apply(borrower, product="off")
+
+
+async def test_a_tenure_that_is_no_whole_number_of_periods_makes_no_schedule(lender):
+    product = await lender.product("quarters", frequency="quarterly")
+    borrower = await lender.borrower()
+    with pytest.raises(InvalidLoanTerms):
+        await lender.apply(borrower, product=product, tenure_months=13)
+
+
+async def test_the_loan_goes_to_an_active_account_of_the_borrowers_own(lender):
+    borrower, other = await lender.borrower(), await lender.borrower()
+    with pytest.raises(AccountNotFound):
+        await lender.apply(borrower, account=str(other.account_id))
+    with pytest.raises(NoPrimaryAccount):
+        await lender.apply(borrower, account=None)
+    await lender.execute("UPDATE accounts SET status='frozen' WHERE id=$1", borrower.account_id)
+    with pytest.raises(AccountFrozen):
+        await lender.apply(borrower)
+
+
+async def test_who_applies_never_decides(lender):
+    borrower = await lender.borrower()
+    loan_id = await lender.apply(borrower)
+    with pytest.raises(FourEyes):
+        await decide(lender, decisions.approve, loan_id, by=borrower.user_id)
+    async with lender.quiet.database.raw_unit_of_work() as connection:
+        own = Decider(borrower.user_id, await lender.today())
+        with pytest.raises(FourEyes):
+            await decisions.reject(connection, loan_id, own, None)
+
+
+async def test_a_loan_keeps_the_terms_it_was_made_with(lender):
+    product = await lender.product("changing", late_fee_percent=1)
+    borrower = await lender.borrower()
+    loan_id = await lender.apply(borrower, product=product)
+    await lender.product("changing", late_fee_percent=50)
+    assert (await lender.view(loan_id)).terms.late_fee_percent == 1
+
+
+async def test_two_parallel_approvals_pay_out_once(lender):
+    borrower = await lender.borrower()
+    loan_id = await lender.apply(borrower)
+    results = await asyncio.gather(
+        *(lender.approve(loan_id) for _ in range(6)), return_exceptions=True
+    )
+    assert sum(isinstance(result, LoanStateConflict) for result in results) == 5
+    await lender.settle()
+    assert await lender.balance(borrower) == 12_000_00
+    assert len(await lender.transactions(loan_id, "disbursement")) == 1
+
+
+async def test_fifty_parallel_applications_share_one_income(lender):
+    borrower = await lender.borrower()
+    loans = await asyncio.gather(
+        *(lender.apply(borrower, 1_000, monthly_income=Decimal(1_000)) for _ in range(50))
+    )
+    views = [await lender.view(loan_id) for loan_id in loans]
+    fitting = [view for view in views if view.assessment["recommendation"] != "decline"]
+    assert len(fitting) == 5  # 88.85 a month each, under a ceiling of 500
+    assert sum(view.emi_minor for view in fitting) <= 500_00
+
+
+async def test_approving_in_parallel_does_not_stretch_the_income_either(lender):
+    borrower = await lender.borrower()
+    loans = [await lender.apply(borrower, 1_000, monthly_income=Decimal(200)) for _ in range(3)]
+    results = await asyncio.gather(
+        *(lender.approve(loan_id) for loan_id in loans), return_exceptions=True
+    )
+    assert sum(isinstance(result, OverrideReasonRequired) for result in results) == 2
+
+
+async def test_a_disbursement_that_was_set_aside_can_be_made_again(lender):
+    borrower = await lender.borrower()
+    loan_id = await lender.apply(borrower)
+    transaction_id = await lender.approve(loan_id)
+    # What the engine does to a transaction that breaks its worker again and again.
+    await lender.execute(
+        "UPDATE transactions SET status = 'failed', settled_at = now(),"
+        " failure_code = 'internal' WHERE id = $1",
+        transaction_id,
+    )
+    await decide(lender, decisions.disburse_again, loan_id)
+    with pytest.raises(LoanStateConflict):
+        await decide(lender, decisions.disburse_again, loan_id)
+    await lender.settle()
+    assert (await lender.view(loan_id)).status == "active"
+    assert await lender.balance(borrower) == 12_000_00
+
+
+async def test_a_deleted_application_is_gone(lender):
+    borrower = await lender.borrower()
+    loan_id = await lender.apply(borrower)
+    async with lender.quiet.database.raw_unit_of_work() as connection:
+        await decisions.delete(connection, loan_id)
+    with pytest.raises(LoanNotFound):
+        await lender.approve(loan_id)
+    with pytest.raises(LoanNotFound):
+        await lender.approve(new_id())
+
+
+async def test_behaviour_is_read_from_the_banks_own_books(lender):
+    borrower = await lender.borrower(balance_minor=50_000_00)
+    loan_id = await lender.apply(borrower, 1_000)
+    reasons = (await lender.view(loan_id)).assessment["reasons"]
+    assert "The average balance covers six instalments or more" in reasons
+    poor = await lender.borrower()
+    reasons = (await lender.view(await lender.apply(poor, 1_000))).assessment["reasons"]
+    assert "The average balance does not cover one instalment" in reasons
