@@ -5,6 +5,7 @@ by row; ``raw_unit_of_work`` gives the driver's own connection for set-based sta
 the hot paths, where the ORM's work per row would be most of the cost.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, cast
@@ -54,7 +55,6 @@ _LOSSES = (
     OperationalError,
     OSError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server's last word was an error: it never got ready again
 )
 
 
@@ -140,8 +140,10 @@ class Database:
         try:
             yield driver
         except BaseException as error:
-            # A backend that was terminated may have said so before its connection is closed.
-            if driver.is_closed() or is_connection_loss(error):
+            # A backend that was terminated may have said so before its connection is closed; one
+            # whose query was cancelled is still busy with it.
+            cancelled = isinstance(error, asyncio.CancelledError)
+            if cancelled or driver.is_closed() or is_connection_loss(error):
                 pooled.invalidate()
             raise
         finally:
@@ -188,12 +190,20 @@ def constraint_name(error: BaseException) -> str | None:
     return None
 
 
+def _driver_error(error: BaseException) -> BaseException | None:
+    """What the driver itself raised, under SQLAlchemy's two layers where it came through them."""
+    if not isinstance(error, DBAPIError):
+        return error
+    return error.orig.__cause__ or error.orig if error.orig is not None else None
+
+
 def is_connection_loss(error: BaseException) -> bool:
     """Whether the server was lost or could not be reached: the outcome of a commit is unknown."""
-    cause: object = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, ValueError):  # the driver cannot encode an argument, and never will
+    driver_error = _driver_error(error)
+    if isinstance(driver_error, ValueError):  # an argument that cannot be encoded, and never will
         return False
-    if isinstance(error, _LOSSES):
+    # InternalClientError: the server's last word was an error, and it never got ready again.
+    if isinstance(error, _LOSSES) or isinstance(driver_error, asyncpg.InternalClientError):
         return True
     state = sqlstate(error)
     return state is not None and (

@@ -108,7 +108,9 @@ class Locks:
         return Held(taken, locked, token)
 
     async def _keep(self, held: Held) -> None:
-        while held.locked:
+        task = asyncio.current_task()
+        # The client may swallow a cancellation that arrives in the middle of a command.
+        while held.locked and task is not None and not task.cancelling():
             await asyncio.sleep(self._ttl_ms / 3000)
             with suppress(RedisError):  # a lock lost is no harm: see the module's docstring
                 await self._extend(keys=[PREFIX], args=[held.token, self._ttl_ms, held.locked])

@@ -48,6 +48,7 @@ class Waiters:
         self._database = database
         self._waiting: dict[UUID, set[asyncio.Event]] = defaultdict(set)
         self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
 
     def start(self) -> None:
         """Listen and look in the background."""
@@ -55,6 +56,7 @@ class Waiters:
 
     async def close(self) -> None:
         """Stop listening; whoever waits gets no more than its own time limit."""
+        self._closing = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -83,11 +85,11 @@ class Waiters:
             event.set()
 
     async def _listen(self) -> None:
-        while True:
+        while not self._closing:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
                     await subscription.subscribe(CHANNEL)
-                    while True:
+                    while not self._closing:  # the client may swallow a cancellation
                         # Without a time limit of its own, the client's would end the listening.
                         message = await subscription.get_message(timeout=LOOK_SECONDS)
                         if message is not None and self._waiting:
