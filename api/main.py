@@ -9,7 +9,6 @@ from starlette.routing import BaseRoute
 
 from api import docs, problems, services
 from api.middleware import cors
-from api.middleware.access_log import AccessLog
 from api.middleware.body_limit import BodyLimit
 from api.middleware.logging import LastResort, LoggingMiddleware
 from api.middleware.rate_limit import limiter
@@ -73,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(LastResort)
     cors.install(app, settings)
-    app.add_middleware(LoggingMiddleware, access_log=AccessLog(settings))
+    app.add_middleware(LoggingMiddleware)
     return app
 
 

@@ -11,11 +11,10 @@ from uuid import uuid4
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
-from api.middleware.access_log import AccessLog
 from core import metrics
 from core.logging import bind, get_logger
 
-errors = get_logger(__name__)
+log = get_logger(__name__)
 
 # One printable ASCII line, short enough for a log; anything else could forge log lines.
 _SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -41,9 +40,8 @@ def request_id_of(scope: Scope) -> bytes:
 class LoggingMiddleware:
     """One line and one measurement for each request."""
 
-    def __init__(self, app: ASGIApp, *, access_log: AccessLog) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -82,19 +80,13 @@ class LoggingMiddleware:
         if route in QUIET_ROUTES and status < 500:
             return
         caller = scope["state"].get("caller")
-        self._access_log.write(
-            {
-                "event": "request",
-                "level": "info",
-                "logger": "giro.access",
-                "process": "api",
-                "method": method,
-                "route": route,
-                "status": status,
-                "ms": round(seconds * 1000, 2),
-                "user_id": caller.user_id if caller else None,
-                "request_id": scope["state"]["request_id"],
-            }
+        log.info(
+            "request",
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 2),
+            user_id=str(caller.user_id) if caller else None,
         )
 
 
@@ -128,10 +120,10 @@ class LastResort:
         except Exception as error:
             response = problems.from_unexpected(scope, error)
             if response is None:
-                errors.exception("request_broke", method=scope["method"], path=scope["path"])
+                log.exception("request_broke", method=scope["method"], path=scope["path"])
                 response = problems.internal(scope)
             else:
-                errors.warning("store_unavailable", error=repr(error)[:500])
+                log.warning("store_unavailable", error=repr(error)[:500])
             if begun:
                 raise
             await response(scope, receive, watch)
