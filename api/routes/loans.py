@@ -1,5 +1,6 @@
 """Loans: quote, apply, decide, pay, recover."""
 
+import asyncio
 from datetime import date
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -82,7 +83,7 @@ async def quote(
     async with held.database.raw_connection() as connection:
         today = body.start_date or await _today(held, connection)
     currency = body.currency or held.settings.default_currency
-    return reply(quote_answer(body, currency, today))
+    return reply(await asyncio.to_thread(quote_answer, body, currency, today))
 
 
 @router.post("/apply", status_code=201, response_model=LoanStateAnswer)

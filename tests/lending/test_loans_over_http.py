@@ -71,6 +71,65 @@ async def test_terms_that_make_no_schedule_name_the_field(bank):
     assert answer.json()["errors"][0]["field"] == "tenure_months"
 
 
+async def test_a_quote_takes_every_term_of_the_contract(bank):
+    terms = {
+        "amount": "25000.50",
+        "interest_rate": "9.25",
+        "number_of_instalments": 20,
+        "start_date": "2026-01-31",
+        "first_due_date": "2026-02-15",
+        "method": "equal_principal",
+        "frequency": {"every": 10, "unit": "days"},
+        "day_count": "actual/actual",
+        "rounding": "half_even",
+        "rounding_unit": "0.05",
+        "smoothing": True,
+        "interest_moratorium_months": 0,
+        "fee": 0,
+        "prepayments": [{"number": 3, "amount": 1_000, "mode": "reduce_tenure"}],
+        "interest_pauses": [{"from": "2026-03-01", "to": "2026-03-10"}],
+    }
+    answer = await bank.client.post("/loans/quote", json=terms)
+    assert answer.status_code == 200, answer.text
+    quote = answer.json()
+    assert quote["frequency"] == {"every": 10, "unit": "days"}
+    assert quote["instalments"][0]["due_date"] == "2026-02-15"
+    assert sum(round(row["principal"] * 100) for row in quote["instalments"]) == 2_500_050
+    yen = {"amount": 100_000, "interest_rate": 0, "tenure_months": 3, "currency": "JPY"}
+    quote = (await bank.client.post("/loans/quote", json=yen)).json()
+    assert [row["total"] for row in quote["instalments"]] == [33_333, 33_333, 33_334]
+
+
+@pytest.mark.parametrize(
+    ("terms", "field"),
+    [
+        ({"interest_rate": -1}, "interest_rate"),
+        ({"tenure_months": 0}, "tenure_months"),
+        ({"amount": 0}, "amount"),
+        ({"frequency": "yearly"}, "frequency"),
+        ({"moratorium_months": 12}, "moratorium_months"),
+        ({"number_of_instalments": 5}, "tenure_months"),
+        ({"first_due_date": "2020-01-01", "start_date": "2026-01-01"}, "first_due_date"),
+        ({"prepayments": [{"number": 13, "amount": 1}]}, "prepayments"),
+        ({"colour": "red"}, "colour"),
+        ({"amount": "10.123"}, None),
+    ],
+)
+async def test_a_quote_that_makes_no_sense_is_refused(bank, terms, field):
+    asked = {"amount": 10_000, "interest_rate": 12, "tenure_months": 12, **terms}
+    answer = await bank.client.post("/loans/quote", json=asked)
+    assert answer.status_code == 422, answer.text
+    if field is not None:
+        assert any(field in error["field"] for error in answer.json()["errors"]), answer.text
+
+
+async def test_a_quote_that_would_take_long_is_refused(bank):
+    prepayments = [{"number": number, "amount": 1} for number in range(1, 101)]
+    asked = {"amount": 10**9, "interest_rate": 12, "tenure_months": 600}
+    answer = await bank.client.post("/loans/quote", json={**asked, "prepayments": prepayments})
+    assert answer.status_code == 422
+
+
 async def test_a_loan_is_applied_for_approved_paid_out_collected_and_paid_off(bank, officer, admin):
     customer = await bank.customer()
     account = await customer.open_account(1_000)
