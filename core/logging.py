@@ -61,7 +61,7 @@ def bind(**context: object) -> AbstractContextManager[object]:
 
 
 def mask_sensitive(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Replace the value of every key that names a secret, at any depth of mappings."""
+    """Replace the value of every key that names a secret, at any depth of mappings and lists."""
     return _masked(event)
 
 
@@ -69,9 +69,17 @@ def _masked(fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in fields.items():
         if _is_sensitive(name):
             fields[name] = MASK
-        elif isinstance(value, Mapping):
-            fields[name] = _masked(dict(value))
+        else:
+            fields[name] = _masked_inside(value)
     return fields
+
+
+def _masked_inside(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _masked(dict(value))
+    if isinstance(value, list):
+        return [_masked_inside(item) for item in value]
+    return value
 
 
 @lru_cache(maxsize=1024)
