@@ -1,7 +1,6 @@
 """Schemathesis: whatever fits the OpenAPI document, or nearly, never breaks the server.
 
-A bounded number of cases for every operation, valid and not, as a customer, an officer and an
-admin: no 500, and every answer has a status, type and shape that the document promises.
+A bounded number of cases for every operation, valid and not, as a customer and as an admin: no 500, and every answer has a status, type and shape that the document promises.
 """
 
 import json
@@ -22,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.bank import Bank
 
-CASES = 8
+CASES = 5
 # The first three would end the session under test; metrics are not JSON.
 LEFT_OUT = {"/auth/logout", "/auth/password", "/users/profile", "/metrics"}
 
@@ -51,7 +50,7 @@ CHECKS = [
 ]
 
 
-@pytest.mark.parametrize("role", ["customer", "officer", "admin"])
+@pytest.mark.parametrize("role", ["customer", "admin"])
 async def test_no_request_breaks_the_server(bank: Bank, role: str) -> None:
     person = await getattr(bank, role)()
     if role == "customer":
