@@ -1,6 +1,7 @@
 """Schemathesis: whatever fits the OpenAPI document, or nearly, never breaks the server.
 
-A bounded number of cases for every operation, valid and not, as a customer and as an admin: no 500, and every answer has a status, type and shape that the document promises.
+A bounded number of cases for every operation, valid and not, as a customer and as an admin: no
+500, and every answer has a status, type and shape that the document promises.
 """
 
 import json
