@@ -180,6 +180,7 @@ class Loan(Base):
     worst_dpd: Mapped[int] = mapped_column(Integer, server_default=ZERO)
     classification: Mapped[str] = mapped_column(Text, server_default="standard")
     in_default: Mapped[bool] = mapped_column(server_default=text("false"))
+    assessed_on: Mapped[date | None] = mapped_column(Date)
 
 
 class LoanInstalment(Base):

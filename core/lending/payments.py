@@ -10,7 +10,8 @@ from uuid import UUID
 import msgspec
 
 from core.database import Connection
-from core.errors import Invalid, LoanNotFound, NothingDue, PayoffNotCovered
+from core.errors import CurrencyMismatch, Invalid, LoanNotFound, NothingDue, PayoffNotCovered
+from core.ids import parse_id
 from core.ledger.chart import LedgerCode
 from core.lending.kinds.payment import PREPAYMENTS, PaymentMode
 from core.lending.loan_book import LoanBook, owed_in_all
@@ -20,6 +21,9 @@ from core.lending.storage import LoansAtHand
 from core.money import to_major, to_minor
 from core.transactions.orders import Idempotency, Order, Party
 
+_CURRENCY = """
+SELECT currency FROM accounts WHERE owner_id = $1 AND (account_number = $2 OR id = $3)
+"""
 _KEY_USED = "SELECT EXISTS (SELECT FROM idempotency_keys WHERE owner_id = $1 AND key = $2)"
 
 
@@ -53,6 +57,7 @@ async def order(connection: Connection, request: PaymentRequest, on: date) -> Or
     book = await LoansAtHand().read(connection, request.loan_id)
     if book.user_id != request.user_id:
         raise LoanNotFound
+    await _refuse_other_currency(connection, request, book.currency)
     try:
         amount, details = plan(book, request.amount, request.mode, on)
     except NothingDue:
@@ -119,6 +124,17 @@ def _recovery(book: LoanBook, amount: int | None) -> tuple[int, dict[str, Any]]:
     if open_amount <= 0:
         raise NothingDue
     return min(amount or open_amount, open_amount), {}
+
+
+async def _refuse_other_currency(
+    connection: Connection, request: PaymentRequest, currency: str
+) -> None:
+    """Raise CurrencyMismatch for an account of the customer's in another currency."""
+    name = request.from_account
+    if name is not None:
+        found = await connection.fetchval(_CURRENCY, request.user_id, name, parse_id(name))
+        if found not in {None, currency}:
+            raise CurrencyMismatch
 
 
 async def _is_replay(connection: Connection, request: PaymentRequest) -> bool:

@@ -23,6 +23,10 @@ class CollectionCalendar:
 
     country: str = ""
 
+    def __post_init__(self) -> None:
+        if self.country and self.country not in holidays.list_supported_countries():
+            raise ValueError(f"no holidays are known of the country {self.country!r}")
+
     def is_business_day(self, day: date) -> bool:
         """Whether the bank collects on ``day``."""
         if not self.country:

@@ -153,6 +153,7 @@ def create_loans() -> None:
         sa.Column("worst_dpd", sa.Integer, server_default=sa.text("0"), nullable=False),
         sa.Column("classification", sa.Text, server_default="standard", nullable=False),
         sa.Column("in_default", sa.Boolean, server_default=sa.text("false"), nullable=False),
+        sa.Column("assessed_on", sa.Date),
         sa.CheckConstraint(
             "(status IN ('closed', 'foreclosed', 'settled', 'written_off')) = (closed_at "
             "IS NOT NULL)",

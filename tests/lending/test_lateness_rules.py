@@ -50,6 +50,11 @@ def test_collection_waits_for_the_next_business_day_where_a_country_is_set():
     assert EVERY_DAY.adjust(DUE) == DUE
 
 
+def test_a_country_without_known_holidays_is_refused_at_once():
+    with pytest.raises(ValueError, match="no holidays"):
+        CollectionCalendar("XX")
+
+
 def test_retries_follow_on_days_one_three_and_seven_and_then_stop():
     days = []
     today = DUE

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from ops import processes
+
 LOAN = {"amount": 12_000, "tenure_months": 12, "monthly_income": 50_000}
 
 
@@ -342,3 +344,37 @@ async def test_an_admin_keeps_the_products(bank, admin):
     assert (refused.status_code, refused.json()["code"]) == (400, "loan_not_eligible")
     unknown = await customer.post("/loans/apply", {"amount": 501, "product": "none"})
     assert unknown.status_code == 404
+
+
+async def test_a_worker_killed_in_the_middle_of_a_run_costs_nothing(bank, system, officer, admin):
+    loans = []
+    for _ in range(6):
+        customer = await bank.customer()
+        account = await customer.open_account(2_000)
+        loan_id = await apply(customer)
+        await disburse(officer, loan_id)
+        loans.append((customer, account, loan_id))
+    due = date.fromisoformat((await show(officer, loans[0][2]))["next_due_date"])
+    answer = await admin.post("/admin/jobs/emi-collection", {"business_date": str(due)})
+    system.kill("worker")
+    system.spawn("worker", processes.worker())
+    await run(admin, "emi-collection", due)
+    assert answer.status_code == 202
+    for customer, account, loan_id in loans:
+        schedule = (await customer.get(f"/loans/{loan_id}/schedule")).json()
+        assert schedule["instalments"][0]["status"] == "paid"
+        assert await customer.balance(account) == pytest.approx(14_000 - 1066.19)
+
+
+async def test_the_report_shows_the_portfolio(bank, officer, admin):
+    customer = await bank.customer()
+    await customer.open_account(100)
+    loan_id = await apply(customer)
+    await disburse(officer, loan_id)
+    report = (await admin.get("/admin/reports")).json()
+    assert report["total_loans"] >= 1
+    lending = report["lending"]
+    euros = next(row for row in lending["portfolio"] if row["currency"] == "EUR")
+    assert euros["outstanding_principal"] >= 12_000
+    assert 0 <= euros["par_90"] <= euros["par_30"] <= 1
+    assert lending["loans_by_status"]["active"] >= 1

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.errors import LoanStateConflict, NothingDue, PayoffNotCovered
+from core.errors import CurrencyMismatch, LoanStateConflict, NothingDue, PayoffNotCovered
 from core.lending import views
 
 EMI = 1_066_19
@@ -184,6 +184,16 @@ async def test_another_account_of_the_customer_may_pay(lender, borrower):
     await lender.pay(borrower, loan_id, from_account=other)
     await lender.settle()
     assert await lender.quiet.balance(other) == 2_000_00 - EMI
+
+
+async def test_an_account_in_another_currency_cannot_pay(lender, borrower):
+    loan_id = await lender.loan(borrower)
+    dollars = await lender.quiet.account(5_000_00, currency="USD")
+    await lender.execute(
+        "UPDATE accounts SET owner_id = $2 WHERE id = $1", dollars, borrower.user_id
+    )
+    with pytest.raises(CurrencyMismatch):
+        await lender.pay(borrower, loan_id, from_account=dollars)
 
 
 async def test_interest_may_be_put_before_all_principal(lender):

@@ -126,6 +126,13 @@ async def test_set_off_takes_the_due_amount_from_other_accounts_and_never_their_
     assert actions == ["opened", "stage", "set_off", "set_off", "closed"]
 
 
+async def test_an_earlier_date_assessed_later_makes_no_loan_younger(lender):
+    _, loan_id, due = await broke(lender)
+    await lender.job(Job.DEFAULT_RECOVERY, due + timedelta(days=120))
+    await lender.job(Job.DEFAULT_RECOVERY, due + timedelta(days=5))
+    assert await standing(lender, loan_id) == (120, "npa", True)
+
+
 async def test_default_recovery_as_a_job_of_its_own_needs_no_closed_days(lender):
     _, loan_id, due = await broke(lender)
     run = await lender.job(Job.DEFAULT_RECOVERY, due + timedelta(days=120))

@@ -34,7 +34,8 @@ WHERE l.user_id IN (
 ORDER BY l.id FOR NO KEY UPDATE
 """
 _LOANS = """
-SELECT l.id, l.user_id, l.dpd, l.classification, l.in_default, l.terms::text AS terms, (
+SELECT l.id, l.user_id, l.assessed_on, l.dpd, l.classification, l.in_default,
+       l.terms::text AS terms, (
   SELECT min(i.due_date) FROM loan_instalments i
   WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND i.due_date < $2
 ) AS oldest_due
@@ -42,12 +43,10 @@ FROM loans l WHERE l.id = ANY($1::uuid[]) ORDER BY l.user_id, l.id
 """
 _WRITE = """
 UPDATE loans l SET dpd = c.dpd, worst_dpd = greatest(l.worst_dpd, c.dpd),
-       classification = c.classification, in_default = c.in_default
+       classification = c.classification, in_default = c.in_default, assessed_on = $5
 FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bool[])
   AS c (id, dpd, classification, in_default)
 WHERE l.id = c.id
-  AND (l.dpd, l.classification, l.in_default)
-    IS DISTINCT FROM (c.dpd, c.classification, c.in_default)
 """
 
 
@@ -82,11 +81,15 @@ async def classify(
         [each.dpd for each in standings],
         [each.classification.value for each in standings],
         [each.in_default for each in standings],
+        day,
     )
     return standings
 
 
 def _borrower(loans: Sequence[Any], day: date, calendar: CollectionCalendar) -> list[Standing]:
+    """The standings of a borrower's loans; none for a day before the last that was assessed."""
+    if any(loan["assessed_on"] is not None and loan["assessed_on"] > day for loan in loans):
+        return []
     terms = [parse_terms(loan["terms"]) for loan in loans]
     days = [_dpd(loan["oldest_due"], day, calendar) for loan in loans]
     arrears = [

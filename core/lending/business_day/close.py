@@ -186,13 +186,18 @@ async def _work(desk: Desk, run_id: UUID, owner: str) -> Worked:
 
 
 async def _note_failure(desk: Desk, chunk: Chunk, error: Exception) -> None:
-    """Let the chunk be tried again, or give the run up after ``MAX_ATTEMPTS``."""
+    """Let the chunk be tried again, or give the run up after ``MAX_ATTEMPTS``.
+
+    A deadlock or a lost server is nobody's fault and has more tries than a defect has.
+    """
     log.exception("chunk_failed", run_id=str(chunk.run_id), chunk=chunk.number)
+    tries = chunks.MAX_ATTEMPTS
     if is_retryable(error):
-        await asyncio.sleep(POLL_SECONDS)
+        tries *= 10
+        await asyncio.sleep(POLL_SECONDS * chunk.attempts)
     async with desk.database.raw_unit_of_work() as connection:
         await chunks.give_back(connection, chunk, repr(error))
-        if chunk.attempts >= chunks.MAX_ATTEMPTS:
+        if chunk.attempts >= tries:
             await runs.fail(connection, chunk.run_id, repr(error))
 
 
