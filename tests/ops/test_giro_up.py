@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from ops import healthcheck
+from ops.embedded import EmbeddedServers
 from ops.embedded.ports import free_port
 
 # One system for the whole file, so one worker for it.
@@ -95,6 +96,17 @@ class Up:
             self.log.close()
 
 
+def forget(cwd: Path) -> None:
+    """Delete the home with its data, which may lie elsewhere (root's temporary files are)."""
+    EmbeddedServers(cwd / ".giro").destroy()
+
+
+@pytest.fixture
+def place(tmp_path):
+    yield tmp_path
+    forget(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def up(tmp_path_factory):
     cwd = tmp_path_factory.mktemp("up")
@@ -106,6 +118,7 @@ def up(tmp_path_factory):
     finally:
         if running.process.poll() is None:
             running.stop()
+        forget(cwd)
 
 
 def test_once_it_says_ready_it_answers(up):
@@ -180,10 +193,10 @@ def test_whatever_is_killed_comes_back(up, name):
     until(lambda: status(up.cwd)["healthy"])
 
 
-def test_an_explicit_port_that_is_taken_is_an_error(tmp_path):
+def test_an_explicit_port_that_is_taken_is_an_error(place):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        done = giro("up", "--port", str(port), cwd=tmp_path)
+        done = giro("up", "--port", str(port), cwd=place)
     assert done.returncode == 1
     assert f"port {port} on 127.0.0.1 is taken" in done.stderr
     assert "Traceback" not in done.stderr
@@ -203,20 +216,20 @@ def test_sigterm_stops_all_of_it_and_leaves_the_data(up):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_kill_9_leaves_no_orphans_and_a_home_to_start_again(tmp_path):
-    running = Up(tmp_path, "--port", str(free_port()))
+def test_kill_9_leaves_no_orphans_and_a_home_to_start_again(place):
+    running = Up(place, "--port", str(free_port()))
     running.ready()
-    pids = [row["pid"] for row in status(tmp_path)["processes"]]
+    pids = [row["pid"] for row in status(place)["processes"]]
     running.process.kill()
     running.process.wait()
     running.log.close()
     until(lambda: not any(is_alive(pid) for pid in pids))
-    assert giro("status", cwd=tmp_path).returncode == 3
-    assert giro("verify", cwd=tmp_path).returncode == 0
+    assert giro("status", cwd=place).returncode == 3
+    assert giro("verify", cwd=place).returncode == 0
 
 
-def test_ctrl_c_while_it_starts_stops_it_as_well(tmp_path):
-    running = Up(tmp_path, "--port", str(free_port()))
+def test_ctrl_c_while_it_starts_stops_it_as_well(place):
+    running = Up(place, "--port", str(free_port()))
     until(lambda: "postgres  |" in running.said())
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(60) == 0
