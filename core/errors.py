@@ -262,6 +262,21 @@ class LoanNotFound(NotFound):
     title = "There is no such loan"
 
 
+class NoRecoveryCase(NotFound):
+    code = "no_recovery_case"
+    title = "There is no recovery case for this loan"
+
+
+class RunNotFound(NotFound):
+    code = "run_not_found"
+    title = "There is no such run"
+
+
+class NotificationNotFound(NotFound):
+    code = "notification_not_found"
+    title = "There is no such notification"
+
+
 # --- conflicts ----------------------------------------------------------------------------------
 
 

@@ -15,12 +15,13 @@ from api.services import Services
 from api.strict_json import Body, StrictRoute
 from core.audit.log import Actor, record
 from core.database import driver
+from core.errors import RunNotFound
 from core.ids import parse_id
 from core.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
 from core.lending import catalogue
 from core.lending.business_day import runs
 from core.lending.business_day.dates import business_date
-from core.lending.business_day.runs import Job, Run, RunNotFound
+from core.lending.business_day.runs import Job, Run
 from core.lending.catalogue import Product
 from core.lending.products import ProductTerms
 from core.logging import get_logger

@@ -11,9 +11,10 @@ from api.dependencies import AnyCaller, Held
 from api.paging import Paging
 from api.responses import reply
 from api.strict_json import StrictRoute
+from core.errors import NotificationNotFound
 from core.ids import parse_id
 from core.notifications import notices
-from core.notifications.notices import InboxItem, NotificationNotFound
+from core.notifications.notices import InboxItem
 
 router = APIRouter(prefix="/users/notifications", tags=["Identity"], route_class=StrictRoute)
 

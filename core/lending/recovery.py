@@ -12,7 +12,7 @@ from core.errors import (
     InvalidLoanTerms,
     LoanNotFound,
     LoanStateConflict,
-    NotFound,
+    NoRecoveryCase,
     NothingDue,
     UserNotFound,
 )
@@ -51,13 +51,6 @@ WHERE owner_id = $1 AND currency = $2 AND status = 'active' AND balance_minor > 
 _KEEP_TERMS = """
 UPDATE loans SET interest_rate = $2, tenure_months = $3, monthly_emi_minor = $4 WHERE id = $1
 """
-
-
-class NoRecoveryCase(NotFound):
-    """The loan has never been in recovery."""
-
-    code = "no_recovery_case"
-    title = "There is no recovery case for this loan"
 
 
 @dataclass(frozen=True, slots=True)

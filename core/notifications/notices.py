@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from core.database import Connection
-from core.errors import NotFound
+from core.errors import NotificationNotFound
 from core.ids import new_id
 
 _INSERT = """
@@ -37,13 +37,6 @@ FROM notifications n
 JOIN notification_reads r ON r.notification_id = n.id AND r.user_id = $2
 WHERE n.id = $1
 """
-
-
-class NotificationNotFound(NotFound):
-    """No such notice in this person's inbox."""
-
-    code = "notification_not_found"
-    title = "There is no such notification"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.errors import RunNotFound
 from core.ids import new_id
 from core.lending.business_day import chunks, close, runs
 from core.lending.business_day.runs import Job
@@ -181,5 +182,5 @@ async def test_on_a_holiday_nobody_is_collected_from_and_nobody_is_late(lender):
 
 
 async def test_an_unknown_run_is_not_found(lender):
-    with pytest.raises(runs.RunNotFound):
+    with pytest.raises(RunNotFound):
         await close.drive(lender.desk, new_id())

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from core.database import Connection
-from core.errors import NotFound
+from core.errors import RunNotFound
 from core.ids import new_id
 
 
@@ -17,13 +17,6 @@ class Job(StrEnum):
     CLOSE_DAY = "close-day"
     EMI_COLLECTION = "emi-collection"
     DEFAULT_RECOVERY = "default-recovery"
-
-
-class RunNotFound(NotFound):
-    """No such run."""
-
-    code = "run_not_found"
-    title = "There is no such run"
 
 
 @dataclass(frozen=True, slots=True)
