@@ -17,19 +17,23 @@ environment, so no file lock is needed; without xdist the one process does it al
 a temporary directory that goes with the servers. They outlive nobody: a killed run leaves none.
 """
 
+import contextlib
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Protocol
 
 from ops.embedded.errors import EmbeddedError
-from ops.embedded.home import Record, find_place
+from ops.embedded.home import HomeLock, Record, find_place
 from ops.embedded.postgres import Postgres
 from ops.embedded.servers import EmbeddedServers
 from ops.embedded.software import find_software
 from ops.embedded.valkey import Valkey
 
 HOME_VARIABLE = "GIRO_TEST_HOME"
+_PREFIX = "giro-test-"
+_SURELY_STARTED_SECONDS = 60
 
 
 class PytestConfig(Protocol):
@@ -69,12 +73,25 @@ def start(config: PytestConfig) -> None:
     """Start the servers unless this is an xdist worker or they run already."""
     if hasattr(config, "workerinput") or HOME_VARIABLE in os.environ:
         return
-    home = Path(tempfile.mkdtemp(prefix="giro-test-"))
+    _clear_killed_runs()
+    home = Path(tempfile.mkdtemp(prefix=_PREFIX))
     home.chmod(0o711)
     running = EmbeddedServers(home, durable=False, postgres_settings={"max_connections": "400"})
     running.start()
     os.environ[HOME_VARIABLE] = str(home)
     config.giro_servers = running  # type: ignore[attr-defined]
+
+
+def _clear_killed_runs() -> None:
+    """Delete what runs that were killed left behind: homes that nobody holds any more."""
+    for home in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        lock_file = home / "embedded.lock"
+        with contextlib.suppress(OSError, EmbeddedError):
+            if time.time() - lock_file.stat().st_mtime > _SURELY_STARTED_SECONDS:
+                lock = HomeLock(lock_file)
+                lock.acquire()
+                lock.release()
+                EmbeddedServers(home).destroy()
 
 
 def stop(config: PytestConfig) -> None:
