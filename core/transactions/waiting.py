@@ -99,7 +99,8 @@ class Waiters:
                 await asyncio.sleep(LOOK_SECONDS)
 
     def _wake_all(self, packed_ids: bytes) -> None:
-        for start in range(0, len(packed_ids), ID_BYTES):
+        whole = len(packed_ids) - len(packed_ids) % ID_BYTES  # others may publish nonsense
+        for start in range(0, whole, ID_BYTES):
             self._wake(UUID(bytes=packed_ids[start : start + ID_BYTES]))
 
     async def _look(self) -> None:

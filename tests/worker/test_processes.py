@@ -1,0 +1,202 @@
+"""The processes are killed and their queues lost; what was accepted reaches its end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+from uuid import UUID
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from core.database import Database
+from core.ids import new_id
+from core.jobs import Jobs
+from core.transactions.batch import submit_batch
+from core.transactions.orders import Order
+from core.verification import verify
+from ops import processes
+from tests.bank import Bank
+from tests.conftest import fresh_settings
+from tests.quiet import Quiet, transfer_order
+from tests.system import System
+from worker.scheduler import LEADER_LOCK
+
+LOCK_SECONDS = 2
+
+
+@pytest.fixture(scope="module")
+def city() -> Iterator[System]:
+    """A system of its own: whatever is killed here is nobody else's."""
+    settings = fresh_settings("killed", 15).model_copy(
+        update={"account_lock_ttl_seconds": LOCK_SECONDS}
+    )
+    running = System(settings)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def books(city: System) -> AsyncIterator[Quiet]:
+    """The books of that system, behind the back of its API."""
+    database = Database.from_settings(city.settings, name="test")
+    async with Quiet.open(database, city.settings) as quiet:
+        yield quiet
+    await database.close()
+
+
+async def all_final(books: Quiet, ids: Sequence[UUID], seconds: float) -> float:
+    """Wait until all are final; answers how long it took."""
+    started = monotonic()
+    while any(status == "pending" for status, _ in await books.states(ids)):
+        waited = monotonic() - started
+        assert waited < seconds, f"not final after {waited:.1f} s"
+        await asyncio.sleep(0.05)
+    return monotonic() - started
+
+
+async def accept_quietly(books: Quiet, orders: Sequence[Order]) -> list[UUID]:
+    """Accept without ringing for anybody, as an API that dies right after its commit."""
+    batch = await submit_batch(books.database, list(orders), owner_id=new_id())
+    assert batch.accepted == len(orders)
+    return [order.id for order in orders]
+
+
+async def some_orders(books: Quiet, count: int) -> list[Order]:
+    accounts = [await books.account(100_000) for _ in range(6)]
+    return [
+        transfer_order(accounts[n % 6], accounts[(n + 1 + n % 5) % 6], n % 7 + 1)
+        for n in range(count)
+    ]
+
+
+async def assert_books_are_sound(books: Quiet) -> None:
+    broken = [result for result in await verify(books.database) if not result.ok]
+    assert not broken, broken
+
+
+@asynccontextmanager
+async def ringing(books: Quiet) -> AsyncIterator[Jobs]:
+    jobs = Jobs(books.redis, books.settings.redis_url)
+    yield jobs
+    jobs.close()
+
+
+async def test_an_api_that_died_between_commit_and_ring_is_covered_by_the_sweep(
+    city: System, books: Quiet
+) -> None:
+    ids = await accept_quietly(books, await some_orders(books, 40))
+    assert await all_final(books, ids, 10) < 8
+    assert {status for status, _ in await books.states(ids)} == {"success"}
+    await assert_books_are_sound(books)
+
+
+async def test_redis_flushed_with_work_queued_loses_nothing(city: System, books: Quiet) -> None:
+    orders = await some_orders(books, 600)
+    ids: list[UUID] = []
+    async with ringing(books) as jobs:
+        for start in range(0, 600, 200):
+            ids += await accept_quietly(books, orders[start : start + 200])
+            await jobs.ring()
+            await books.redis.flushdb()
+    await all_final(books, ids, 10)
+    assert {status for status, _ in await books.states(ids)} == {"success"}
+    await assert_books_are_sound(books)
+
+
+async def test_a_worker_killed_under_load_is_replaced_and_everything_ends(
+    city: System, books: Quiet
+) -> None:
+    # Given a worker in the middle of a long queue
+    orders = await some_orders(books, 2_000)
+    async with ringing(books) as jobs:
+        ids = await accept_quietly(books, orders[:1_000])
+        ids += await accept_quietly(books, orders[1_000:])
+        await jobs.ring()
+        await asyncio.sleep(0.05)
+        # When it is killed and another one started
+        city.kill("worker")
+        city.spawn("worker", processes.worker())
+    # Then everything that was accepted reaches its end, once
+    await all_final(books, ids, 25)
+    assert {status for status, _ in await books.states(ids)} == {"success"}
+    await assert_books_are_sound(books)
+
+
+async def leader(books: Quiet) -> int | None:
+    """The server process in which the leader holds its lock."""
+    async with books.database.raw_connection() as connection:
+        found: int | None = await connection.fetchval(
+            "SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+            " WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()"
+            " AND (l.classid::bigint << 32) + l.objid::bigint = $1",
+            LEADER_LOCK,
+        )
+    return found
+
+
+async def leader_other_than(books: Quiet, old: int | None) -> int:
+    """Wait until somebody else leads."""
+    for _ in range(200):
+        found = await leader(books)
+        if found not in {None, old}:
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError("nobody leads")
+
+
+async def test_a_killed_scheduler_is_succeeded_within_seconds(city: System, books: Quiet) -> None:
+    # Given a leader, and a second scheduler that stands by
+    first = await leader_other_than(books, None)
+    city.spawn("heir", processes.scheduler())
+    await asyncio.sleep(1.5)
+    assert await leader(books) == first
+    # When the leader is killed
+    city.kill("scheduler")
+    # Then the heir leads within seconds, and the sweep goes on
+    await leader_other_than(books, first)
+    ids = await accept_quietly(books, await some_orders(books, 10))
+    await all_final(books, ids, 10)
+
+
+async def test_what_an_api_answered_202_to_before_it_was_killed_ends_all_the_same(
+    city: System, books: Quiet
+) -> None:
+    # Given a customer who pays a friend in a burst
+    async with httpx2.AsyncClient(base_url=city.url, timeout=10) as client:
+        bank = Bank(client, city)
+        anna, bert = await bank.customer(), await bank.customer()
+        await anna.open_account(1_000)
+        to = await bert.open_account()
+        answered: list[UUID] = []
+        enough = asyncio.Event()
+
+        async def pay() -> None:
+            for _ in range(30):
+                try:
+                    answer = await anna.post(
+                        "/transactions/transfer",
+                        {"to_account": to["account_number"], "amount": 1},
+                    )
+                except httpx2.TransportError:
+                    return
+                assert answer.status_code == 202, answer.text
+                answered.append(UUID(answer.json()["transaction_id"]))
+                if len(answered) == 25:
+                    enough.set()
+
+        # When the API is killed in the middle of it
+        burst = asyncio.gather(*(pay() for _ in range(8)))
+        async with asyncio.timeout(10):
+            await enough.wait()
+        city.kill("api")
+        await burst
+    assert len(answered) < 240
+    # Then everything it had answered is final, and paid
+    await all_final(books, answered, 15)
+    assert {status for status, _ in await books.states(answered)} == {"success"}
+    city.spawn("api", processes.api("127.0.0.1", city.port))
+    await asyncio.to_thread(city.wait_until_ready, city.port)
+    await assert_books_are_sound(books)
