@@ -40,7 +40,7 @@ async def prepare(servers: EmbeddedServers, settings: Settings, plan: Plan) -> E
     await asyncio.to_thread(
         subprocess.run,
         processes.migrate(),
-        env=_environment(own),
+        env=environment(own),
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -98,7 +98,7 @@ async def workers(engine: Engine, count: int) -> AsyncIterator[list[asyncio.subp
 async def _worker(engine: Engine) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ops.bench.engine_worker"),
-        env=_environment(engine.settings),
+        env=environment(engine.settings),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -117,7 +117,7 @@ async def _let_loose(engine: Engine, started: Sequence[asyncio.subprocess.Proces
     begun = perf_counter()
     try:
         while True:
-            await asyncio.gather(*(_go(process) for process in started))
+            await asyncio.gather(*(go(process) for process in started))
             left = "SELECT EXISTS (SELECT 1 FROM transactions WHERE status = 'pending')"
             if not await connection.fetchval(left):
                 return perf_counter() - begun
@@ -125,7 +125,8 @@ async def _let_loose(engine: Engine, started: Sequence[asyncio.subprocess.Proces
         await connection.close()
 
 
-async def _go(process: asyncio.subprocess.Process) -> None:
+async def go(process: asyncio.subprocess.Process) -> None:
+    """Tell a worker to settle until nothing that is free is left, and wait until it has."""
     if process.stdin is None:
         raise EmbeddedError("an engine worker without standard input")
     process.stdin.write(b"go\n")
@@ -143,7 +144,8 @@ async def _expect(process: asyncio.subprocess.Process, word: str) -> None:
     raise EmbeddedError(f"an engine worker ended before it said {word!r}")
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment of a worker on the database of ``settings``."""
     return {
         **os.environ,
         "DATABASE_URL": settings.database_url,

@@ -27,6 +27,9 @@ class Plan:
     engine_transfers: int = 100_000
     engine_workers: int = 2
 
+    due_loans: int = 10_000
+    idle_loans: int = 100_000
+
 
 QUICK = Plan(
     rounds=1,
@@ -35,4 +38,6 @@ QUICK = Plan(
     pgbench_scale=10,
     engine_accounts=2_000,
     engine_transfers=20_000,
+    due_loans=2_000,
+    idle_loans=10_000,
 )

@@ -15,6 +15,8 @@ RATES: Mapping[str, str] = {
     "engine_1": "engine alone, 1 worker",
     "engine_n": "engine alone, several workers",
     "engine_hot": "engine alone, one hot account",
+    "emi": "instalments collected by a business day",
+    "idle": "loans closed by a day on which none is due",
 }
 
 

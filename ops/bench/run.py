@@ -12,7 +12,7 @@ from rich.console import Console
 
 from core import clock
 from core.config import Settings
-from ops.bench import backlog, baseline, engine, http, report, stages
+from ops.bench import backlog, baseline, engine, http, lending, report, stages
 from ops.bench.machine import describe
 from ops.bench.plan import Plan
 from ops.embedded import EmbeddedServers
@@ -62,13 +62,19 @@ async def _measure(
     with phase(console, "opening accounts"):
         clients = await http.prepare(stack.run.api_url, settings, plan)
         alone = await engine.prepare(stack.servers, settings, plan)
+    with phase(console, "lending"):
+        loans = await lending.prepare(stack.servers, settings, plan)
     with phase(console, "warming up"):
         await http.warm_up(clients, plan)
         await baseline.measure(postgres, plan, plan.warm_up_seconds)
-    bench = _Bench(console, stack, settings, plan, clients, alone)
+    bench = _Bench(console, stack, settings, plan, clients, alone, loans)
     rounds = [await bench.round(number) for number in range(1, plan.rounds + 1)]
     with phase(console, "checking the books"):
-        checks = await verify_books(settings) + await verify_books(alone.settings)
+        checks = [
+            check
+            for books in (settings, alone.settings, loans.due, loans.idle)
+            for check in await verify_books(books)
+        ]
     return {
         "measured_at": clock.now().isoformat(timespec="seconds"),
         "machine": machine,
@@ -99,6 +105,7 @@ class _Bench:
     plan: Plan
     clients: http.Clients
     alone: engine.Engine
+    loans: lending.Loans
 
     async def round(self, number: int) -> dict[str, Any]:
         """Everything once, pgbench in the middle of it."""
@@ -128,6 +135,10 @@ class _Bench:
         with self._phase(number, "engine alone, one hot account"):
             hot = engine.hot_pairs(alone, transfers)
             measured["engine_hot"] = await engine.measure(alone, hot, 1)
+        with self._phase(number, "a business day with every loan due"):
+            measured["emi"] = await lending.collect(self.loans, plan, number)
+        with self._phase(number, "a business day with no loan due"):
+            measured["idle"] = await lending.close_idle(self.loans, plan, number)
         await backlog.until_drained(self.settings.database_url)
         self.console.print(
             f"round {number}: "

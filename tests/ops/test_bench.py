@@ -27,6 +27,8 @@ TINY = replace(
     batch_connections=1,
     engine_accounts=100,
     engine_transfers=1_000,
+    due_loans=60,
+    idle_loans=200,
 )
 
 
