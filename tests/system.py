@@ -1,6 +1,7 @@
 """The system's processes for tests: the same commands that ``giro up`` runs."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from core.config import Settings
 from ops import processes
+from ops.embedded.tethered import tethered
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 60
@@ -59,9 +61,8 @@ class System:
         """Start a process of the system under a name of its own."""
         with self.log.open("ab") as log:
             child = subprocess.Popen(
-                command,
+                tethered(command, cwd=ROOT, on_parent_death=signal.SIGKILL),
                 env=environment(self.settings),
-                cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -99,6 +100,7 @@ class System:
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 raise AssertionError(f"{name} did not stop on SIGTERM") from None
+        shutil.rmtree(self.log.parent)
 
 
 def free_port() -> int:
