@@ -91,5 +91,6 @@ async def test_connections_that_died_meanwhile_are_no_callers_business(bank: Ban
     )
     await connection.close()
     assert ended
+    await asyncio.sleep(0.2)  # until the API has been told that they are gone
     for _ in range(20):
         assert (await customer.get("/accounts")).status_code == 200
