@@ -14,7 +14,8 @@ CURRENCIES = st.sampled_from(["JPY", "EUR", "KWD", "CLF"])
 
 @given(st.integers(-(10**15), 10**15), CURRENCIES)
 def test_there_and_back_is_the_same_amount(amount_minor: int, currency: str) -> None:
-    amount_minor = min(amount_minor, MAX_MAJOR_UNITS * 10 ** exponent(currency))
+    largest = MAX_MAJOR_UNITS * 10 ** exponent(currency)
+    amount_minor = max(-largest, min(amount_minor, largest))
     assert to_minor(to_major(amount_minor, currency), currency) == amount_minor
 
 
