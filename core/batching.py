@@ -56,6 +56,8 @@ class Coalescer(Generic[Item, Result]):
     async def _flush_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
             results = await self._flush([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise ValueError(f"{len(batch)} items were flushed, {len(results)} answered")
         except Exception as error:  # noqa: BLE001 - handed on to every submitter, who raises it
             results = [error] * len(batch)
         for (_, future), result in zip(batch, results, strict=True):

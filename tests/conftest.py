@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from core.config import Settings
 from core.database import Database
+from core.logging import configure
 from ops.embedded import testing
 from tests.bank import Bank
 from tests.quiet import Quiet
@@ -48,6 +49,12 @@ def fresh_settings(purpose: str, redis_database: int) -> Settings:
     )
     migrate(settings)
     return settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    # As the processes log: without it, tracebacks would show local variables, secrets among them.
+    configure(Settings(_env_file=None), process="test")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import msgspec
 
 from core import clock
 from core.batching import Coalescer
-from core.database import Connection, Database, is_retryable
+from core.database import Connection, Database, constraint_name, is_retryable
 from core.errors import DatabaseUnavailable, GiroError, IdempotencyKeyReused
 from core.logging import get_logger
 from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
@@ -26,6 +26,8 @@ log = get_logger(__name__)
 
 MAX_SHARED_COMMIT: Final = 500
 ATTEMPTS: Final = 3
+# An id that is there already: the commit whose answer was lost was still under way a moment ago.
+OWN_ID: Final = "pk_transactions"
 
 _FIND_PARTIES = """
 SELECT id, account_number, owner_id, currency, status, is_primary,
@@ -142,7 +144,7 @@ class Intake:
                     again = iter(await accept(connection, rest))
                 return [known.get(order.id) or next(again) for order in orders]
             except Exception as error:
-                if not is_retryable(error):
+                if not (is_retryable(error) or constraint_name(error) == OWN_ID):
                     raise
                 if attempt == ATTEMPTS:
                     raise DatabaseUnavailable from error

@@ -9,6 +9,7 @@ from uuid import UUID
 from core.batching import Coalescer
 from core.database import Connection, Database
 from core.errors import TransactionNotFound
+from core.transactions.models import Status
 
 _SELECT = """
 SELECT t.id, t.type, t.status, t.amount_minor, t.currency, t.debit_account_id, t.credit_account_id,
@@ -23,13 +24,15 @@ LEFT JOIN transactions r ON r.reverses = t.id AND r.status = 'success'
 """
 _BY_IDS = _SELECT + "WHERE t.id = ANY($1::uuid[]) AND t.hidden_at IS NULL"
 
-# Both sides of every account in question, each by its own index, then the page.
+# Both sides of every account in question, each by its own index, then the page. What another
+# customer's account was to pay is theirs to know until it has been paid.
 _PAGE_OF_ACCOUNTS = """
 WITH page AS (
   (SELECT id FROM transactions t WHERE t.debit_account_id = ANY($1::uuid[]) AND {where}
    ORDER BY id DESC LIMIT $8)
   UNION
   (SELECT id FROM transactions t WHERE t.credit_account_id = ANY($1::uuid[]) AND {where}
+     AND (t.status = 'success' OR t.debit_account_id IS NULL OR t.debit_account_id = ANY($1))
    ORDER BY id DESC LIMIT $8)
   ORDER BY id DESC LIMIT $8
 )
@@ -76,8 +79,14 @@ class TransactionView:
     settled_at: datetime | None
 
     def concerns(self, user_id: UUID) -> bool:
-        """Whether it moves this user's money, or was asked for by this user."""
-        return user_id in {self.from_owner_id, self.to_owner_id, self.initiated_by}
+        """Whether this user may see it: who pays or asked for it always, who is paid once paid.
+
+        That another's transfer is pending, or failed for want of money, is not the payee's to know.
+        """
+        if user_id in {self.from_owner_id, self.initiated_by}:
+            return True
+        paid = self.status == Status.SUCCESS or self.from_owner_id is None
+        return paid and user_id == self.to_owner_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,13 +130,16 @@ EVERY_TRANSACTION_ENDS_ONCE: Final = (
                  min(p.amount_minor) FILTER (WHERE p.account_id = t.debit_account_id) AS debit,
                  max(p.amount_minor) FILTER (WHERE p.account_id = t.credit_account_id) AS credit,
                  count(*) FILTER (
-                   WHERE p.account_id NOT IN (t.debit_account_id, t.credit_account_id)
+                   WHERE p.account_id IS NOT NULL
+                     AND p.account_id IS DISTINCT FROM t.debit_account_id
+                     AND p.account_id IS DISTINCT FROM t.credit_account_id
                  ) AS strangers
           FROM postings p JOIN transactions t ON t.id = p.transaction_id
           GROUP BY p.transaction_id
         ) AS p ON p.transaction_id = t.id
         WHERE t.status = 'success' AND (
-          (t.debit_account_id IS NOT NULL AND p.debit IS DISTINCT FROM -t.amount_minor)
+          p.strangers > 0
+          OR (t.debit_account_id IS NOT NULL AND p.debit IS DISTINCT FROM -t.amount_minor)
           OR (t.credit_account_id IS NOT NULL AND coalesce(p.credit, 0) <= 0)
           OR (t.credit_account_id IS NOT NULL AND t.contra_code IS NULL
               AND p.credit IS DISTINCT FROM t.amount_minor)

@@ -21,10 +21,10 @@ FINAL_STATES = (
     CREATE TRIGGER transactions_final BEFORE UPDATE ON transactions FOR EACH ROW
       WHEN (OLD.status <> 'pending' AND (
         OLD.status, OLD.amount_minor, OLD.currency, OLD.debit_account_id, OLD.credit_account_id,
-        OLD.settled_at, OLD.type
+        OLD.settled_at, OLD.type, OLD.contra_code, OLD.failure_code, OLD.failure_reason
       ) IS DISTINCT FROM (
         NEW.status, NEW.amount_minor, NEW.currency, NEW.debit_account_id, NEW.credit_account_id,
-        NEW.settled_at, NEW.type
+        NEW.settled_at, NEW.type, NEW.contra_code, NEW.failure_code, NEW.failure_reason
       ))
       EXECUTE FUNCTION transactions_stay_final()
     """,

@@ -231,3 +231,23 @@ async def test_the_transaction_shape_leaves_no_key_out(bank: Bank) -> None:
     second = await payer.post("/transactions/payment", body)
     number = int(second.json()["payment_ref"].removeprefix("payment"))
     assert number > int(reference.removeprefix("payment"))
+
+
+async def test_a_payee_learns_of_a_transfer_once_it_is_paid(bank: Bank) -> None:
+    payer, payee, admin = await bank.customer(), await bank.customer(), await bank.admin()
+    source, target = await payer.open_account(10), await payee.open_account()
+    await admin.put(f"/accounts/{target['account_id']}/freeze")
+    refused = await payer.transfer(target, 1)
+    assert refused.json()["code"] == "account_frozen"
+    await admin.put(f"/accounts/{target['account_id']}/unfreeze")
+    body = {"items": [{"to_account": target["account_number"], "amount": 8}] * 2}
+    batch = (await payer.post("/transactions/batch", body)).json()
+    paid, failed = [item["transaction_id"] for item in batch["items"]]
+    assert (await payer.final(paid))["status"] == "success"
+    assert (await payer.final(failed))["failure_code"] == "insufficient_funds"
+
+    assert (await payee.get(f"/transactions/{paid}")).status_code == 200
+    assert (await payee.get(f"/transactions/{failed}")).status_code == 404
+    seen = (await payee.get("/transactions")).json()["items"]
+    assert [item["transaction_id"] for item in seen] == [paid]
+    assert (await payer.balance(source)) == 2

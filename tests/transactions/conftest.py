@@ -1,13 +1,11 @@
-"""Who may cut connections: the superuser of the quiet database. And logs as the processes write."""
+"""Who may cut connections: the superuser of the quiet database."""
 
 from collections.abc import AsyncIterator
 
 import asyncpg
-import pytest
 import pytest_asyncio
 
 from core.config import Settings
-from core.logging import configure
 from ops.embedded import testing
 
 
@@ -18,8 +16,3 @@ async def superuser(quiet_settings: Settings) -> AsyncIterator["asyncpg.Connecti
     connection = await asyncpg.connect(testing.servers().superuser_url(name))
     yield connection
     await connection.close()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _logs(quiet_settings: Settings) -> None:
-    configure(quiet_settings, process="test")

@@ -1,5 +1,5 @@
 """The superuser of the quiet database, as for the transactions."""
 
-from tests.transactions.conftest import _logs, superuser
+from tests.transactions.conftest import superuser
 
-__all__ = ["_logs", "superuser"]
+__all__ = ["superuser"]
