@@ -133,4 +133,4 @@ def _lose(book: LoanBook, lost: Split) -> None:
     book.principal_written_off += lost.principal
     book.interest_accrued -= lost.interest
     book.window = None
-    book.changed = True
+    book.reshaped = book.changed = True

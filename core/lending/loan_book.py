@@ -84,7 +84,9 @@ class LoanBook:
     # Interest earned in this unit of work that the bank's books do not have yet.
     newly_accrued: int = 0
     closed_on: date | None = None
+    # Whether anything changed, and whether more than what was repaid did.
     changed: bool = False
+    reshaped: bool = False
 
     def current(self) -> list[Line]:
         """The lines that are not superseded, oldest first."""
@@ -110,7 +112,7 @@ class LoanBook:
         """Change the state by the table. Raises LoanStateConflict."""
         status = after(self.status, event)
         if status is not self.status:
-            self.changed = True
+            self.reshaped = self.changed = True
             self.status = status
             if status in ENDED:
                 self.closed_on = on
@@ -143,7 +145,7 @@ class LoanBook:
         while self.window is not None:
             booked = earned(self.window, day)
             self._earn(booked - self.window.accrued_minor)
-            self.changed = True
+            self.reshaped = self.changed = True
             if day < self.window.end:
                 self.window = replace(self.window, accrued_minor=booked)
                 return
@@ -153,7 +155,7 @@ class LoanBook:
         """At a loan's end, interest paid beyond what was earned is the bank's: earn it."""
         self._earn(max(0, self.interest_paid - self.interest_accrued))
         self.window = None
-        self.changed = True
+        self.reshaped = self.changed = True
 
     def interest_owed(self) -> int:
         """Interest earned and not paid; negative where it was paid in advance."""
@@ -171,7 +173,7 @@ class LoanBook:
             line.is_new = True
             self.lines[line.version, line.number] = line
         self.version += 1
-        self.changed = True
+        self.reshaped = self.changed = True
 
     def _allocate(self, amount: int, lines: Sequence[Line]) -> Allocation:
         owed = [Owed(line.number, line.unpaid) for line in lines]

@@ -285,7 +285,9 @@ class LoanCollection(Base):
     version: Mapped[int] = mapped_column(SmallInteger)
     number: Mapped[int] = mapped_column(SmallInteger)
     attempt: Mapped[int] = mapped_column(SmallInteger)
-    transaction_id: Mapped[UUID] = mapped_column(ForeignKey("transactions.id"), unique=True)
+    # No foreign key: it would be checked row by row where instalments come by the thousand, and it
+    # is written together with its transaction. ``promises`` looks for one that has none.
+    transaction_id: Mapped[UUID] = mapped_column(unique=True)
     business_date: Mapped[date] = mapped_column(Date)
     requested_minor: Mapped[int] = mapped_column(BigInteger)
     collected_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)

@@ -25,9 +25,10 @@ _COLLECTED_ONCE: Final = (
         "SELECT count(*) FROM loan_collections",
         """
         SELECT format('attempt %s of loan %s is %s with %s, its transaction %s with %s', c.attempt,
-                      c.loan_id, c.status, c.collected_minor, t.status, t.amount_minor) AS what
-        FROM loan_collections c JOIN transactions t ON t.id = c.transaction_id
-        WHERE t.status <> 'pending' AND NOT (
+                      c.loan_id, c.status, c.collected_minor, coalesce(t.status, 'lost'),
+                      t.amount_minor) AS what
+        FROM loan_collections c LEFT JOIN transactions t ON t.id = c.transaction_id
+        WHERE t.id IS NULL OR t.status <> 'pending' AND NOT (
           (t.status = 'success' AND c.status IN ('success', 'partial')
             AND c.collected_minor = t.amount_minor)
           OR (t.status = 'failed' AND c.collected_minor = 0)

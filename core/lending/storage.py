@@ -73,6 +73,16 @@ FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6
         period_accrued, dpd, ended)
 WHERE l.id = b.id
 """
+# What a collection or a plain payment changes; most days bring nothing else, by the thousand.
+_COUNT_REPAID = """
+UPDATE loans l SET principal_outstanding_minor = b.outstanding, principal_repaid_minor = b.repaid,
+  interest_paid_minor = b.interest_paid, dpd = b.dpd, in_default = l.in_default AND b.dpd > 0,
+  classification = CASE WHEN b.dpd = 0 AND l.classification <> 'npa' THEN 'standard'
+                        ELSE l.classification END
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[])
+  AS b (id, outstanding, repaid, interest_paid, dpd)
+WHERE l.id = b.id
+"""
 _SUPERSEDE = """
 UPDATE loan_instalments i SET superseded_at = clock_timestamp(), next_attempt_on = NULL
 FROM unnest($1::uuid[], $2::int[], $3::int[]) AS s (loan_id, version, number)
@@ -141,15 +151,14 @@ class LoansAtHand:
         """Write back every change, the entries and the notices; what is written is clean."""
         changed = [book for book in self.books.values() if book.changed]
         await _write_lines(connection, self.books.values())
-        if changed:
-            await connection.execute(
-                _WRITE_LOANS, *map(list, zip(*[_loan_row(book) for book in changed], strict=True))
-            )
-        entries = [*map(_accrual_entry, changed), *self.entries]
+        await _write_loans(connection, changed)
+        earned = [_accrual_entry(book) for book in changed if book.newly_accrued]
+        entries = [*earned, *self.entries]
         await booking.post(connection, entries)
         await notices.write(connection, self.notices)
         for book in changed:
-            book.changed, book.newly_accrued = False, 0
+            book.changed = book.reshaped = False
+            book.newly_accrued = 0
         self.entries, self.notices = [], []
 
     def _add(self, rows: Sequence[Any]) -> None:
@@ -221,6 +230,18 @@ def _line_row(book: LoanBook, line: Line) -> tuple[object, ...]:
         paid.penalty, paid.fee, paid.interest, paid.principal,
         line.attempts, line.first_attempt_on, line.next_attempt_on, line.paid_on,
     )  # fmt: skip
+
+
+async def _write_loans(connection: Connection, changed: Sequence[LoanBook]) -> None:
+    repaid = [
+        (book.id, book.outstanding, book.repaid, book.interest_paid, book.dpd)
+        for book in changed
+        if not book.reshaped
+    ]
+    reshaped = [_loan_row(book) for book in changed if book.reshaped]
+    for statement, rows in ((_COUNT_REPAID, repaid), (_WRITE_LOANS, reshaped)):
+        if rows:
+            await connection.execute(statement, *map(list, zip(*rows, strict=True)))
 
 
 async def _write_lines(connection: Connection, books: Iterable[LoanBook]) -> None:

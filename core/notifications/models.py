@@ -23,18 +23,24 @@ class Notification(Base):
     __tablename__ = "notifications"
     __table_args__ = (
         CheckConstraint("(user_id IS NULL) = to_staff", name="one_audience"),
+        Index(
+            "uq_notifications_once",
+            "once",
+            unique=True,
+            postgresql_where=text("once IS NOT NULL"),
+        ),
         Index("ix_notifications_user", "user_id", "id"),
         Index("ix_notifications_staff", "id", postgresql_where=text("to_staff")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[UUID | None]
     to_staff: Mapped[bool] = mapped_column(server_default=text("false"))
     kind: Mapped[str] = mapped_column(Text)
     title: Mapped[str] = mapped_column(Text)
     body: Mapped[str] = mapped_column(Text)
     loan_id: Mapped[UUID | None]
-    once: Mapped[str | None] = mapped_column(Text, unique=True)
+    once: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
 
 

@@ -27,9 +27,14 @@ def create_notifications() -> None:
         sa.Column("once", sa.Text),
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.CheckConstraint("(user_id IS NULL) = to_staff", name="ck_notifications_one_audience"),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_notifications_user_id"),
         sa.PrimaryKeyConstraint("id", name="pk_notifications"),
-        sa.UniqueConstraint("once", name="uq_notifications_once"),
+    )
+    op.create_index(
+        "uq_notifications_once",
+        "notifications",
+        ["once"],
+        unique=True,
+        postgresql_where=sa.text("once IS NOT NULL"),
     )
     op.create_index(
         "ix_notifications_staff", "notifications", ["id"], postgresql_where=sa.text("to_staff")

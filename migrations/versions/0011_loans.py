@@ -357,9 +357,6 @@ def create_loan_collections() -> None:
             ["loan_instalments.loan_id", "loan_instalments.version", "loan_instalments.number"],
             name="fk_loan_collections_instalment",
         ),
-        sa.ForeignKeyConstraint(
-            ["transaction_id"], ["transactions.id"], name="fk_loan_collections_transaction_id"
-        ),
         sa.PrimaryKeyConstraint(
             "loan_id", "version", "number", "attempt", name="pk_loan_collections"
         ),

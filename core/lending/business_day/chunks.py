@@ -17,7 +17,7 @@ from uuid import UUID
 from core.database import Connection, Database
 from core.lending.business_day.runs import Job
 
-CHUNK_LOANS: Final = 2_500
+CHUNK_LOANS: Final = 1_000
 LEASE_SECONDS: Final = 60
 MAX_ATTEMPTS: Final = 5
 

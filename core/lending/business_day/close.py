@@ -21,7 +21,7 @@ from core.logging import get_logger
 log = get_logger(__name__)
 
 POLL_SECONDS: Final = 0.02
-LONGEST_POLL_SECONDS: Final = 0.5
+LONGEST_POLL_SECONDS: Final = 0.1
 
 
 class Bell(Protocol):

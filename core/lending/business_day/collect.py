@@ -55,13 +55,10 @@ WHERE i.loan_id = ANY($1::uuid[]) AND i.next_attempt_on <= $2
   )
 ORDER BY i.loan_id, i.number
 """
-_ATTEMPT = """
-INSERT INTO loan_collections (loan_id, version, number, attempt, transaction_id, business_date,
-                              requested_minor, run_id)
-SELECT loan_id, version, number, attempt, transaction_id, $7, requested_minor, $8
-FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[], $6::bigint[])
-  AS a (loan_id, version, number, attempt, transaction_id, requested_minor)
-"""
+_ATTEMPT_COLUMNS = (
+    "loan_id", "version", "number", "attempt", "transaction_id", "business_date",
+    "requested_minor", "run_id",
+)  # fmt: skip
 _FALLING_DUE = """
 SELECT l.user_id, i.loan_id, i.version, i.number, i.unpaid_minor, l.currency, i.due_date
 FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
@@ -102,7 +99,13 @@ async def submit_due(connection: Connection, chunk: Chunk, day: date) -> list[UU
     due = await connection.fetch(_DUE, loan_ids, day)
     orders = [_order(row, day, chunk.run_id) for row in due]
     await booking.insert_pending(connection, orders)
-    await _note_attempts(connection, due, orders, day, chunk.run_id)
+    attempts = [
+        (*row[:4], order.id, day, order.amount_minor, chunk.run_id)
+        for row, order in zip(due, orders, strict=True)
+    ]
+    await connection.copy_records_to_table(
+        "loan_collections", columns=_ATTEMPT_COLUMNS, records=attempts
+    )
     return [order.id for order in orders]
 
 
@@ -149,17 +152,4 @@ def _order(row: Any, day: date, run_id: UUID) -> PendingOrder:
             "business_date": day.isoformat(),
             "run_id": str(run_id),
         },
-    )
-
-
-async def _note_attempts(
-    connection: Connection,
-    due: Sequence[Any],
-    orders: Sequence[PendingOrder],
-    day: date,
-    run_id: UUID,
-) -> None:
-    lines = [[row[column] for row in due] for column in ("loan_id", "version", "number", "attempt")]
-    await connection.execute(
-        _ATTEMPT, *lines, [o.id for o in orders], [o.amount_minor for o in orders], day, run_id
     )

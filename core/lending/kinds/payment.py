@@ -133,7 +133,7 @@ def recover(book: LoanBook, account_id: UUID, amount: int) -> Sequence[Leg]:
     """A payment on a loan that was written off is the bank's recovery income."""
     after(book.status, LoanEvent.RECOVER)
     book.recovered += amount
-    book.changed = True
+    book.reshaped = book.changed = True
     return (
         Leg(account_id, None, -amount),
         Leg(None, LedgerCode.RECOVERY_INCOME.value, amount),
