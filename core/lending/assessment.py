@@ -89,14 +89,19 @@ def assess(
     policy = policy or Policy()
     ratio = foir(capacity, proposal.monthly_emi_minor)
     largest = max_eligible_minor(capacity, proposal, policy)
-    steps = [*_capacity_steps(ratio, policy), *_behaviour_steps(behaviour, proposal, capacity)]
+    steps = [
+        *_capacity_steps(capacity, ratio, policy),
+        *_behaviour_steps(behaviour, proposal, capacity),
+    ]
     score = NEUTRAL_SCORE + sum(points for points, _ in steps)
     score = max(LOWEST_SCORE, min(HIGHEST_SCORE, score))
     return Assessment(
         score=score,
         foir=ratio,
         max_eligible_minor=largest,
-        recommendation=_recommend(score, ratio, largest, proposal, policy),
+        recommendation=_recommend(
+            score, ratio, largest, proposal, policy, no_income=capacity.income_minor == 0
+        ),
         reasons=tuple(reason for _, reason in steps),
     )
 
@@ -134,12 +139,18 @@ def present_value(payment: Decimal, annual_rate_percent: Decimal, months: int) -
 
 
 def _recommend(
-    score: int, ratio: Decimal | None, largest_minor: int, proposal: Proposal, policy: Policy
+    score: int,
+    ratio: Decimal | None,
+    largest_minor: int,
+    proposal: Proposal,
+    policy: Policy,
+    *,
+    no_income: bool,
 ) -> Recommendation:
     if score < policy.decline_below:
         return Recommendation.DECLINE
     if ratio is None:
-        return Recommendation.REFER
+        return Recommendation.DECLINE if no_income else Recommendation.REFER
     if ratio * 100 > policy.foir_ceiling_percent:
         return Recommendation.DECLINE
     if score < policy.refer_below or proposal.amount_minor > largest_minor:
@@ -147,9 +158,12 @@ def _recommend(
     return Recommendation.APPROVE
 
 
-def _capacity_steps(ratio: Decimal | None, policy: Policy) -> Iterator[tuple[int, str]]:
+def _capacity_steps(
+    capacity: Capacity, ratio: Decimal | None, policy: Policy
+) -> Iterator[tuple[int, str]]:
     if ratio is None:
-        yield -20, "The monthly income is not known"
+        known = capacity.income_minor is not None
+        yield -20, "There is no monthly income" if known else "The monthly income is not known"
         return
     percent = (ratio * 100).quantize(Decimal("0.1"))
     if percent > policy.foir_ceiling_percent:

@@ -65,6 +65,12 @@ def test_an_unknown_income_is_referred_to_a_person():
     assert assessment.max_eligible_minor == 0
 
 
+def test_no_income_at_all_carries_no_loan():
+    assessment = assess(Capacity(0, 0), GOOD, LOAN)
+    assert assessment.recommendation is Recommendation.DECLINE
+    assert "There is no monthly income" in assessment.reasons
+
+
 def test_a_past_default_weighs_more_than_a_large_balance():
     defaulted = Behaviour(relationship_days=400, average_balance_minor=10**9, worst_dpd=120)
     bounced = Behaviour(worst_dpd=120, bounced_debits=3)

@@ -47,8 +47,9 @@ class RunFailed(Exception):  # noqa: N818 - it reads as what happened
 class Desk:
     """What the business day works with.
 
-    ``settle`` settles pending transactions in this very process while a run waits for them; None
-    leaves that to the workers. ``call_helpers`` asks other processes to drive the same run.
+    ``settle`` settles some pending transactions in this very process while a run waits for them,
+    and answers how many; None leaves that to the workers. ``call_helpers`` asks other processes
+    to drive the same run.
     """
 
     database: Database
@@ -124,9 +125,11 @@ class _Settling:
     async def __aenter__(self) -> "_Settling":
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
+            if error is not None:
+                self._task.cancel()
+            # Not cut off otherwise: others' transactions would wait for its locks to expire.
             await asyncio.gather(self._task, return_exceptions=True)
 
     def begin(self) -> None:
