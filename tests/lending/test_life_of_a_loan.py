@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 
 async def test_a_year_of_instalments_is_collected_and_the_loan_closes(lender):
     borrower = await lender.borrower(balance_minor=20_000_00)
@@ -24,3 +26,36 @@ async def test_a_year_of_instalments_is_collected_and_the_loan_closes(lender):
     assert [row["status"] for row in emis] == ["success"] * 12
     assert sum(row["amount_minor"] for row in emis) == paid
     assert (last - await lender.today()) <= timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("terms", "currency", "count"),
+    [
+        ({"method": "bullet"}, "EUR", 6),
+        ({"method": "equal_principal", "day_count": "actual/365"}, "EUR", 6),
+        ({"method": "flat"}, "KWD", 6),
+        ({"frequency": "weekly", "day_count": "actual/364"}, "EUR", 26),
+        ({"frequency": {"every": 2, "unit": "months"}}, "EUR", 3),
+        ({"default_rate": 0}, "JPY", 6),
+        ({"moratorium_months": 2}, "EUR", 6),
+        ({"interest_moratorium_months": 2}, "EUR", 6),
+        ({"rounding": "up", "rounding_unit": 10, "smoothing": True}, "EUR", 6),
+    ],
+)
+async def test_every_kind_of_loan_lives_to_its_end(lender, terms, currency, count):
+    code = f"kind-{abs(hash(str(terms))) % 10**8}"
+    await lender.product(code, **terms)
+    borrower = await lender.borrower(currency=currency)
+    # Half a year of pay day after pay day is not the subject: the money is there from the start.
+    loan_id = await lender.loan(borrower, 6_000, product=code, tenure_months=6)
+    await lender.deposit(borrower, 100_000_000)
+    lines = (await lender.schedule(loan_id)).lines
+    assert len(lines) == count
+    assert (
+        sum(view.line.asked.principal for view in lines)
+        == (await lender.view(loan_id)).amount_minor
+    )
+    await lender.close_through(lines[-1].line.due_date)
+    loan = await lender.view(loan_id)
+    assert (loan.status, loan.principal_outstanding_minor) == ("closed", 0)
+    await lender.verify()
