@@ -19,6 +19,7 @@ from core.identity.tokens import AccessTokens
 from core.jobs import Jobs
 from core.logging import get_logger
 from core.transactions.intake import Intake
+from core.transactions.pressure import BatchGate
 from core.transactions.repository import TransactionReader
 from core.transactions.waiting import Waiters
 
@@ -34,6 +35,7 @@ class Services:
     redis: "Redis"
     jobs: Jobs
     intake: Intake
+    batch_gate: BatchGate
     bell: Coalescer[str | None, bool]
     waiters: Waiters
     transactions: TransactionReader
@@ -66,6 +68,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             redis=redis,
             jobs=jobs,
             intake=Intake(database),
+            batch_gate=BatchGate(database),
             bell=_shared_bell(jobs),
             waiters=waiters,
             transactions=TransactionReader(database),

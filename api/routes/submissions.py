@@ -233,12 +233,12 @@ async def batch(
 ) -> Response:
     """Submit up to a thousand transfers at once; each is settled by itself."""
     identity = request_id(request)
-    view = await submit_batch(
-        held.database,
-        [_transfer_order(item, caller, identity) for item in body.items],
-        owner_id=caller.user_id,
-        idempotency_key=idempotency_key(request, body.idempotency_key),
-    )
+    orders = [_transfer_order(item, caller, identity) for item in body.items]
+    key = idempotency_key(request, body.idempotency_key)
+    async with held.batch_gate.admitted():
+        view = await submit_batch(
+            held.database, orders, owner_id=caller.user_id, idempotency_key=key
+        )
     await held.bell.submit(identity)
     if not view.replayed:
         metrics.submitted.labels(TransactionType.TRANSFER.value).inc(view.accepted)
