@@ -6,6 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from core.database import Database
+from core.lending.business_day import runs
+from core.lending.business_day.runs import Job
 from ops import processes
 
 LOAN = {"amount": 12_000, "tenure_months": 12, "monthly_income": 50_000}
@@ -378,3 +381,21 @@ async def test_the_report_shows_the_portfolio(bank, officer, admin):
     assert euros["outstanding_principal"] >= 12_000
     assert 0 <= euros["par_90"] <= euros["par_30"] <= 1
     assert lending["loans_by_status"]["active"] >= 1
+
+
+async def test_the_scheduler_goes_on_with_a_run_that_everybody_forgot(bank, system, admin):
+    database = Database.from_settings(system.settings, name="test")
+    async with database.raw_unit_of_work() as connection:
+        run_id = await runs.start(connection, Job.EMI_COLLECTION, date(2020, 1, 1))
+        await connection.execute(
+            "UPDATE business_day_runs SET created_at = now() - interval '1 minute' WHERE id = $1",
+            run_id,
+        )
+    await database.close()
+    deadline = time.monotonic() + 30
+    while (found := (await admin.get(f"/admin/jobs/runs/{run_id}")).json())[
+        "status"
+    ] != "completed":
+        assert time.monotonic() < deadline, found
+        await asyncio.sleep(0.2)
+    assert found["done"] == found["total"]
