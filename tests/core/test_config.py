@@ -1,13 +1,12 @@
 """The settings: what development forgives, production refuses."""
 
-import secrets
 
 import pytest
 from pydantic import ValidationError
 
 from core.config import Settings, is_weak_secret
 
-STRONG = secrets.token_hex(32)
+STRONG = "8d1f6a0c94e7b25310bd4f7298c6ae5d7302f9be1648ca5d0e93b7f2416ad85c"
 
 
 def settings(**values: object) -> Settings:
