@@ -1,9 +1,16 @@
 """The largest body that is read: more is answered 413 before it is in memory."""
 
+import asyncio
+import contextlib
+from typing import Final
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
+
+HEAR_OUT_BYTES: Final = 16 * 1_048_576
+HEAR_OUT_SECONDS: Final = 5.0
 
 
 class BodyLimit:
@@ -22,6 +29,8 @@ class BodyLimit:
         if length.isdigit():
             # The server itself sees to it that no more than this length arrives.
             if int(length) > self._max_bytes:
+                if not any(name == b"expect" for name, _ in scope["headers"]):
+                    await _hear_out(receive)
                 await problems.too_large(scope)(scope, receive, send)
             else:
                 await self._app(scope, receive, send)
@@ -36,8 +45,25 @@ class BodyLimit:
             message = await receive()
             arrived += len(message.get("body", b""))
             if arrived > self._max_bytes:
+                if message.get("more_body"):
+                    await _hear_out(receive)
                 # The one error that FastAPI does not take for an unreadable body.
                 raise HTTPException(413)
             return message
 
         await self._app(scope, count, send)
+
+
+async def _hear_out(receive: Receive) -> None:
+    """Take what a client is still sending, within bounds.
+
+    A connection that is closed on a client in the middle of its body loses the answer, too.
+    """
+    heard = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HEAR_OUT_SECONDS):
+            while heard < HEAR_OUT_BYTES:
+                message = await receive()
+                heard += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
