@@ -91,5 +91,5 @@ def is_allowed(status: LoanStatus, event: LoanEvent) -> bool:
 def after(status: LoanStatus, event: LoanEvent) -> LoanStatus:
     """The state after ``event``. Raises LoanStateConflict where the table does not have it."""
     if not is_allowed(status, event):
-        raise LoanStateConflict(f"a loan that is {status} allows no {event.replace('_', ' ')}")
+        raise LoanStateConflict(f"{event.replace('_', ' ')}: not on a loan that is {status}")
     return TRANSITIONS[status][event] or status
