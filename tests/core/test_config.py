@@ -1,6 +1,5 @@
 """The settings: what development forgives, production refuses."""
 
-
 import pytest
 from pydantic import ValidationError
 
