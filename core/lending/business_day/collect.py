@@ -20,6 +20,16 @@ from core.notifications import notices as inbox
 DUE_SOON_DAYS: Final = 3
 
 _LOCK_DUE = """
+SELECT l.id FROM loans l
+WHERE l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
+  AND l.status IN ('active', 'restructured')
+  AND EXISTS (
+    SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.next_attempt_on <= $3
+      AND i.superseded_at IS NULL AND i.paid_on IS NULL
+  )
+ORDER BY l.id FOR NO KEY UPDATE
+"""
+_DUE = """
 SELECT i.loan_id, i.version, i.number, i.attempts + 1 AS attempt, i.unpaid_minor, l.account_id,
        l.currency
 FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
