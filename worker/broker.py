@@ -50,7 +50,9 @@ class Process(Middleware):
         """Logging, metrics and garbage collection; the runtime follows with the event loop."""
         configure(self._settings, process="worker")
         if self._settings.worker_metrics_port:
-            start_http_server(self._settings.worker_metrics_port, addr="127.0.0.1")
+            start_http_server(
+                self._settings.worker_metrics_port, addr=self._settings.worker_metrics_host
+            )
         calm_garbage_collection()
 
     def before_worker_boot(self, _broker: Broker, worker: dramatiq.Worker) -> None:
