@@ -325,7 +325,7 @@ async def test_a_connection_lost_before_the_commit_is_tried_again(
         # When all its backends are terminated at once, as by a restart of the server
         cut = await superuser.fetchval(
             "SELECT count(pg_terminate_backend(pid, 1000)) FROM pg_stat_activity"
-            " WHERE application_name = 'giro-cut'"
+            " WHERE datname = current_database() AND application_name = 'giro-cut'"
         )
         assert cut == 8
         # Then the next submit does not notice
@@ -354,7 +354,8 @@ async def test_a_connection_lost_at_any_moment_of_the_submit_makes_no_double_and
         while cuts < 10:
             cuts += await superuser.fetchval(
                 "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity"
-                " WHERE application_name = 'giro-cut' ORDER BY state, random() LIMIT 1) AS v"
+                " WHERE datname = current_database() AND application_name = 'giro-cut'"
+                " ORDER BY state, random() LIMIT 1) AS v"
             )
             await asyncio.sleep(random.uniform(0.001, 0.03))
 

@@ -222,7 +222,8 @@ async def test_backends_killed_in_the_middle_of_booking_change_nothing_about_the
         if killed < 8:
             killed += await superuser.fetchval(
                 "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity"
-                " WHERE application_name = 'giro-victim' AND state <> 'idle' LIMIT 1) AS v"
+                " WHERE datname = current_database() AND application_name = 'giro-victim'"
+                " AND state <> 'idle' LIMIT 1) AS v"
             )
 
     # When their backends are killed while they book
