@@ -67,9 +67,8 @@ async def test_a_waiter_without_redis_finds_the_end_all_the_same(quiet: Quiet) -
 
 
 async def test_who_waits_for_what_does_not_end_is_let_go_in_time(waiters: Waiters) -> None:
-    started = monotonic()
-    assert not await waiters.wait(new_id(), 0.2)
-    assert monotonic() - started < LOOK_SECONDS
+    async with asyncio.timeout(30):
+        assert not await waiters.wait(new_id(), 0.2)
 
 
 async def test_nonsense_on_the_channel_wakes_nobody_and_deafens_nobody(
@@ -82,7 +81,6 @@ async def test_nonsense_on_the_channel_wakes_nobody_and_deafens_nobody(
         await quiet.redis.publish(CHANNEL, nonsense)
     await asyncio.sleep(0.05)
     assert not waiting.done()
-    started = monotonic()
+    # No look could find it: the transaction does not exist.
     await Announcer(quiet.redis).announce([identity])
     assert await waiting
-    assert monotonic() - started < LOOK_SECONDS / 2
