@@ -2,12 +2,20 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from core.database import Database
 from tests.conftest import fresh_settings, worker_number
 from tests.lending.lender import Lender
 from tests.quiet import Quiet
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file share a bank whose date they move: one worker runs them, in order."""
+    for item in items:
+        if "lender" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -105,7 +105,10 @@ async def test_the_same_date_twice_collects_nothing_twice(lender):
     loan_id = await lender.loan(borrower)
     due = await first_due(lender, loan_id)
     first = await lender.job(Job.EMI_COLLECTION, due)
-    assert (first.total, first.done, first.succeeded, first.failed) == (1, 1, 1, 0)
+    # Other borrowers of this bank may be due, too; this one is collected once.
+    assert first.total == first.done == first.succeeded + first.failed
+    assert first.succeeded >= 1
+    assert len(await lender.transactions(loan_id, "emi")) == 1
     again = await lender.job(Job.EMI_COLLECTION, due)
     assert (again.total, again.done) == (0, 0)
     await lender.close_through(due)
