@@ -1,6 +1,8 @@
 """A lending bank without its processes: loans live through days that the test closes itself."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -144,17 +146,31 @@ class Lender:
             )
         return (await self.quiet.intake.submit(order)).transaction_id
 
+    @asynccontextmanager
+    async def collection(self, loan_id: UUID, day: date) -> AsyncIterator[asyncio.Task[Run]]:
+        """A collection of ``day`` that has submitted the loan's instalment and not settled it.
+
+        All that is pending is settled after the block, whoever borrowed it: the run waits for it.
+        """
+        unsettling = replace(self.desk, settle=None)
+        run = asyncio.create_task(close.run_job(unsettling, Job.EMI_COLLECTION, day))
+        while not await self.transactions(loan_id, "emi"):
+            assert not run.done(), run.result()
+            await asyncio.sleep(0.01)
+        try:
+            yield run
+        finally:
+            while not run.done():
+                await self.settle()
+                await asyncio.sleep(0.01)
+
     async def pay_behind_a_collection(
         self, borrower: Borrower, loan_id: UUID, amount: Any, day: date
     ) -> None:
         """A payment is ordered, then the collection is submitted; both settle in one batch."""
-        unsettling = replace(self.desk, settle=None)
-        collecting = asyncio.create_task(close.run_job(unsettling, Job.EMI_COLLECTION, day))
-        while not await self.transactions(loan_id, "emi"):  # noqa: ASYNC110 - it is a database
-            await asyncio.sleep(0.01)
-        await self.pay(borrower, loan_id, amount)
-        await self.settle()
-        await collecting
+        async with self.collection(loan_id, day) as run:
+            await self.pay(borrower, loan_id, amount)
+        await run
 
     async def close_through(self, day: date) -> list[Run]:
         return await close.close_through(self.desk, day)
