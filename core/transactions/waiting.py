@@ -104,7 +104,7 @@ class Waiters:
             self._wake(UUID(bytes=packed_ids[start : start + ID_BYTES]))
 
     async def _look(self) -> None:
-        while True:
+        while not self._closing:  # the pool may swallow a cancellation, too
             await asyncio.sleep(LOOK_SECONDS)
             if not self._waiting:
                 continue
