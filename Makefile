@@ -3,7 +3,8 @@
 
 SHELL := /bin/sh
 BIN := .venv/bin
-PYTEST_ARGS ?= -q -n auto --dist loadgroup
+# A file shares its servers and its bank: one worker runs it, in order.
+PYTEST_ARGS ?= -q -n auto --dist loadfile
 UV := .venv/uv/bin/uv
 # The system and its tests are many processes: what one has compiled the others need not.
 export PYTHONDONTWRITEBYTECODE :=

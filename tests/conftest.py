@@ -4,6 +4,7 @@
 second database on which nothing runs: tests of the engine settle there by their own hand.
 """
 
+import itertools
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,8 @@ from tests.bank import Bank
 from tests.quiet import Quiet
 from tests.system import System, migrate
 
+REDIS_DATABASES_EACH = 64
+
 
 def pytest_configure(config: pytest.Config) -> None:
     testing.start(config)
@@ -34,9 +37,13 @@ def worker_number() -> int:
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
-def fresh_settings(purpose: str, redis_database: int) -> Settings:
-    """Settings on a database of their own, migrated to head."""
+_redis_databases = itertools.count()
+
+
+def fresh_settings(purpose: str) -> Settings:
+    """Settings on databases of their own, migrated to head."""
     servers = testing.servers()
+    redis_database = worker_number() * REDIS_DATABASES_EACH + next(_redis_databases)
     name = f"giro_{purpose}_{worker_number()}_{secrets.token_hex(3)}"
     settings = Settings(
         _env_file=None,
@@ -60,7 +67,7 @@ def _logs() -> None:
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
     """The whole system as processes: one API, one worker, one scheduler."""
-    running = System(fresh_settings("live", 2 * worker_number() % 16))
+    running = System(fresh_settings("live"))
     running.start()
     yield running
     running.stop()
@@ -75,7 +82,7 @@ async def bank(system: System) -> AsyncIterator[Bank]:
 
 @pytest.fixture(scope="session")
 def quiet_settings() -> Settings:
-    return fresh_settings("quiet", (2 * worker_number() + 1) % 16)
+    return fresh_settings("quiet")
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -65,7 +65,7 @@ class SharedServers:
         return self.postgres.superuser_url(name)
 
     def redis_url(self, database: int = 0) -> str:
-        """The URL of one of the 16 numbered Valkey databases, one for each worker, say."""
+        """The URL of one of the numbered Valkey databases, one for each worker, say."""
         return self.valkey.url(database)
 
 

@@ -9,6 +9,9 @@ from ops.embedded.ports import LOOPBACK
 from ops.embedded.software import Software
 from ops.embedded.tethered import tethered
 
+# Tests give every system of every pytest-xdist worker one of its own.
+DATABASES = 4096
+
 
 class Valkey:
     """The server of one home. `durable` keeps an append-only file, synced every second."""
@@ -46,6 +49,7 @@ class Valkey:
             f"requirepass {self._record.valkey_password}",
             f"dir {self._directory}",
             "daemonize no",
+            f"databases {DATABASES}",
             'save ""',
             f"appendonly {'yes' if self._durable else 'no'}",
             "appendfsync everysec",

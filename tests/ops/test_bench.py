@@ -97,7 +97,6 @@ def test_a_ratio_is_taken_within_each_round():
     assert summary["pgbench"]["ratio"] == 1.0
 
 
-@pytest.mark.xdist_group("giro up")
 async def test_a_tiny_run_measures_both_systems_and_finds_the_books_sound(tmp_path):
     told = io.StringIO()
     console = Console(file=told, width=200)

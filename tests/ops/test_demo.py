@@ -11,8 +11,6 @@ from ops.demo.scenes import SCENES
 from ops.demo.show import show
 from ops.demo.stage import DemoFailedError, Stage, check, percentile
 
-pytestmark = pytest.mark.xdist_group("giro up")
-
 
 def homes() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("giro-demo-*"))

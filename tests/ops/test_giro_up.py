@@ -17,8 +17,6 @@ from ops import healthcheck
 from ops.embedded import EmbeddedServers
 from ops.embedded.ports import free_port
 
-# One system for the whole file, so one worker for it.
-pytestmark = pytest.mark.xdist_group("giro up")
 REPOSITORY = Path(__file__).resolve().parents[2]
 GIRO = [sys.executable, "-m", "ops.cli"]
 PASSWORD = "correct horse battery"

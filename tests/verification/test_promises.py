@@ -4,7 +4,6 @@ Each story forges the books as only the superuser can, with triggers and constra
 way, in a unit of work that is rolled back: the next story finds them sound again.
 """
 
-import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -30,7 +29,7 @@ from tests.quiet import Quiet
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def scratch() -> AsyncIterator[Settings]:
     """A database of its own with a little of everything on its books."""
-    settings = fresh_settings(f"scratch_{secrets.token_hex(2)}", 14)
+    settings = fresh_settings("scratch")
     database = Database.from_settings(settings, name="test")
     async with Quiet.open(database, settings) as quiet:
         anna, bert = await quiet.account(10_000, overdraft_minor=500), await quiet.account(6_000)

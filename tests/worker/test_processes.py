@@ -29,7 +29,7 @@ LOCK_SECONDS = 2
 @pytest.fixture(scope="module")
 def city() -> Iterator[System]:
     """A system of its own: whatever is killed here is nobody else's."""
-    settings = fresh_settings("killed", 15).model_copy(
+    settings = fresh_settings("killed").model_copy(
         update={"account_lock_ttl_seconds": LOCK_SECONDS}
     )
     running = System(settings)
