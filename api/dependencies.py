@@ -13,6 +13,7 @@ from api.services import Services
 from core.audit.log import Actor
 from core.errors import Forbidden, Invalid, InvalidToken, Unauthenticated
 from core.identity.models import Role
+from core.metrics import stage
 
 MAX_WAIT_SECONDS: Final = 30
 MAX_KEY_LENGTH: Final = 255
@@ -81,6 +82,10 @@ class RoleCheck(OAuth2):
 
     async def __call__(self, request: Request) -> Caller:  # type: ignore[override]
         """The caller. Raises Unauthenticated, InvalidToken, TooMany or Forbidden."""
+        with stage("authenticate"):
+            return await self._identify(request)
+
+    async def _identify(self, request: Request) -> Caller:
         held: Services = request.app.state.services
         header = request.headers.get("authorization")
         if header is None:

@@ -7,6 +7,8 @@ import msgspec
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from core.metrics import stage
+
 JSON: Final = "application/json"
 
 
@@ -26,7 +28,8 @@ encode = _encoder.encode
 
 def reply(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer of a model, a list, a dict or a dataclass."""
-    return Response(encode(value), status_code=status, headers=headers, media_type=JSON)
+    with stage("reply"):
+        return Response(encode(value), status_code=status, headers=headers, media_type=JSON)
 
 
 def no_content() -> Response:

@@ -18,6 +18,7 @@ from core.identity.sessions import Sessions
 from core.identity.tokens import AccessTokens
 from core.jobs import Jobs
 from core.logging import get_logger
+from core.transactions.backlog import BacklogGauges
 from core.transactions.intake import Intake
 from core.transactions.pressure import BatchGate
 from core.transactions.repository import TransactionReader
@@ -61,6 +62,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     )
     waiters = Waiters(redis, database)
     waiters.start()
+    gauges = BacklogGauges(database, jobs)
+    gauges.start()
     try:
         yield Services(
             settings=settings,
@@ -83,6 +86,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             ),
         )
     finally:
+        await gauges.close()
         await waiters.close()
         passwords.close()
         jobs.close()

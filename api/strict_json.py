@@ -18,6 +18,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
+from core.metrics import stage
+
 MAX_DEPTH: Final = 32
 
 
@@ -95,7 +97,8 @@ class StrictRequest(Request):
 
     async def json(self) -> Any:
         """The body's value, or ``Malformed``."""
-        return parse(await self.body())
+        with stage("read_body"):
+            return parse(await self.body())
 
 
 class StrictRoute(APIRoute):

@@ -15,6 +15,7 @@ from core import metrics
 from core.audit.log import Actor, record
 from core.errors import GiroError
 from core.logging import get_logger
+from core.metrics import stage
 from core.transactions.orders import Accepted, Order
 from core.transactions.repository import TransactionView
 
@@ -41,8 +42,10 @@ async def submit(
     wait = wait_seconds(prefer)
     waiting = asyncio.create_task(held.waiters.wait(order.id, wait)) if wait else None
     try:
-        accepted = await held.intake.submit(order)
-        await held.bell.submit(order.request_id)
+        with stage("accept"):
+            accepted = await held.intake.submit(order)
+        with stage("ring"):
+            await held.bell.submit(order.request_id)
         if not accepted.replayed:
             metrics.submitted.labels(order.type).inc()
         if waiting is not None and accepted.transaction_id == order.id:

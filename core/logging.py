@@ -8,7 +8,7 @@ masked before they are rendered.
 
 import logging
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, Final, TextIO
@@ -53,6 +53,25 @@ def get_logger(name: str) -> FilteringBoundLogger:
     """The logger of a module: ``get_logger(__name__)``."""
     logger: FilteringBoundLogger = structlog.get_logger(module=name)
     return logger
+
+
+def log_each(
+    logger: FilteringBoundLogger, event: str, rows: Iterable[Mapping[str, object]]
+) -> None:
+    """One ``info`` line for each of ``rows``, all rendered and written at once.
+
+    What the lines share (time, level, bound context) is made once: a thousand lines cost what a
+    few dozen cost alone. ``rows`` are not masked and must hold no secret.
+    """
+    if not logger.is_enabled_for(logging.INFO):
+        return
+    *shared, render = structlog.get_config()["processors"]
+    common: MutableMapping[str, Any] = {**structlog.get_context(logger), "event": event}
+    for processor in shared:
+        common = processor(logger, "info", common)
+    stream = _stdout().buffer
+    stream.write(b"".join(render(logger, "info", {**common, **row}) + b"\n" for row in rows))
+    stream.flush()
 
 
 def bind(**context: object) -> AbstractContextManager[object]:

@@ -1,7 +1,6 @@
 """What the processes count, for Prometheus."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cache
 from time import perf_counter
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -34,11 +33,24 @@ http_requests = Counter("giro_http_requests_total", "Requests", ["method", "rout
 http_seconds = Histogram("giro_http_seconds", "Time to answer", ["route"], buckets=_SECONDS)
 
 
-@contextmanager
-def stage(name: str) -> Iterator[None]:
-    """Measure a stage, successful or not."""
-    started = perf_counter()
-    try:
-        yield
-    finally:
-        stage_seconds.labels(name).observe(perf_counter() - started)
+class stage:  # noqa: N801 - reads as a statement: ``with stage("book"):``
+    """Measures a block, successful or not: its time by the clock, waiting included.
+
+    A class rather than a generator: requests pass several, and it costs them half as much.
+    """
+
+    __slots__ = ("_started", "_timer")
+
+    def __init__(self, name: str) -> None:
+        self._timer = _timer(name)
+
+    def __enter__(self) -> None:
+        self._started = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.observe(perf_counter() - self._started)
+
+
+@cache
+def _timer(name: str) -> Histogram:
+    return stage_seconds.labels(name)

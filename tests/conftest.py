@@ -19,7 +19,7 @@ from core.logging import configure
 from ops.embedded import testing
 from tests.bank import Bank
 from tests.quiet import Quiet
-from tests.system import System, migrate
+from tests.system import System, free_port, migrate
 
 REDIS_DATABASES_EACH = 64
 
@@ -67,7 +67,8 @@ def _logs() -> None:
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
     """The whole system as processes: one API, one worker, one scheduler."""
-    running = System(fresh_settings("live"))
+    settings = fresh_settings("live").model_copy(update={"worker_metrics_port": free_port()})
+    running = System(settings)
     running.start()
     yield running
     running.stop()

@@ -69,6 +69,7 @@ class Process(Middleware):
     async def _start(self) -> None:
         global _runtime  # noqa: PLW0603 - one runtime a process, as dramatiq has one broker
         _runtime = Runtime.start(self._settings, name="worker")
+        _runtime.gauges.start()
 
 
 class JobLog(Middleware):

@@ -9,6 +9,7 @@ from core.config import Settings
 from core.database import Database
 from core.jobs import Jobs
 from core.locks import Locks
+from core.transactions.backlog import BacklogGauges
 from core.transactions.settlement import Settler
 from core.transactions.waiting import Announcer
 from worker.kinds import every_kind
@@ -23,17 +24,19 @@ class Runtime:
     redis: "Redis"
     jobs: Jobs
     settler: Settler
+    gauges: BacklogGauges
 
     @classmethod
     def start(cls, settings: Settings, *, name: str) -> "Runtime":
         """Connect lazily; nothing is asked of a store yet."""
         database = Database.from_settings(settings, name=name)
         redis = connect(settings.redis_url)
+        jobs = Jobs(redis, settings.redis_url)
         return cls(
             settings=settings,
             database=database,
             redis=redis,
-            jobs=Jobs(redis, settings.redis_url),
+            jobs=jobs,
             settler=Settler(
                 database,
                 Locks(redis, ttl_seconds=settings.account_lock_ttl_seconds),
@@ -41,10 +44,12 @@ class Runtime:
                 Announcer(redis),
                 batch_size=settings.settlement_batch_size,
             ),
+            gauges=BacklogGauges(database, jobs),
         )
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.gauges.close()
         self.jobs.close()
         await self.redis.aclose()
         await self.database.close()

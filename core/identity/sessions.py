@@ -12,6 +12,7 @@ from core.batching import Coalescer
 from core.database import Database, is_connection_loss
 from core.errors import InvalidToken
 from core.identity.models import RefreshToken, Session
+from core.metrics import stage
 
 MAX_SHARED_CHECK: Final = 500
 ATTEMPTS: Final = 3
@@ -39,7 +40,8 @@ class Sessions:
         return await self._shared.submit(session_id)
 
     async def _check(self, session_ids: list[UUID]) -> Sequence[str | Exception]:
-        rows = await self._read(list(set(session_ids)))
+        with stage("check_sessions"):
+            rows = await self._read(list(set(session_ids)))
         roles: dict[UUID, str] = {row["id"]: row["role"] for row in rows}
         return [roles.get(session_id) or InvalidToken() for session_id in session_ids]
 

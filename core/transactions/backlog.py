@@ -1,9 +1,21 @@
 """What is waiting to be settled."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from math import nan
+from typing import Final
 
-from core.database import Database
+from redis.exceptions import RedisError
+
+from core import clock, metrics
+from core.database import Database, is_retryable
+from core.jobs import QUEUES, Jobs
+from core.logging import get_logger
+
+log = get_logger(__name__)
+
+REFRESH_SECONDS: Final = 2.0
 
 _BACKLOG = """
 SELECT count(*) AS pending, min(created_at) AS oldest FROM transactions WHERE status = 'pending'
@@ -36,3 +48,60 @@ async def has_waited_since(database: Database, instant: datetime) -> bool:
     """Whether the first pending transaction was accepted before ``instant``."""
     async with database.raw_connection() as connection:
         return bool(await connection.fetchval(_WAITING, instant))
+
+
+class BacklogGauges:
+    """Keeps a process's gauges of the backlog fresh; NaN while a store cannot be asked.
+
+    Every process tells the whole bank's backlog: whichever of them is scraped, the figure is right.
+    """
+
+    def __init__(self, database: Database, jobs: Jobs) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def start(self) -> None:
+        """Refresh in the background until closed."""
+        self._task = asyncio.create_task(self._refresh_again_and_again())
+
+    async def close(self) -> None:
+        """Stop refreshing."""
+        self._closing = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _refresh_again_and_again(self) -> None:
+        while not self._closing:
+            await self.refresh()
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    async def refresh(self) -> None:
+        """Ask both stores once."""
+        await asyncio.gather(self._look_at_transactions(), self._look_at_queues())
+
+    async def _look_at_transactions(self) -> None:
+        pending, age = nan, nan
+        try:
+            found = await backlog(self._database)
+            pending = found.pending
+            age = max((clock.now() - found.oldest).total_seconds(), 0) if found.oldest else 0
+        except Exception as error:
+            # Whatever it is, the process has better things to do than to die of its gauges.
+            if is_retryable(error):
+                log.warning("backlog_unknown", error=repr(error))
+            else:
+                log.exception("backlog_unknown")
+        metrics.pending.set(pending)
+        metrics.oldest_pending_seconds.set(age)
+
+    async def _look_at_queues(self) -> None:
+        depths: dict[str, float] = dict.fromkeys(QUEUES, nan)
+        try:
+            depths |= await self._jobs.depths()
+        except RedisError as error:
+            log.warning("queues_unknown", error=repr(error))
+        for queue, depth in depths.items():
+            metrics.queue_depth.labels(queue).set(depth)

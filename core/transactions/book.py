@@ -24,7 +24,7 @@ WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 _PENDING = """
 SELECT id, seq, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
-       created_at, details
+       created_at, details, request_id
 FROM transactions WHERE status = 'pending' AND seq <= $1 ORDER BY seq
 """
 _BALANCES = """

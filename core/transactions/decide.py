@@ -37,6 +37,7 @@ class Movement(NamedTuple):
     contra_code: str | None
     created_at: datetime
     details: Mapping[str, Any] | None
+    request_id: str | None = None
 
 
 class Leg(NamedTuple):

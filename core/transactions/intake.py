@@ -19,6 +19,7 @@ from core.batching import Coalescer
 from core.database import Connection, Database, constraint_name, is_retryable
 from core.errors import DatabaseUnavailable, GiroError, IdempotencyKeyReused
 from core.logging import get_logger
+from core.metrics import stage
 from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
 from core.transactions.orders import Accepted, Idempotency, Order
 
@@ -166,13 +167,18 @@ async def accept(connection: Connection, orders: Sequence[Order]) -> list[Result
 
     One result per order, in order: accepted, replayed, or the error that refuses it.
     """
-    results: dict[UUID, Result] = await _replays(connection, orders)
+    with stage("find_replays"):
+        results: dict[UUID, Result] = await _replays(connection, orders)
     fresh = [order for order in orders if order.id not in results]
-    checked = _check_all(fresh, await _directory(connection, fresh), results)
-    checked = await _refuse_short(connection, checked, results)
-    checked = _one_per_key(checked)
+    with stage("find_accounts"):
+        directory = await _directory(connection, fresh)
+    with stage("check"):
+        checked = _check_all(fresh, directory, results)
+        checked = await _refuse_short(connection, checked, results)
+        checked = _one_per_key(checked)
     if checked:
-        accepted = await _insert(connection, checked)
+        with stage("commit_pending"):
+            accepted = await _insert(connection, checked)
         results |= {row_id: Accepted(row_id, "pending") for row_id in accepted}
     lost = [order for order in orders if order.id not in results]
     if lost:  # another request won their idempotency keys while these were under way

@@ -17,7 +17,7 @@ from core import clock, metrics
 from core.database import Database, is_retryable
 from core.errors import Internal
 from core.locks import Locks
-from core.logging import bind, get_logger
+from core.logging import bind, get_logger, log_each
 from core.metrics import stage
 from core.transactions.book import LostRace, book
 from core.transactions.claim import Claim, claim
@@ -115,6 +115,8 @@ class Settler:
             outcomes = await self._settle(taken) if taken.taken else []
         if outcomes:
             self._count(outcomes)
+            with stage("log"):
+                _log(outcomes)
             with stage("announce"):
                 await self._announcer.announce([outcome.movement.id for outcome in outcomes])
         return Round(len(outcomes), taken.seen)
@@ -190,3 +192,20 @@ class Settler:
                 metrics.settled.labels(kind).inc(count)
             else:
                 metrics.failed.labels(kind, code).inc(count)
+
+
+def _log(outcomes: Sequence[Outcome]) -> None:
+    """A line for each transaction, to be found by its id or by that of the request behind it."""
+    log_each(
+        log,
+        "transaction_final",
+        (
+            {
+                "transaction_id": str(movement.id),
+                "request_id": movement.request_id,
+                "type": movement.type,
+                "failure_code": failure.code if failure else None,
+            }
+            for movement, _, failure in outcomes
+        ),
+    )

@@ -67,6 +67,28 @@ async def test_a_request_leaves_one_line_with_what_matters(bank: Bank) -> None:
         assert part in line
 
 
+async def test_a_request_is_followed_to_its_end_in_the_log_of_the_worker(bank: Bank) -> None:
+    anna, bert = await bank.customer(), await bank.customer()
+    own, to = await anna.open_account(100), await bert.open_account()
+    item = {"from_account": own["account_number"], "to_account": to["account_number"]}
+    mark = secrets.token_hex(8)
+    # Of two payments that came with one request, the account covers only the first.
+    answer = await anna.post(
+        "/transactions/batch",
+        {"items": [{**item, "amount": 60}] * 2},
+        headers={"X-Request-ID": mark},
+    )
+    lines = await log_of(bank.system, mark, at_least=3)
+    final = [line for line in lines if "transaction_final" in line]
+    assert len(lines) == len(final) + 1 == 3
+    paid, short = [line["transaction_id"] for line in answer.json()["items"]]
+    assert all("process=worker" in line for line in final)
+    (told_paid,) = [line for line in final if paid in line]
+    (told_short,) = [line for line in final if short in line]
+    assert "failure_code" not in told_paid
+    assert "failure_code=insufficient_funds" in told_short
+
+
 async def test_no_secret_is_ever_logged(bank: Bank) -> None:
     """Everything that must not be in a log goes through the system once, well and badly."""
     customer = await bank.customer(id_document="DOC-9988-7766", full_name="Asha Rao")
