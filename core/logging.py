@@ -61,7 +61,7 @@ def log_each(
     """One ``info`` line for each of ``rows``, all rendered and written at once.
 
     What the lines share (time, level, bound context) is made once: a thousand lines cost what a
-    few dozen cost alone. ``rows`` are not masked and must hold no secret.
+    few dozen cost alone. ``rows`` are not masked and must hold no secret. Only after ``configure``.
     """
     if not logger.is_enabled_for(logging.INFO):
         return

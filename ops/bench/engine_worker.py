@@ -11,12 +11,15 @@ import uvloop
 
 from core.config import Settings
 from core.garbage import calm_garbage_collection
+from core.logging import configure
 from worker.runtime import Runtime
 
 
 async def main() -> None:
     """Serve the protocol until standard input ends."""
-    runtime = Runtime.start(Settings(), name="bench")
+    settings = Settings()
+    configure(settings, process="engine")
+    runtime = Runtime.start(settings, name="bench")
     calm_garbage_collection()
     try:
         print("ready", flush=True)

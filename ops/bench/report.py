@@ -69,7 +69,8 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
             f"{max(one['backlog']['oldest_seconds'] for one in of):.2f} s",
         )
     console.print(latencies)
-    _show_stages(console, result["rounds"][-1]["stages"])
+    for processes, profile in result["rounds"][-1]["stages"].items():
+        _show_stages(console, processes, profile)
     checks = result["checks"]
     sound = all(check["breaches"] == 0 for check in checks)
     console.print(
@@ -77,8 +78,11 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
     )
 
 
-def _show_stages(console: Console, stages: Mapping[str, Mapping[str, float]]) -> None:
-    table = Table("stage (HTTP round)", "calls", "seconds", "µs per transfer")
+def _show_stages(
+    console: Console, processes: str, stages: Mapping[str, Mapping[str, float]]
+) -> None:
+    table = Table(f"stage of the {processes}", "calls", "seconds", "µs per transfer")
+    table.title = "one by one over HTTP, by the clock: waiting included, stages side by side"
     for name, stage in stages.items():
         figures = f"{stage['calls']:,.0f}", f"{stage['seconds']:.2f}"
         table.add_row(name, *figures, f"{stage['us_per_movement']:,.0f}")

@@ -1,4 +1,4 @@
-"""Where the time goes: the processes' own stage histograms, before and after."""
+"""Where the time goes: the processes' own stage histograms and CPU times, before and after."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,13 @@ import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
 METRIC = "giro_stage_seconds"
+CPU_METRIC = "process_cpu_seconds"
+CPU = "processor time in all"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """How often a stage ran and how long in all."""
+    """How often a stage ran and how long in all: by the clock, waiting included."""
 
     count: float = 0.0
     seconds: float = 0.0
@@ -22,13 +24,16 @@ Snapshot = Mapping[str, Stage]
 
 
 async def snapshot(urls: Sequence[str]) -> Snapshot:
-    """The stages of all these metrics endpoints together."""
+    """The stages of all these metrics endpoints together, and their processor time as one more."""
     counts: dict[str, float] = defaultdict(float)
     seconds: dict[str, float] = defaultdict(float)
     async with httpx2.AsyncClient(timeout=10) as client:
         for url in urls:
             text = (await client.get(url)).raise_for_status().text
             for family in text_string_to_metric_families(text):
+                if family.name == CPU_METRIC:
+                    counts[CPU] += 1
+                    seconds[CPU] += sum(sample.value for sample in family.samples)
                 if family.name != METRIC:
                     continue
                 for sample in family.samples:
@@ -55,5 +60,5 @@ def between(before: Snapshot, after: Snapshot, movements: int) -> dict[str, dict
             "us_per_movement": round(stage.seconds * 1e6 / max(1, movements), 1),
         }
         for name, stage in ordered
-        if stage.count
+        if stage.seconds
     }

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from core import clock
 from core.config import Settings
+from core.logging import configure
 from ops.bench import report
 from ops.bench.plan import QUICK, Plan
 from ops.bench.run import run
@@ -46,8 +47,11 @@ def command(
         engine_transfers=transfers or base.engine_transfers,
     )
     treat_sigterm_as_ctrl_c()
+    settings = Settings()
+    # This process closes business days itself; its lines would fall between the tables.
+    configure(settings.model_copy(update={"log_level": "WARNING"}), process="bench")
     console = Console()
-    result = uvloop.run(run(console, plan, home or Settings().giro_home / "bench"))
+    result = uvloop.run(run(console, plan, home or settings.giro_home / "bench"))
     report.show(console, result)
     path = output or Path("bench-results") / f"{clock.now():%Y%m%d-%H%M%S}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -108,9 +108,14 @@ async def test_a_tiny_run_measures_both_systems_and_finds_the_books_sound(tmp_pa
         assert report.rate_of(measured[key]) > 0, key
     assert result["checks"]
     assert all(check["looked_at"] >= 0 and not check["breaches"] for check in result["checks"])
-    assert measured["stages"]["book"]["calls"] > 0
+    api, workers = measured["stages"]["API"], measured["stages"]["workers"]
+    for stage in ("authenticate", "read_body", "accept", "commit_pending", "reply"):
+        assert api[stage]["calls"] > 0, stage
+    for stage in ("claim_read", "decide", "book", "write_postings", "announce"):
+        assert workers[stage]["calls"] > 0, stage
+    assert stages.CPU in api.keys() & workers.keys()
     assert measured["http"]["backlog"]["most"] >= 0
     assert json.loads(json.dumps(result, default=str))["machine"]["cores"] > 0
-    for words in ("pgbench TPC-B", "one hot account", "checks pass"):
+    for words in ("pgbench TPC-B", "one hot account", "stage of the API", "checks pass"):
         assert words in told.getvalue()
     assert not (tmp_path / "bench").exists()
