@@ -9,14 +9,13 @@ from redis.asyncio import Redis
 
 from api.middleware.rate_limit import UserRateLimit
 from core import cache
-from core.batching import Coalescer
 from core.config import Settings
 from core.database import Database
 from core.identity.logins import Logins
 from core.identity.passwords import Passwords
 from core.identity.sessions import Sessions
 from core.identity.tokens import AccessTokens
-from core.jobs import Jobs
+from core.jobs import Doorbell, Jobs
 from core.logging import get_logger
 from core.transactions.backlog import BacklogGauges
 from core.transactions.intake import Intake
@@ -37,7 +36,7 @@ class Services:
     jobs: Jobs
     intake: Intake
     batch_gate: BatchGate
-    bell: Coalescer[str | None, bool]
+    bell: Doorbell
     waiters: Waiters
     transactions: TransactionReader
     passwords: Passwords
@@ -56,6 +55,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     database = Database.from_settings(settings, name="api")
     redis = cache.connect(settings.redis_url)
     jobs = Jobs(redis, settings.redis_url)
+    bell = Doorbell(jobs)
     passwords = Passwords(rounds=settings.bcrypt_rounds)
     tokens = AccessTokens(
         _signing_key(settings), lifetime_seconds=settings.access_token_expire_minutes * 60
@@ -72,7 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             jobs=jobs,
             intake=Intake(database),
             batch_gate=BatchGate(database),
-            bell=_shared_bell(jobs),
+            bell=bell,
             waiters=waiters,
             transactions=TransactionReader(database),
             passwords=passwords,
@@ -89,18 +89,10 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         await gauges.close()
         await waiters.close()
         passwords.close()
+        await bell.close()
         jobs.close()
         await redis.aclose()
         await database.close()
-
-
-def _shared_bell(jobs: Jobs) -> Coalescer[str | None, bool]:
-    """Rings once for all requests that are waiting to ring, after each of their commits."""
-
-    async def ring(request_ids: list[str | None]) -> list[bool]:
-        return [await jobs.ring(request_ids[0])] * len(request_ids)
-
-    return Coalescer(ring)
 
 
 def _signing_key(settings: Settings) -> str:

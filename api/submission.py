@@ -44,8 +44,7 @@ async def submit(
     try:
         with stage("accept"):
             accepted = await held.intake.submit(order)
-        with stage("ring"):
-            await held.bell.submit(order.request_id)
+        held.bell.ring(order.request_id)
         if not accepted.replayed:
             metrics.submitted.labels(order.type).inc()
         if waiting is not None and accepted.transaction_id == order.id:

@@ -92,3 +92,36 @@ class Jobs:
     def close(self) -> None:
         """Close the sending connections."""
         self._broker.client.close()
+
+
+class Doorbell:
+    """Rings in the background: whoever has submitted is answered without waiting for it.
+
+    A ring begins after the call that asked for it, so after the commit it is about; calls that
+    come while one is under way share the next. Losing one costs a sweep's delay and no more.
+    """
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._wanted_by: list[str | None] = []
+        self._ringing: asyncio.Task[None] | None = None
+
+    def ring(self, request_id: str | None = None) -> None:
+        """Tell the workers soon that transactions are pending."""
+        self._wanted_by.append(request_id)
+        if self._ringing is None or self._ringing.done():
+            self._ringing = asyncio.create_task(self._ring())
+
+    async def close(self) -> None:
+        """Wait until everything that was asked for has been rung."""
+        if self._ringing is not None:
+            await self._ringing
+
+    async def _ring(self) -> None:
+        while self._wanted_by:
+            request_id = self._wanted_by[0]
+            self._wanted_by.clear()
+            try:
+                await self._jobs.ring(request_id)
+            except Exception:
+                log.exception("bell_not_rung")

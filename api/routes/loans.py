@@ -221,7 +221,7 @@ async def approve(
             transaction_id=str(approval.transaction_id),
         )
         await session.commit()
-    await held.bell.submit(request_id(request))
+    held.bell.ring(request_id(request))
     return _disbursing(known, approval.transaction_id)
 
 
@@ -237,7 +237,7 @@ async def disburse(
         transaction_id = await decisions.disburse_again(connection, known, decider)
         _record(session, actor, "disburse", known, transaction_id=str(transaction_id))
         await session.commit()
-    await held.bell.submit(request_id(request))
+    held.bell.ring(request_id(request))
     return _disbursing(known, transaction_id, status=202)
 
 
@@ -335,7 +335,7 @@ async def act_on_recovery(
         await session.commit()
         case = await recovery.find_case(connection, known)
     if submitted:
-        await held.bell.submit(request_id(request))
+        held.bell.ring(request_id(request))
     return reply(recovery_answer(known, case, submitted), status=202 if submitted else 200)
 
 

@@ -239,7 +239,7 @@ async def batch(
         view = await submit_batch(
             held.database, orders, owner_id=caller.user_id, idempotency_key=key
         )
-    await held.bell.submit(identity)
+    held.bell.ring(identity)
     if not view.replayed:
         metrics.submitted.labels(TransactionType.TRANSFER.value).inc(view.accepted)
     headers = {"location": f"/transactions/batch/{view.id}", "retry-after": "1"}

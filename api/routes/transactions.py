@@ -132,7 +132,7 @@ async def reverse(
     accepted = await submit_reversal(
         held.database, known, by=caller.user_id, request_id=request_id(request)
     )
-    await held.bell.submit(request_id(request))
+    held.bell.ring(request_id(request))
     reversal = {"reversal": str(accepted.transaction_id)}
     await note_deed(held, actor, "reverse", known, reversal)
     return await answer(held, accepted, prefer_header(request))

@@ -64,7 +64,7 @@ async def test_what_is_submitted_settled_and_failed_is_counted_and_timed_by_stag
     assert of(worker, "giro_time_to_final_seconds_count") >= 1
     for stage in (
         "authenticate", "check_sessions", "read_body", "accept", "find_accounts", "check",
-        "commit_pending", "ring", "reply",
+        "commit_pending", "reply",
     ):  # fmt: skip
         assert of(api, "giro_stage_seconds_count", stage=stage) >= 1, stage
     for stage in (
