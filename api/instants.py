@@ -11,6 +11,7 @@ from core.errors import Invalid
 
 _DIGITS: Final = re.compile(r"-?[0-9]{1,16}", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -37,8 +38,8 @@ def end(name: str, value: str | None) -> datetime | None:
     first, length = _span(name, value)
     try:
         return first + length
-    except OverflowError as error:
-        raise _invalid(name) from error
+    except OverflowError:  # "9999-12-31" and the like: for ever
+        return _LAST
 
 
 def _span(name: str, value: str) -> tuple[datetime, timedelta]:

@@ -13,6 +13,7 @@ from core.errors import InvalidCursor
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+MAX_NUMBER = 2**63 - 1  # PostgreSQL's bigint, of which our numbers are
 Row = TypeVar("Row")
 
 
@@ -39,8 +40,8 @@ class Page:
             raw = urlsafe_b64decode(self.cursor.encode("ascii") + b"===")
             values = msgspec.json.decode(raw, type=list)
             if len(values) != len(kinds):
-                raise InvalidCursor
-            return [msgspec.convert(value, kind) for value, kind in zip(values, kinds, strict=True)]
+                raise InvalidCursor(errors=_ON_CURSOR)
+            return [_part(value, kind) for value, kind in zip(values, kinds, strict=True)]
         except (ValueError, msgspec.MsgspecError) as error:
             raise InvalidCursor(errors=_ON_CURSOR) from error
 
@@ -58,6 +59,13 @@ class Page:
         shown = rows[: self.limit]
         raw = msgspec.json.encode(list(key(shown[-1])))
         return shown, urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _part(value: Any, kind: type) -> Any:
+    part: object = msgspec.convert(value, kind)
+    if isinstance(part, int) and not 0 <= part <= MAX_NUMBER:
+        raise ValueError("no number of ours")
+    return part
 
 
 _ON_CURSOR = [{"field": "cursor", "message": InvalidCursor.title, "code": InvalidCursor.code}]

@@ -1,11 +1,15 @@
 """Lists: newest first, in pages, filtered."""
 
+import json
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.bank import Bank, Person
+
+NOW = "2026-11-21T06:12:37Z"
 
 
 async def pages(person: Person, path: str, **params: Any) -> list[list[dict[str, Any]]]:
@@ -141,6 +145,27 @@ async def test_malformed_queries_are_refused_by_their_field(bank: Bank, query: s
     assert answer.status_code == 422, answer.text
     if query != "cursor=%00":
         assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
+
+
+async def test_a_cursor_of_anothers_making_is_refused(bank: Bank) -> None:
+    customer = await bank.customer()
+    account = await customer.open_account(1)
+    path = f"/accounts/{account['account_number']}/transactions"
+    for made_up in ([NOW, 2**63], [NOW, -1], [NOW, "1"], [NOW, 1.5], ["soon", 1], [NOW], {}):
+        cursor = urlsafe_b64encode(json.dumps(made_up).encode()).decode()
+        answer = await customer.get(path, params={"cursor": cursor})
+        assert answer.status_code == 422, made_up
+        assert answer.json()["errors"][0]["field"] == "cursor"
+
+
+async def test_the_end_of_the_calendar_means_for_ever(bank: Bank) -> None:
+    customer = await bank.customer()
+    account = await customer.open_account(1)
+    path = f"/accounts/{account['account_number']}"
+    for end in ("9999-12-31", "9999-12-31T23:59:59.999999Z"):
+        for query in (f"{path}/transactions?to={end}", f"/transactions?to={end}"):
+            assert len((await customer.get(query)).json()["items"]) == 1, query
+        assert (await customer.get(f"{path}/balance?at={end}")).json()["balance"] == 1
 
 
 async def test_ibans_and_numbers_check(bank: Bank) -> None:
