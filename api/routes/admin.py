@@ -117,12 +117,11 @@ async def set_country(
     code: CountryCode, body: CountryChange, _: Admin, actor: ActingUser, held: Held
 ) -> Response:
     """Serve a country's residents, or no more; a new code needs a name."""
-    code = code.upper()
     if len(code) != 2 or not (code.isascii() and code.isalpha()):
         raise CountryNotFound
     async with held.database.unit_of_work() as session:
         country = await countries.set_country(
-            session, code, allowed=body.allowed, name=body.name, actor=actor
+            session, code.upper(), allowed=body.allowed, name=body.name, actor=actor
         )
         await session.commit()
     return reply(CountryAnswer.of(country))

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from api.dependencies import ActingUser, Admin, Caller, Held
 from api.responses import reply
-from api.schemas.fields import Text200
+from api.schemas.fields import Flag, IsoDate, Text200
 from api.services import Services
 from api.strict_json import Body, StrictRoute
 from core.audit.log import Actor, record
@@ -39,7 +39,7 @@ class ProductChange(Body):
     model_config = ConfigDict(extra="forbid")
 
     name: Text200 | None = None
-    enabled: bool | None = None
+    enabled: Flag | None = None
 
 
 # Every term of a product may be changed; together they are checked by the product itself.
@@ -53,7 +53,7 @@ ProductPut = create_model("ProductPut", __base__=ProductChange, **_terms)
 class JobRequest(Body):
     """For which business date; today if left out."""
 
-    business_date: date | None = None
+    business_date: IsoDate | None = None
 
 
 class RunStarted(BaseModel):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from api.schemas.fields import Money
+from api.schemas.fields import Flag, Money
 from api.strict_json import Body
 from core.ledger.trial_balance import Row, TrialBalance
 from core.money import to_major
@@ -88,7 +88,7 @@ class Currencies(BaseModel):
 class CurrencyChange(Body):
     """Allow new accounts in the currency, or no more."""
 
-    enabled: bool
+    enabled: Flag
 
 
 class FailedJobAnswer(BaseModel):

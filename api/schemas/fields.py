@@ -1,11 +1,12 @@
 """Kinds of fields that several bodies and answers share."""
 
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
-from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Strict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from core.errors import InvalidAmount
@@ -13,7 +14,7 @@ from core.money import MAX_MAJOR_UNITS, to_minor
 
 # No currency of ISO 4217 has more decimals than four; how many this one has is checked later.
 MAX_DECIMALS: Final = 4
-MAX_EXPONENT: Final = 20
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _DECIMAL_STRING = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 
 
@@ -32,10 +33,22 @@ def to_decimal(value: Any) -> Decimal:
     raise _refuse("must be a JSON number or a decimal string such as 10.25")
 
 
-def _money(value: Any, *, least: int) -> Decimal:
+def _positive(value: Any) -> Decimal:
     amount = to_decimal(value)
-    if amount < least or amount > MAX_MAJOR_UNITS:
-        raise _refuse(f"must be at least {least} and at most {MAX_MAJOR_UNITS}")
+    if not 0 < amount <= MAX_MAJOR_UNITS:
+        raise _refuse(f"must be greater than 0 and at most {MAX_MAJOR_UNITS}")
+    return _short(amount)
+
+
+def _not_negative(value: Any) -> Decimal:
+    amount = to_decimal(value)
+    if not 0 <= amount <= MAX_MAJOR_UNITS:
+        raise _refuse(f"must be 0 or more and at most {MAX_MAJOR_UNITS}")
+    return _short(amount)
+
+
+def _short(amount: Decimal) -> Decimal:
+    """The amount in its shortest form; refuses more decimals than any currency has."""
     digits = amount.as_tuple()
     exponent = digits.exponent if isinstance(digits.exponent, int) else 0
     significant = "".join(map(str, digits.digits)).rstrip("0")
@@ -56,17 +69,6 @@ def minor_units(field: str, amount: Decimal, currency: str) -> int:
     except InvalidAmount as error:
         found = {"field": field, "message": error.detail, "code": error.code}
         raise InvalidAmount(f"{field}: {error.detail}", [found]) from error
-
-
-def _positive(value: Any) -> Decimal:
-    amount = _money(value, least=0)
-    if not amount:
-        raise _refuse("must be greater than 0")
-    return amount
-
-
-def _not_negative(value: Any) -> Decimal:
-    return _money(value, least=0)
 
 
 def _wire(description: str, *, exclusive: bool) -> WithJsonSchema:
@@ -119,6 +121,19 @@ Email = Annotated[
     BeforeValidator(_email),
     WithJsonSchema({"type": "string", "format": "email", "examples": ["asha@example.com"]}),
 ]
+
+
+def _iso_date(value: Any) -> Any:
+    # Left to itself, pydantic would also take seconds since 1970 and times at midnight for dates.
+    if isinstance(value, str) and _ISO_DATE.fullmatch(value):
+        return value
+    raise PydanticCustomError("invalid_date", "must be an ISO date such as 2026-11-21")
+
+
+# A calendar day.
+IsoDate = Annotated[date, BeforeValidator(_iso_date)]
+# true or false; not "yes", not 1.
+Flag = Annotated[bool, Strict()]
 
 Text200 = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Text500 = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]

@@ -13,7 +13,9 @@ from api.schemas.fields import (
     Amount,
     AmountOrZero,
     CurrencyCode,
+    Flag,
     IdempotencyKeyField,
+    IsoDate,
     Money,
     Text500,
     to_decimal,
@@ -86,8 +88,8 @@ class QuotePrepayment(Body):
 class QuotePause(Body):
     """Days without interest, both included."""
 
-    first: Annotated[date, Field(alias="from")]
-    last: Annotated[date, Field(alias="to")]
+    first: Annotated[IsoDate, Field(alias="from")]
+    last: Annotated[IsoDate, Field(alias="to")]
 
 
 class QuoteRequest(Body):
@@ -103,14 +105,14 @@ class QuoteRequest(Body):
     tenure_months: Months | None = None
     number_of_instalments: Annotated[int, Field(strict=True, ge=1, le=3_660)] | None = None
     currency: CurrencyCode | None = None
-    start_date: date | None = None
-    first_due_date: date | None = None
+    start_date: IsoDate | None = None
+    first_due_date: IsoDate | None = None
     method: Method = Method.REDUCING
     frequency: FrequencySpec = "monthly"
     day_count: DayCount = DayCount.THIRTY_360
     rounding: Rounding = Rounding.HALF_UP
     rounding_unit: RoundingUnit | None = None
-    smoothing: bool = False
+    smoothing: Flag = False
     moratorium_months: Count = 0
     interest_moratorium_months: Count = 0
     fee: AmountOrZero = Decimal(0)

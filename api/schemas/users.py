@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from api.schemas.fields import Email, Text200, Text500
+from api.schemas.fields import Email, Flag, IsoDate, Text200, Text500
 from api.strict_json import Body
 from core import clock
 from core.identity.models import Country, Role, User, UserStatus
@@ -22,7 +22,7 @@ def _birth_date(value: date) -> date:
     return value
 
 
-BirthDate = Annotated[date, AfterValidator(_birth_date)]
+BirthDate = Annotated[IsoDate, AfterValidator(_birth_date)]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+?[0-9 ()/.\-]{4,40}$")]
 # Rules for new passwords are the credentials' own; here only what no password can be.
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
@@ -194,7 +194,7 @@ class CountryChange(Body):
     """Allow a country or not; a code that is new here needs a name."""
 
     name: Text200 | None = None
-    allowed: bool
+    allowed: Flag
 
 
 class AuditAnswer(BaseModel):

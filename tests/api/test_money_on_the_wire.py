@@ -64,6 +64,17 @@ async def test_what_is_no_amount_is_refused_by_its_field(
     assert [error["field"] for error in answer.json()["errors"]] == ["amount"]
 
 
+@pytest.mark.parametrize("literal", ["0", "-1", "10000000000001"])
+async def test_the_refusal_says_what_an_amount_must_be(
+    bank: Bank, payer: Person, literal: str
+) -> None:
+    (error,) = (await try_transfer(bank, payer, literal)).json()["errors"]
+    assert error["message"] == "must be greater than 0 and at most 10000000000000"
+    assert error["code"] == "invalid_amount"
+    (error,) = (await payer.post("/accounts", {"initial_deposit": -1})).json()["errors"]
+    assert error["message"] == "must be 0 or more and at most 10000000000000"
+
+
 @pytest.mark.parametrize(
     ("currency", "good", "bad"),
     [("JPY", "500", "500.5"), ("EUR", "5.55", "5.555"), ("KWD", "5.555", "5.5555")],

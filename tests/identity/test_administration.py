@@ -66,7 +66,20 @@ async def test_a_country_that_did_not_exist_needs_a_name(bank: Bank) -> None:
     added = await admin.put("/admin/countries/xk", {"allowed": True, "name": "Kosovo"})
     assert added.json()["code"] == "XK"
     assert await serves(bank, "Kosovo") == 201
-    assert (await admin.put("/admin/countries/X1Y", {"allowed": True})).status_code == 404
+    for impossible in ("X1Y", "X1", "ß"):
+        answer = await admin.put(
+            f"/admin/countries/{impossible}", {"allowed": True, "name": "Nowhere"}
+        )
+        assert answer.status_code == 404, impossible
+
+
+async def test_yes_and_no_are_true_and_false(bank: Bank) -> None:
+    admin = await bank.admin()
+    for path, field in (("/admin/countries/DE", "allowed"), ("/admin/currencies/EUR", "enabled")):
+        for value in ("yes", "true", 1, None):
+            answer = await admin.put(path, {field: value})
+            assert answer.status_code == 422, value
+            assert answer.json()["errors"][0]["field"] == field
 
 
 async def test_a_currency_that_is_turned_off_opens_no_account(bank: Bank) -> None:
