@@ -1,19 +1,20 @@
 """Submit and poll: the answers to a submitted transaction, held back as the client prefers."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.dependencies import wait_seconds
+from api.dependencies import SUBMIT_HEADERS, wait_seconds
 from api.responses import reply
 from api.schemas.transactions import Submitted, TransactionAnswer, transaction_answer
 from api.services import Services
 from core import metrics
 from core.audit.log import Actor, record
-from core.errors import GiroError
+from core.errors import GiroError, TransactionNotFound
 from core.logging import get_logger
 from core.metrics import stage
 from core.transactions.orders import Accepted, Order
@@ -23,11 +24,29 @@ log = get_logger(__name__)
 
 PENDING: Final = "pending"
 POLL_AFTER_SECONDS: Final = "1"
-# How the documentation describes the answers to a submission.
-SUBMITTED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"model": TransactionAnswer, "description": "Final within the time waited, or replayed"},
-    202: {"model": Submitted, "description": "Accepted and on disk: poll it at `Location`"},
-}
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def submission(
+    router: APIRouter, path: str, *, model: type[Submitted] = Submitted
+) -> Callable[[Handler], Handler]:
+    """Decorate a handler that submits: ``POST path``, documented with its headers and answers.
+
+    ``model`` is what it answers while the transaction is pending.
+    """
+    return router.post(
+        path,
+        status_code=202,
+        response_model=model,
+        responses={
+            200: {
+                "model": TransactionAnswer,
+                "description": "Final within the time waited, or replayed",
+            },
+            202: {"model": model, "description": "Accepted and on disk: poll it at `Location`"},
+        },
+        openapi_extra=SUBMIT_HEADERS,
+    )
 
 
 async def submit(
@@ -70,12 +89,30 @@ async def answer(
     """The answer to a transaction that is accepted already, waiting for its end if preferred."""
     wait = wait_seconds(prefer)
     if accepted.status == PENDING and not wait and not accepted.replayed:
-        body = {"transaction_id": accepted.transaction_id, "status": accepted.status}
-        return reply(
-            {**body, **(extra or {})}, status=202, headers=_headers(accepted.transaction_id)
-        )
-    view = await read_final(held, accepted.transaction_id, wait)
+        return _answer_briefly(accepted, wait=wait, extra=extra)
+    try:
+        view = await read_final(held, accepted.transaction_id, wait)
+    except TransactionNotFound:  # its record was hidden since; it was accepted all the same
+        return _answer_briefly(accepted, wait=wait)
     return answer_view(view, wait=wait, replayed=accepted.replayed)
+
+
+def _answer_briefly(
+    accepted: Accepted, *, wait: int | None, extra: Mapping[str, Any] | None = None
+) -> Response:
+    """A submitted transaction's id and status: 200 where it is final, else 202."""
+    pending = accepted.status == PENDING
+    return reply(
+        {
+            "transaction_id": accepted.transaction_id,
+            "status": accepted.status,
+            **(extra or {}),
+        },
+        status=202 if pending else 200,
+        headers=_headers(
+            accepted.transaction_id, pending=pending, wait=wait, replayed=accepted.replayed
+        ),
+    )
 
 
 async def read_final(

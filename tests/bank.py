@@ -1,6 +1,10 @@
 """People at the bank: what a customer, an officer or an admin does over HTTP, in short words."""
 
+import os
 import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +109,16 @@ class Bank:
         )
         assert profile.status_code == 200, profile.text
         return Person(self.client, profile.json()["user_id"], email, token)
+
+    @contextmanager
+    def worker_stopped(self) -> Iterator[None]:
+        """Nothing settles meanwhile: the system's worker stands still, and then goes on."""
+        worker = self.system.running["worker"].pid
+        os.killpg(worker, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(worker, signal.SIGCONT)
 
     async def _staff(self, role: str) -> Person:
         email = f"{role}-{secrets.token_hex(6)}@example.org"

@@ -42,6 +42,7 @@ def make_router(routers: Iterable[APIRouter]) -> APIRouter:
             status_code=route.status_code,
             response_model=route.response_model,
             responses=route.responses,
+            openapi_extra=route.openapi_extra,
             summary=f"The same as {method} {path}",
         )
     return aliases

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.dependencies import (
-    SUBMIT_HEADERS,
     ActingUser,
     Admin,
     AnyCaller,
@@ -33,6 +32,7 @@ from api.loan_answers import (
 from api.middleware.rate_limit import limit_public
 from api.paging import Paging
 from api.responses import no_content, reply
+from api.schemas.fields import IsoDate
 from api.schemas.loans import (
     AssessmentAnswer,
     LoanAnswer,
@@ -50,10 +50,9 @@ from api.schemas.loans import (
     RecoveryAnswer,
     ScheduleAnswer,
 )
-from api.schemas.transactions import Submitted
 from api.services import Services
 from api.strict_json import StrictRoute
-from api.submission import submit
+from api.submission import submission, submit
 from core.audit.log import Actor, record
 from core.database import Connection, driver
 from core.errors import Invalid, LoanNotFound, LoanStateConflict
@@ -159,7 +158,7 @@ async def show_payoff(
     loan_id: str,
     caller: AnyCaller,
     held: Held,
-    on: Annotated[date | None, Query(description="The day; today if left out")] = None,
+    on: Annotated[IsoDate | None, Query(description="The day; today if left out")] = None,
 ) -> Response:
     """What ending the loan costs on a day, split."""
     async with held.database.raw_connection() as connection:
@@ -272,12 +271,7 @@ async def withdraw(loan_id: str, caller: Customer, actor: ActingUser, held: Held
     return _state(known, LoanStatus.WITHDRAWN)
 
 
-@router.post(
-    "/{loan_id}/pay",
-    status_code=202,
-    response_model=Submitted,
-    openapi_extra=SUBMIT_HEADERS,
-)
+@submission(router, "/{loan_id}/pay")
 async def pay(
     request: Request,
     loan_id: str,

@@ -1,12 +1,11 @@
 """Submitting movements of money."""
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
 from api.dependencies import (
     KEY_HEADER,
-    SUBMIT_HEADERS,
     Caller,
     Customer,
     Held,
@@ -18,20 +17,20 @@ from api.dependencies import (
 )
 from api.responses import reply
 from api.schemas.transactions import (
+    BankMovement,
     BatchSubmission,
     BatchSubmitted,
     CashMovement,
     ManualMovement,
     Payment,
     PaymentSubmitted,
-    Submitted,
     Transfer,
     TransferItem,
     batch_answer,
 )
 from api.services import Services
 from api.strict_json import StrictRoute
-from api.submission import SUBMITTED, note_deed, submit
+from api.submission import note_deed, submission, submit
 from core import metrics
 from core.errors import SelfServiceCashOff
 from core.transactions.batch import submit_batch
@@ -42,20 +41,15 @@ from core.transactions.payments import next_payment_ref
 router = APIRouter(prefix="/transactions", tags=["Transactions"], route_class=StrictRoute)
 
 
-@router.post(
-    "/transfer",
-    status_code=202,
-    response_model=Submitted,
-    responses=SUBMITTED,
-    openapi_extra=SUBMIT_HEADERS,
-)
-async def transfer(
-    request: Request,
-    body: Transfer,
-    caller: Customer,
-) -> Response:
+# Which side of the movement the customer's account is on; the other one is the bank's.
+CREDITED: Final = frozenset({TransactionType.DEPOSIT, TransactionType.CREDIT})
+
+
+@submission(router, "/transfer")
+async def transfer(request: Request, body: Transfer, caller: Customer) -> Response:
     """Move money to another account of the bank, in its currency."""
-    order = _transfer_order(body, caller, request_id(request), _key(request, caller, body))
+    key = _key(request, caller, body.idempotency_key)
+    order = _transfer_order(body, caller, request_id(request), key)
     return await submit(request.app.state.services, order, prefer_header(request))
 
 
@@ -75,100 +69,51 @@ def _transfer_order(
     )
 
 
-def _key(
-    request: Request, caller: Caller, body: Transfer | CashMovement | ManualMovement | Payment
-) -> Idempotency | None:
-    key = idempotency_key(request, body.idempotency_key)
+def _key(request: Request, caller: Caller, field: str | None) -> Idempotency | None:
+    key = idempotency_key(request, field)
     return None if key is None else Idempotency(caller.user_id, key)
 
 
-@router.post(
-    "/deposit",
-    status_code=202,
-    response_model=Submitted,
-    responses=SUBMITTED,
-    openapi_extra=SUBMIT_HEADERS,
-)
-async def deposit(
-    request: Request,
-    body: CashMovement,
-    caller: Customer,
-    held: Held,
-) -> Response:
+@submission(router, "/deposit")
+async def deposit(request: Request, body: CashMovement, caller: Customer, held: Held) -> Response:
     """Pay cash in, on an own account."""
-    _refuse_closed_desk(held)
-    own = Party(body.account, caller.user_id)
-    order = _bank_order(TransactionType.DEPOSIT, body, caller, request, credit=own)
-    return await submit(held, order, prefer_header(request))
+    return await _submit_cash(TransactionType.DEPOSIT, request, body, caller, held)
 
 
-@router.post(
-    "/withdrawal",
-    status_code=202,
-    response_model=Submitted,
-    responses=SUBMITTED,
-    openapi_extra=SUBMIT_HEADERS,
-)
+@submission(router, "/withdrawal")
 async def withdrawal(
-    request: Request,
-    body: CashMovement,
-    caller: Customer,
-    held: Held,
+    request: Request, body: CashMovement, caller: Customer, held: Held
 ) -> Response:
     """Take cash out, of an own account."""
-    _refuse_closed_desk(held)
-    own = Party(body.account, caller.user_id)
-    order = _bank_order(TransactionType.WITHDRAWAL, body, caller, request, debit=own)
+    return await _submit_cash(TransactionType.WITHDRAWAL, request, body, caller, held)
+
+
+async def _submit_cash(
+    kind: TransactionType, request: Request, body: CashMovement, caller: Caller, held: Services
+) -> Response:
+    if not held.settings.cash_desk_open:
+        raise SelfServiceCashOff
+    order = _bank_order(kind, request, body, caller, Party(body.account, caller.user_id))
     return await submit(held, order, prefer_header(request))
 
 
-def _refuse_closed_desk(held: Services) -> None:
-    if not held.settings.cash_desk_open:
-        raise SelfServiceCashOff
-
-
-@router.post(
-    "/credit",
-    status_code=202,
-    response_model=Submitted,
-    responses=SUBMITTED,
-    openapi_extra=SUBMIT_HEADERS,
-)
-async def credit(
-    request: Request,
-    body: ManualMovement,
-    caller: Staff,
-    held: Held,
-) -> Response:
+@submission(router, "/credit")
+async def credit(request: Request, body: ManualMovement, caller: Staff, held: Held) -> Response:
     """Credit any account by hand."""
-    party = Party(body.account_id)
-    order = _bank_order(TransactionType.CREDIT, body, caller, request, credit=party)
-    return await _submit_by_hand(held, order, body, request)
+    return await _submit_by_hand(TransactionType.CREDIT, request, body, caller, held)
 
 
-@router.post(
-    "/debit",
-    status_code=202,
-    response_model=Submitted,
-    responses=SUBMITTED,
-    openapi_extra=SUBMIT_HEADERS,
-)
-async def debit(
-    request: Request,
-    body: ManualMovement,
-    caller: Staff,
-    held: Held,
-) -> Response:
+@submission(router, "/debit")
+async def debit(request: Request, body: ManualMovement, caller: Staff, held: Held) -> Response:
     """Debit any account by hand."""
-    party = Party(body.account_id)
-    order = _bank_order(TransactionType.DEBIT, body, caller, request, debit=party)
-    return await _submit_by_hand(held, order, body, request)
+    return await _submit_by_hand(TransactionType.DEBIT, request, body, caller, held)
 
 
 async def _submit_by_hand(
-    held: Services, order: Order, body: ManualMovement, request: Request
+    kind: TransactionType, request: Request, body: ManualMovement, caller: Caller, held: Services
 ) -> Response:
     """Submit what a member of staff has ordered, and write down who it was."""
+    order = _bank_order(kind, request, body, caller, Party(body.account_id))
     answered = await submit(held, order, prefer_header(request))
     if "idempotent-replayed" not in answered.headers:
         details = {"account": body.account_id, "amount": str(body.amount)}
@@ -176,27 +121,16 @@ async def _submit_by_hand(
     return answered
 
 
-@router.post(
-    "/payment",
-    status_code=202,
-    response_model=PaymentSubmitted,
-    responses=SUBMITTED,
-    openapi_extra=SUBMIT_HEADERS,
-)
-async def payment(
-    request: Request,
-    body: Payment,
-    caller: Customer,
-    held: Held,
-) -> Response:
+@submission(router, "/payment", model=PaymentSubmitted)
+async def payment(request: Request, body: Payment, caller: Customer, held: Held) -> Response:
     """Pay somebody outside the bank."""
     reference = await next_payment_ref(held.database)
     order = _bank_order(
         TransactionType.PAYMENT,
+        request,
         body,
         caller,
-        request,
-        debit=Party(body.from_account, caller.user_id),
+        Party(body.from_account, caller.user_id),
         payment_ref=reference,
         details={"payee": body.payee},
     )
@@ -205,32 +139,31 @@ async def payment(
 
 def _bank_order(
     kind: TransactionType,
-    body: CashMovement | ManualMovement | Payment,
-    caller: Caller,
     request: Request,
-    **sides: Any,
+    body: BankMovement,
+    caller: Caller,
+    party: Party,
+    **fields: Any,
 ) -> Order:
-    """An order whose other side is the bank's."""
+    """An order between the account of ``party`` and the bank."""
+    credited = kind in CREDITED
     return Order(
         type=kind.value,
         amount=body.amount,
+        debit=None if credited else party,
+        credit=party if credited else None,
         contra_code=CONTRA[kind].value,
         initiated_by=caller.user_id,
         description=body.description,
         reference=body.reference,
         request_id=request_id(request),
-        idempotency=_key(request, caller, body),
-        **sides,
+        idempotency=_key(request, caller, body.idempotency_key),
+        **fields,
     )
 
 
 @router.post("/batch", status_code=202, response_model=BatchSubmitted, openapi_extra=KEY_HEADER)
-async def batch(
-    request: Request,
-    body: BatchSubmission,
-    caller: Customer,
-    held: Held,
-) -> Response:
+async def batch(request: Request, body: BatchSubmission, caller: Customer, held: Held) -> Response:
     """Submit up to a thousand transfers at once; each is settled by itself."""
     identity = request_id(request)
     orders = [_transfer_order(item, caller, identity) for item in body.items]

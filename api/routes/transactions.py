@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from api.dependencies import (
-    SUBMIT_HEADERS,
     WAIT_HEADER,
     ActingUser,
     Admin,
@@ -22,7 +21,6 @@ from api.paging import Paging
 from api.responses import no_content, reply
 from api.schemas.transactions import (
     BatchAnswer,
-    Submitted,
     TransactionAnswer,
     Transactions,
     batch_answer,
@@ -30,7 +28,7 @@ from api.schemas.transactions import (
 )
 from api.services import Services
 from api.strict_json import StrictRoute
-from api.submission import SUBMITTED, answer, note_deed, read_final
+from api.submission import PENDING, POLL_AFTER_SECONDS, answer, note_deed, read_final, submission
 from core import clock
 from core.audit.log import record
 from core.errors import BatchNotFound, TransactionNotFound
@@ -102,7 +100,9 @@ async def show_transaction(request: Request, transaction_id: str, caller: AnyCal
     held: Services = request.app.state.services
     wait = wait_seconds(prefer_header(request))
     view = await read_final(held, _id(transaction_id), wait, reader_id=caller.scope)
-    headers = None if wait is None else {"preference-applied": f"wait={wait}"}
+    headers = {} if wait is None else {"preference-applied": f"wait={wait}"}
+    if view.status == PENDING:
+        headers["retry-after"] = POLL_AFTER_SECONDS
     return reply(transaction_answer(view), headers=headers)
 
 
@@ -113,13 +113,7 @@ def _id(text: str) -> UUID:
     return known
 
 
-@router.post(
-    "/{transaction_id}/reverse",
-    status_code=202,
-    response_model=Submitted,
-    responses=SUBMITTED,
-    openapi_extra=SUBMIT_HEADERS,
-)
+@submission(router, "/{transaction_id}/reverse")
 async def reverse(
     request: Request,
     transaction_id: str,

@@ -13,14 +13,19 @@ from core.transactions.batch import MAX_ITEMS, BatchView
 from core.transactions.repository import TransactionView
 
 
-class TransferItem(Body):
+class Movement(Body):
+    """What every movement of money says."""
+
+    amount: Amount
+    description: Text500 | None = None
+    reference: Text200 | None = None
+
+
+class TransferItem(Movement):
     """One transfer; without ``from_account`` the primary account pays."""
 
     to_account: AccountName
-    amount: Amount
     from_account: AccountName | None = None
-    description: Text500 | None = None
-    reference: Text200 | None = None
 
 
 class Transfer(TransferItem):
@@ -32,18 +37,20 @@ class Transfer(TransferItem):
     idempotency_key: IdempotencyKeyField = None
 
 
-class CashMovement(Body):
-    """Cash at the counter; without ``account`` the primary account."""
+class BankMovement(Movement):
+    """A movement whose other side is the bank's."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": "250.00"}]})
-    amount: Amount
-    account: AccountName | None = None
-    description: Text500 | None = None
-    reference: Text200 | None = None
     idempotency_key: IdempotencyKeyField = None
 
 
-class ManualMovement(Body):
+class CashMovement(BankMovement):
+    """Cash at the counter; without ``account`` the primary account."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": "250.00"}]})
+    account: AccountName | None = None
+
+
+class ManualMovement(BankMovement):
     """A credit or debit by the bank's staff."""
 
     model_config = ConfigDict(
@@ -52,24 +59,16 @@ class ManualMovement(Body):
         }
     )
     account_id: AccountName
-    amount: Amount
-    description: Text500 | None = None
-    reference: Text200 | None = None
-    idempotency_key: IdempotencyKeyField = None
 
 
-class Payment(Body):
+class Payment(BankMovement):
     """A payment to somebody outside the bank."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"amount": 40, "payee": "City Power"}]}
     )
-    amount: Amount
     payee: Text200
     from_account: AccountName | None = None
-    description: Text500 | None = None
-    reference: Text200 | None = None
-    idempotency_key: IdempotencyKeyField = None
 
 
 class BatchSubmission(Body):

@@ -69,7 +69,18 @@ async def test_submits_name_their_headers_bodies_and_examples(bank: Bank) -> Non
 async def test_aliases_are_listed_under_their_own_heading(bank: Bank) -> None:
     document = await document_of(bank)
     for method, spelling in ALIASES:
-        assert document["paths"][spelling][method.lower()]["tags"] == ["Other spellings"]
+        alias = document["paths"][spelling][method.lower()]
+        assert alias["tags"] == ["Other spellings"]
+        original = document["paths"][ALIASES[method, spelling]][method.lower()]
+        for part in ("parameters", "requestBody", "responses", "security"):
+            assert alias.get(part) == original.get(part), (spelling, part)
+
+
+async def test_a_payment_says_that_it_answers_a_reference(bank: Bank) -> None:
+    document = await document_of(bank)
+    accepted = document["paths"]["/transactions/payment"]["post"]["responses"]["202"]
+    schema = accepted["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert "payment_ref" in document["components"]["schemas"][schema]["properties"]
 
 
 async def test_probes_and_metrics_answer(bank: Bank) -> None:
