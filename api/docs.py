@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from api.problems import MEDIA_TYPE, status_of
+from api.problems import MEDIA_TYPE, published_codes
 from api.responses import reply
 from api.routes.aliases import ALIASES
-from core.errors import GiroError, NotFound, catalogue
+from core.errors import NotFound
 
 ASSETS: Final = "/static/docs"
 DESCRIPTION: Final = """\
@@ -105,8 +105,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _table_of_codes() -> str:
     rows = [
-        f"| `{code}` | {status_of(error)} | {error.title} |"
-        for code, error in sorted(catalogue().items())
+        f"| `{code}` | {status} | {title} |"
+        for code, (status, title) in sorted(published_codes().items())
     ]
     return "\n".join(["| code | status | meaning |", "|---|---|---|", *rows])
 
@@ -175,17 +175,17 @@ def install(app: FastAPI) -> None:
 
     @router.get("/problems")
     async def list_problems() -> object:
-        return reply({"items": [_entry(error) for error in catalogue().values()]})
+        return reply({"items": [_entry(code) for code in sorted(published_codes())]})
 
     @router.get("/problems/{code}")
     async def show_problem(code: str) -> object:
-        error = catalogue().get(code)
-        if error is None:
+        if code not in published_codes():
             raise NotFound
-        return reply(_entry(error))
+        return reply(_entry(code))
 
     app.include_router(router)
 
 
-def _entry(error: type[GiroError]) -> dict[str, Any]:
-    return {"code": error.code, "status": status_of(error), "title": error.title}
+def _entry(code: str) -> dict[str, Any]:
+    status, title = published_codes()[code]
+    return {"code": code, "status": status, "title": title}

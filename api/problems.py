@@ -34,6 +34,7 @@ from core.errors import (
     TooMany,
     Unauthenticated,
     Unavailable,
+    catalogue,
 )
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -57,6 +58,13 @@ HTTP_CODES: Final[Mapping[int, tuple[str, str]]] = {
     415: ("unsupported_media_type", "The body must be sent as application/json"),
 }
 NOT_UTF8: Final = {"22021", "22P05"}
+
+
+def published_codes() -> dict[str, tuple[int, str]]:
+    """Every code that an answer may carry, with its status and title."""
+    ours = {code: (status_of(error), error.title) for code, error in catalogue().items()}
+    web = {code: (status, title) for status, (code, title) in HTTP_CODES.items()}
+    return web | ours
 
 
 def status_of(error: type[GiroError]) -> int:

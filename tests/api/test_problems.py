@@ -5,6 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from api.problems import HTTP_CODES
 from core.errors import catalogue
 from tests.bank import Bank
 
@@ -106,10 +107,26 @@ async def test_a_body_of_another_kind_is_not_read(bank: Bank, kind: str) -> None
 
 async def test_every_code_is_published_in_one_place(bank: Bank) -> None:
     listed = (await bank.client.get("/problems")).json()["items"]
-    assert {entry["code"] for entry in listed} == set(catalogue())
+    codes = {entry["code"] for entry in listed}
+    of_the_web = {code for code, _ in HTTP_CODES.values()}
+    assert codes == set(catalogue()) | of_the_web
     one = await bank.client.get("/problems/insufficient_funds")
     assert one.json()["status"] == 400
     check_problem(await bank.client.get("/problems/nothing"), 404, "not_found")
     document = (await bank.client.get("/openapi.json")).json()
-    for code in catalogue():
+    for code in codes:
         assert f"`{code}`" in document["info"]["description"]
+
+
+async def test_the_type_of_a_problem_leads_to_its_meaning(bank: Bank) -> None:
+    for refused in (
+        await bank.client.get("/no/such/page"),
+        await bank.client.patch("/accounts"),
+        await bank.client.get("/accounts"),
+        await bank.client.post("/auth/register", json={}),
+        await bank.client.post("/auth/register", data={"email": "a@b.org"}),
+    ):
+        problem = refused.json()
+        meaning = await bank.client.get(problem["type"])
+        assert meaning.status_code == 200, problem["type"]
+        assert meaning.json() == {k: problem[k] for k in ("code", "status", "title")}
