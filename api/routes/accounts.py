@@ -1,5 +1,6 @@
 """Customers' accounts: opening, reading, settings, standing, closing."""
 
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -35,6 +36,10 @@ from core.money import to_major
 from core.transactions.closing import close_account
 from core.transactions.opening import open_account
 
+AmountQuery = Annotated[
+    str | None, Query(max_length=40, description="Major units, of credits and debits alike")
+]
+
 router = APIRouter(prefix="/accounts", tags=["Accounts"], route_class=StrictRoute)
 
 
@@ -45,7 +50,8 @@ async def open_an_account(
     """Open an account. Its opening deposit is booked before the answer."""
     settings = held.settings
     currency = body.currency or settings.default_currency
-    minor_units("initial_deposit", body.initial_deposit, currency)
+    initial_deposit = body.initial_deposit or Decimal(0)
+    minor_units("initial_deposit", initial_deposit, currency)
     async with held.database.unit_of_work() as session:
         await users.find_user(session, caller.user_id, lock=True)
         account = await open_account(
@@ -53,7 +59,7 @@ async def open_an_account(
             caller.user_id,
             currency=currency,
             nickname=body.nickname,
-            initial_deposit=body.initial_deposit,
+            initial_deposit=initial_deposit,
             country=settings.bank_country,
             bank_code=settings.bank_code,
             request_id=request_id(request),
@@ -126,8 +132,8 @@ async def list_entries(
     until: Annotated[InstantQuery, Query(alias="to")] = None,
     timestamp: Annotated[InstantQuery, Query(description="Up to and including it")] = None,
     type: Annotated[str | None, Query(max_length=40)] = None,  # noqa: A002 - the wire's name
-    min_amount: Annotated[str | None, Query(max_length=40)] = None,
-    max_amount: Annotated[str | None, Query(max_length=40)] = None,
+    min_amount: AmountQuery = None,
+    max_amount: AmountQuery = None,
 ) -> Response:
     """The account's ledger entries with the balance after each, the newest first."""
     ends = [moment for moment in (end("to", until), end("timestamp", timestamp)) if moment]

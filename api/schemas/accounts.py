@@ -1,12 +1,11 @@
 """Accounts and their entries on the wire."""
 
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from api.schemas.fields import AmountOrZero, CurrencyCode, Money, Text200
+from api.schemas.fields import AmountOrZero, CurrencyCode, Flag, Money, Text200
 from api.strict_json import Body
 from core.ledger.entries import Entry
 from core.ledger.models import Account, AccountStatus
@@ -21,7 +20,7 @@ class AccountOpening(Body):
             "examples": [{"initial_deposit": 5000, "currency": "EUR", "nickname": "Household"}]
         }
     )
-    initial_deposit: AmountOrZero = Decimal(0)
+    initial_deposit: AmountOrZero | None = None
     currency: CurrencyCode | None = None
     nickname: Text200 | None = None
 
@@ -30,7 +29,7 @@ class AccountChange(Body):
     """An account's settings; those left out stay."""
 
     nickname: Text200 | None = None
-    is_primary: bool | None = None
+    is_primary: Flag | None = None
 
 
 class OverdraftChange(Body):

@@ -113,6 +113,7 @@ async def set_overdraft(session: AsyncSession, account: Account, limit_minor: in
 async def close(session: AsyncSession, account: Account, at: datetime) -> None:
     """Close a locked, empty account; the owner's oldest other one becomes primary if it was.
 
+    Its overdraft ends with it: nothing is available on a closed account.
     Whether transactions or loans are under way is for the caller to find out. Raises MoneyLeft
     or AccountStateConflict. The caller commits.
     """
@@ -122,6 +123,7 @@ async def close(session: AsyncSession, account: Account, at: datetime) -> None:
         raise MoneyLeft
     was_primary = account.is_primary
     account.is_primary = False
+    account.overdraft_limit_minor = 0
     account.status = AccountStatus.CLOSED
     account.closed_at = at
     await session.flush()
