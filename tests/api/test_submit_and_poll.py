@@ -203,6 +203,21 @@ async def test_a_batch_is_repeated_safely_too(bank: Bank) -> None:
     assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
 
 
+async def test_a_batch_of_a_thousand_settles_to_the_last(bank: Bank) -> None:
+    payer, payee = await bank.customer(), await bank.customer()
+    source, target = await payer.open_account(100), await payee.open_account()
+    item = {"to_account": target["account_number"], "amount": "0.10"}
+    answer = await payer.post("/transactions/batch", {"items": [item] * 1_000})
+    batch = answer.json()
+    assert (answer.status_code, batch["accepted"], batch["rejected"]) == (202, 1_000, 0)
+    assert [item["index"] for item in batch["items"]] == list(range(1_000))
+    assert len({item["transaction_id"] for item in batch["items"]}) == 1_000
+    await payer.final(batch["items"][-1]["transaction_id"])  # one account's settle in order
+    shown = (await payer.get(f"/transactions/batch/{batch['batch_id']}")).json()
+    assert shown["counts"] == {"pending": 0, "success": 1_000, "failed": 0}
+    assert (await payer.balance(source), await payee.balance(target)) == (0, 100)
+
+
 async def test_what_is_clear_at_once_is_refused_at_once(bank: Bank) -> None:
     payer = await bank.customer()
     empty = await payer.post("/transactions/withdrawal", {"amount": 1})
