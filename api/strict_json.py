@@ -121,6 +121,11 @@ class StrictRoute(APIRoute):
         return handle_strictly
 
 
+def example(body: dict[str, Any]) -> ConfigDict:
+    """The configuration of a body that the documentation shows ``body`` for."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
+
+
 class Body(BaseModel):
     """Base of every request body: unknown fields are refused."""
 

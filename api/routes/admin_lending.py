@@ -5,14 +5,14 @@ from typing import Annotated, Any, Optional
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, create_model
 from redis.exceptions import RedisError
 
 from api.dependencies import ActingUser, Admin, Caller, Held
 from api.responses import reply
 from api.schemas.fields import Flag, IsoDate, Text200
 from api.services import Services
-from api.strict_json import Body, StrictRoute
+from api.strict_json import Body, StrictRoute, example
 from core.audit.log import Actor, record
 from core.database import driver
 from core.errors import RunNotFound
@@ -36,7 +36,7 @@ ProductCode = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 class ProductChange(Body):
     """Changes of a loan product; what is left out stays. New codes begin from the defaults."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = example({"max_amount": 50000, "default_rate": 11.5})
 
     name: Text200 | None = None
     enabled: Flag | None = None
@@ -53,6 +53,7 @@ ProductPut = create_model("ProductPut", __base__=ProductChange, **_terms)
 class JobRequest(Body):
     """For which business date; today if left out."""
 
+    model_config = example({"business_date": "2026-11-20"})
     business_date: IsoDate | None = None
 
 

@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from api.schemas.fields import AmountOrZero, CurrencyCode, Flag, Money, Text200
-from api.strict_json import Body
+from api.strict_json import Body, example
 from core.ledger.entries import Entry
 from core.ledger.models import Account, AccountStatus
 from core.money import to_major
@@ -15,11 +15,7 @@ from core.money import to_major
 class AccountOpening(Body):
     """A new account; everything has a default."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"initial_deposit": 5000, "currency": "EUR", "nickname": "Household"}]
-        }
-    )
+    model_config = example({"initial_deposit": 5000, "currency": "EUR", "nickname": "Household"})
     initial_deposit: AmountOrZero | None = None
     currency: CurrencyCode | None = None
     nickname: Text200 | None = None
@@ -28,6 +24,7 @@ class AccountOpening(Body):
 class AccountChange(Body):
     """An account's settings; those left out stay."""
 
+    model_config = example({"nickname": "Savings", "is_primary": True})
     nickname: Text200 | None = None
     is_primary: Flag | None = None
 
@@ -35,6 +32,7 @@ class AccountChange(Body):
 class OverdraftChange(Body):
     """How far below zero the account may go."""
 
+    model_config = example({"overdraft_limit": 500})
     overdraft_limit: AmountOrZero
 
 

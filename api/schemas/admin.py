@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from api.schemas.fields import Flag, Money
-from api.strict_json import Body
+from api.strict_json import Body, example
 from core.ledger.trial_balance import Row, TrialBalance
 from core.money import to_major
 from core.platform.models import FailedJob
@@ -88,6 +88,7 @@ class Currencies(BaseModel):
 class CurrencyChange(Body):
     """Allow new accounts in the currency, or no more."""
 
+    model_config = example({"enabled": True})
     enabled: Flag
 
 

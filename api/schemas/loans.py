@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api.schemas.fields import (
@@ -20,7 +20,7 @@ from api.schemas.fields import (
     Text500,
     to_decimal,
 )
-from api.strict_json import Body
+from api.strict_json import Body, example
 from core.lending.amortisation import DayCount, Method, PrepaymentMode, Rounding
 from core.lending.kinds.payment import PaymentMode
 from core.lending.products import FrequencySpec
@@ -95,11 +95,7 @@ class QuotePause(Body):
 class QuoteRequest(Body):
     """Terms of a loan to look at; nothing is stored."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"amount": 10000, "interest_rate": 12, "tenure_months": 12}]
-        }
-    )
+    model_config = example({"amount": 10000, "interest_rate": 12, "tenure_months": 12})
     amount: Amount
     interest_rate: Rate
     tenure_months: Months | None = None
@@ -123,11 +119,7 @@ class QuoteRequest(Body):
 class LoanApplication(Body):
     """What a customer asks for; without ``account_id`` the primary account receives the loan."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"amount": 10000, "tenure_months": 12, "monthly_income": 4000}]
-        }
-    )
+    model_config = example({"amount": 10000, "tenure_months": 12, "monthly_income": 4000})
     amount: Amount
     tenure_months: Months | None = None
     product: Annotated[str, Field(min_length=1, max_length=40)] | None = None
@@ -140,6 +132,7 @@ class LoanApplication(Body):
 class LoanChange(Body):
     """What an officer changes while the application is pending; what is left out stays."""
 
+    model_config = example({"interest_rate": 11.5, "tenure_months": 18})
     interest_rate: Rate | None = None
     tenure_months: Months | None = None
     amount: Amount | None = None
@@ -149,6 +142,7 @@ class LoanChange(Body):
 class LoanApproval(Body):
     """An approval; against a recommendation to decline, a reason is needed."""
 
+    model_config = example({"interest_rate": 12})
     interest_rate: Rate | None = None
     override_reason: Text500 | None = None
 
@@ -156,15 +150,14 @@ class LoanApproval(Body):
 class LoanRejection(Body):
     """A rejection; the reason is told to the customer."""
 
+    model_config = example({"reason": "The instalments exceed half of the income"})
     reason: Text500 | None = None
 
 
 class LoanPayment(Body):
     """A payment; without an amount what is due, or what ending the loan costs."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"amount": 500, "mode": "prepay_reduce_emi"}]}
-    )
+    model_config = example({"amount": 500, "mode": "prepay_reduce_emi"})
     amount: Amount | None = None
     from_account: AccountName | None = None
     mode: PaymentMode = PaymentMode.DUE
@@ -174,9 +167,7 @@ class LoanPayment(Body):
 class RecoveryAction(Body):
     """A step of a recovery, with what it needs."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"action": "settle", "amount": 5000}]}
-    )
+    model_config = example({"action": "settle", "amount": 5000})
     action: Literal["assign", "note", "set_off", "restructure", "settle", "write_off"]
     officer_id: UUID | None = None
     note: Text500 | None = None

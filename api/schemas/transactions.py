@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from api.schemas.fields import AccountName, Amount, IdempotencyKeyField, Money, Text200, Text500
-from api.strict_json import Body
+from api.strict_json import Body, example
 from core.money import to_major
 from core.transactions.batch import MAX_ITEMS, BatchView
 from core.transactions.repository import TransactionView
@@ -31,9 +31,7 @@ class TransferItem(Movement):
 class Transfer(TransferItem):
     """A transfer to submit."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"to_account": "1000000024", "amount": 1000}]}
-    )
+    model_config = example({"to_account": "1000000024", "amount": 1000})
     idempotency_key: IdempotencyKeyField = None
 
 
@@ -46,27 +44,21 @@ class BankMovement(Movement):
 class CashMovement(BankMovement):
     """Cash at the counter; without ``account`` the primary account."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": "250.00"}]})
+    model_config = example({"amount": "250.00"})
     account: AccountName | None = None
 
 
 class ManualMovement(BankMovement):
     """A credit or debit by the bank's staff."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"account_id": "1000000024", "amount": 100, "description": "Goodwill"}]
-        }
-    )
+    model_config = example({"account_id": "1000000024", "amount": 100, "description": "Goodwill"})
     account_id: AccountName
 
 
 class Payment(BankMovement):
     """A payment to somebody outside the bank."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"amount": 40, "payee": "City Power"}]}
-    )
+    model_config = example({"amount": 40, "payee": "City Power"})
     payee: Text200
     from_account: AccountName | None = None
 
@@ -74,6 +66,7 @@ class Payment(BankMovement):
 class BatchSubmission(Body):
     """Up to a thousand transfers, each settled by itself."""
 
+    model_config = example({"items": [{"to_account": "1000000024", "amount": 1000}]})
     items: Annotated[list[TransferItem], Field(min_length=1, max_length=MAX_ITEMS)]
     idempotency_key: IdempotencyKeyField = None
 

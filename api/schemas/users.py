@@ -4,11 +4,11 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from api.schemas.fields import Email, Flag, IsoDate, Text200, Text500
-from api.strict_json import Body
+from api.strict_json import Body, example
 from core import clock
 from core.identity.models import Country, Role, User, UserStatus
 
@@ -44,16 +44,12 @@ class Person(Body):
 class Registration(Person):
     """A new customer."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "email": "asha@example.com",
-                    "password": "correct horse battery",
-                    "full_name": "Asha Rao",
-                    "country": "IN",
-                }
-            ]
+    model_config = example(
+        {
+            "email": "asha@example.com",
+            "password": "correct horse battery",
+            "full_name": "Asha Rao",
+            "country": "IN",
         }
     )
     email: Email
@@ -63,6 +59,8 @@ class Registration(Person):
 class ProfileUpdate(Person):
     """The personal fields to change; those left out stay."""
 
+    model_config = example({"address": "Unter den Linden 1", "phone": "+49 30 1234"})
+
 
 class Credentials(Body):
     """A login."""
@@ -70,28 +68,29 @@ class Credentials(Body):
     email: Annotated[str, StringConstraints(min_length=1, max_length=254)]
     password: Password
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"email": "asha@example.com", "password": "correct horse battery"}]
-        }
-    )
+    model_config = example({"email": "asha@example.com", "password": "correct horse battery"})
 
 
 class RefreshRequest(Body):
     """A refresh token to exchange."""
 
+    model_config = example({"refresh_token": "pC52_j_2-Oopp"})
     refresh_token: Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
 class LogoutRequest(Body):
     """The refresh token of the session that ends; the caller's own needs none."""
 
+    model_config = example({"refresh_token": "pC52_j_2-Oopp"})
     refresh_token: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
 
 
 class PasswordChange(Body):
     """Both passwords."""
 
+    model_config = example(
+        {"current_password": "correct horse battery", "new_password": "staple every letter"}
+    )
     current_password: Password
     new_password: Password
 
@@ -158,6 +157,9 @@ class Users(BaseModel):
 class NewUser(Person):
     """A user whom an admin makes."""
 
+    model_config = example(
+        {"email": "omar@example.com", "password": "correct horse battery", "role": "officer"}
+    )
     email: Email
     password: Password
     role: Role
@@ -166,6 +168,7 @@ class NewUser(Person):
 class StandingChange(Body):
     """Another role, another status, or both."""
 
+    model_config = example({"status": "blocked"})
     role: Role | None = None
     status: UserStatus | None = None
 
@@ -193,6 +196,7 @@ class Countries(BaseModel):
 class CountryChange(Body):
     """Allow a country or not; a code that is new here needs a name."""
 
+    model_config = example({"allowed": False})
     name: Text200 | None = None
     allowed: Flag
 

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from api.routes.aliases import ALIASES
@@ -63,7 +64,33 @@ async def test_submits_name_their_headers_bodies_and_examples(bank: Bank) -> Non
     transfer = document["paths"]["/transactions/transfer"]["post"]
     assert {p["name"] for p in transfer["parameters"]} == {"Idempotency-Key", "Prefer"}
     assert {"200", "202", "400", "404"} <= transfer["responses"].keys()
-    assert document["components"]["schemas"]["Transfer"]["examples"]
+
+
+def body_schema(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any] | None:
+    """The named schema of an operation's JSON body, if it has one."""
+    content = operation.get("requestBody", {}).get("content", {})
+    if "application/json" not in content:
+        return None
+    schema = content["application/json"]["schema"]
+    references = [part["$ref"] for part in (schema, *schema.get("anyOf", [])) if "$ref" in part]
+    found: dict[str, Any] = document["components"]["schemas"][references[0].rpartition("/")[2]]
+    return found
+
+
+async def test_every_body_comes_with_an_example_that_fits(bank: Bank) -> None:
+    document = await document_of(bank)
+    bodies = 0
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            schema = body_schema(document, operation)
+            if schema is None:
+                continue
+            bodies += 1
+            assert schema.get("examples"), f"{method} {path}"
+            whole = {**schema, "components": document["components"]}
+            for example in schema["examples"]:
+                jsonschema_rs.validate(whole, example)
+    assert bodies > 30
 
 
 async def test_aliases_are_listed_under_their_own_heading(bank: Bank) -> None:
