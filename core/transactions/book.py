@@ -52,6 +52,10 @@ _POSTING_COLUMNS: Final = (
 )  # fmt: skip
 
 
+# The places of _PENDING's columns are those of Movement's fields.
+_ID, _DEBIT, _CREDIT = map(Movement._fields.index, ("id", "debit_account_id", "credit_account_id"))
+
+
 class LostRace(Exception):  # noqa: N818 - an event between workers, not an error
     """Another worker settled one of the rows first; the unit of work rolls back and runs again."""
 
@@ -74,7 +78,7 @@ async def book(
     accounts = {row["id"]: AccountState(*row) for row in rows}
     with stage("read_pending"):
         pending = await connection.fetch(_PENDING, claim.last_seq)
-        movements = _settleable([_movement(row) for row in pending], accounts, only)
+        movements = _settleable(pending, accounts, only)
     if not movements:
         return []
     rules = await _load_rules(connection, kinds, movements)
@@ -93,29 +97,18 @@ async def book(
     return outcomes
 
 
-def _movement(row: Any) -> Movement:
-    return Movement._make(row)
-
-
 def _settleable(
-    pending: Sequence[Movement], held: Collection[UUID], only: Collection[UUID] | None
+    pending: Sequence[Any], held: Collection[UUID], only: Collection[UUID] | None
 ) -> list[Movement]:
     """Those whose accounts are all held and not needed by an earlier one that stays behind."""
-    closed: set[UUID | None] = set()
     open_sides = {None, *held}
     taken = []
-    for movement in pending:
-        debit, credit = movement.debit_account_id, movement.credit_account_id
-        if (
-            debit in open_sides
-            and credit in open_sides
-            and debit not in closed
-            and credit not in closed
-            and (only is None or movement.id in only)
-        ):
-            taken.append(movement)
+    for row in pending:  # many of them are other workers': only what is taken is made a Movement
+        debit, credit = row[_DEBIT], row[_CREDIT]
+        if debit in open_sides and credit in open_sides and (only is None or row[_ID] in only):
+            taken.append(Movement._make(row))
         else:
-            closed |= {debit, credit} - {None}
+            open_sides -= {debit, credit} - {None}
     return taken
 
 
