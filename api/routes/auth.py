@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from api.dependencies import ActingUser, AnyCaller, Held, Origin
+from api.dependencies import ActingUser, AnyCaller, Caller, Held, Origin
 from api.middleware.rate_limit import limit_login, limit_public
 from api.responses import no_content, reply
 from api.schemas.users import (
@@ -18,6 +18,7 @@ from api.schemas.users import (
 )
 from api.strict_json import StrictRoute
 from core.identity import users
+from core.identity.emails import comparable_email
 from core.identity.logins import TokenPair
 from core.identity.models import Role
 from core.identity.users import PersonalData
@@ -27,7 +28,7 @@ router = APIRouter(prefix="/auth", tags=["Identity"], route_class=StrictRoute)
 
 async def _note_email(request: Request, body: Credentials) -> Credentials:
     """The credentials; the limit of logins counts by their e-mail."""
-    request.state.email = body.email.lower()
+    request.state.email = comparable_email(body.email)
     return body
 
 
@@ -76,7 +77,7 @@ async def _form_credentials(
     client_secret: Annotated[str | None, Form()] = None,  # noqa: ARG001
 ) -> tuple[str, str]:
     """The OAuth2 password form; what it names beyond the credentials is not used."""
-    request.state.email = username.lower()
+    request.state.email = comparable_email(username)
     return username, password
 
 
@@ -116,12 +117,19 @@ async def logout(
     return no_content()
 
 
+async def _note_caller(request: Request, caller: AnyCaller) -> Caller:
+    """The caller, who may guess the own password no oftener than a stranger."""
+    request.state.email = caller.email
+    return caller
+
+
 @router.post("/password", status_code=204)
 @limit_public
+@limit_login
 async def change_password(
     request: Request,  # noqa: ARG001 - the limiter's
     body: PasswordChange,
-    caller: AnyCaller,
+    caller: Annotated[Caller, Depends(_note_caller)],
     actor: ActingUser,
     held: Held,
 ) -> Response:

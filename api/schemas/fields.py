@@ -5,11 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pydantic import BeforeValidator, Strict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from core.errors import InvalidAmount
+from core.identity.emails import canonical_email
 from core.money import MAX_MAJOR_UNITS, to_minor
 
 # No currency of ISO 4217 has more decimals than four; how many this one has is checked later.
@@ -96,24 +96,14 @@ AmountOrZero = Annotated[
 Money = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [10.25]})]
 
 
-# Whether mail can be delivered to an address is not ours to ask: an intranet's names will do, and
-# so will those reserved for tests.
-SPECIAL_USE_DOMAIN_NAMES.clear()
-
-
 def _email(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 254:
-        raise PydanticCustomError("invalid_email", "must be an e-mail address")
+    refusal = PydanticCustomError("invalid_email", "must be an e-mail address")
+    if not isinstance(value, str):
+        raise refusal
     try:
-        checked = validate_email(
-            value.strip(),
-            check_deliverability=False,
-        )
-    except EmailNotValidError as error:
-        raise PydanticCustomError("invalid_email", "must be an e-mail address") from error
-    if "." not in checked.domain:
-        raise PydanticCustomError("invalid_email", "must be an e-mail address")
-    return checked.normalized.lower()
+        return canonical_email(value)
+    except ValueError as error:
+        raise refusal from error
 
 
 Email = Annotated[

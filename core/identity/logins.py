@@ -11,11 +11,12 @@ from core import clock
 from core.audit.log import Actor, record
 from core.database import Database
 from core.errors import InvalidCredentials, InvalidToken, UserBlocked, WeakPassword, WrongPassword
+from core.identity.emails import comparable_email
 from core.identity.models import RefreshToken, Session, User, UserStatus
 from core.identity.passwords import Passwords, refuse_weak
 from core.identity.sessions import end_session, end_sessions_of
 from core.identity.tokens import AccessTokens, hash_refresh_token, new_refresh_token
-from core.identity.users import find_user, normalise_email
+from core.identity.users import find_user
 from core.ids import new_id
 
 
@@ -51,7 +52,7 @@ class Logins:
 
         Takes the same time whether the address is unknown or the password wrong.
         """
-        query = select(User).where(User.email == normalise_email(email), User.deleted_at.is_(None))
+        query = select(User).where(User.email == comparable_email(email), User.deleted_at.is_(None))
         async with self._database.unit_of_work() as session:
             user = await session.scalar(query)
         matches = await self._passwords.verify(password, user.password_hash if user else None)

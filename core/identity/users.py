@@ -15,6 +15,7 @@ from core.audit.log import Actor, record
 from core.database import Database, constraint_name
 from core.errors import EmailTaken, LastAdmin, UserNotFound
 from core.identity.countries import find_allowed
+from core.identity.emails import comparable_email
 from core.identity.models import Role, User, UserStatus
 from core.identity.passwords import Passwords
 from core.identity.sessions import end_sessions_of
@@ -38,11 +39,6 @@ class PersonalData:
     id_document: str | None = None
 
 
-def normalise_email(email: str) -> str:
-    """The form in which an address is stored and compared."""
-    return email.strip().lower()
-
-
 async def register(
     database: Database,
     passwords: Passwords,
@@ -54,7 +50,7 @@ async def register(
     role: Role = Role.CUSTOMER,
 ) -> User:
     """Make a user and commit. Raises WeakPassword, CountryNotAllowed or EmailTaken."""
-    email = normalise_email(email)
+    email = comparable_email(email)
     async with database.unit_of_work() as session:
         person = await _with_country_code(session, person)
         if await _is_taken(session, email):

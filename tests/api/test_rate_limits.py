@@ -29,7 +29,7 @@ async def limited(bank: Bank) -> AsyncIterator[System]:
 
 async def test_limits(bank: Bank, limited: System) -> None:
     """One story, for it uses the address's limit up: guessing, a busy user, a busy address."""
-    quiet, busy = await bank.customer(), await bank.customer()
+    quiet, busy, thief = [await bank.customer() for _ in range(3)]
     async with httpx2.AsyncClient(base_url=limited.url) as client:
 
         async def login(email: str, password: str) -> httpx2.Response:
@@ -41,7 +41,17 @@ async def test_limits(bank: Bank, limited: System) -> None:
         assert guesses[-1].json()["code"] == "rate_limited"
         assert 0 < int(guesses[-1].headers["retry-after"]) <= 3600
         assert (await login(busy.email, PASSWORD)).status_code == 429, "guessing locks the door"
+        for spelling in (f" {busy.email}", f"{busy.email}\t ", busy.email.upper()):
+            assert (await login(spelling, PASSWORD)).status_code == 429, "and every other to it"
+            form = {"username": spelling, "password": PASSWORD}
+            assert (await client.post("/auth/token", data=form)).status_code == 429
         assert (await login(quiet.email, PASSWORD)).status_code == 200, "but only that one"
+
+        headers = {"Authorization": f"Bearer {thief.token}"}
+        body = {"current_password": "guess", "new_password": "mine from now on"}
+        for expected in [400] * 5 + [429]:  # a stolen token does not open this door either
+            answer = await client.post("/auth/password", json=body, headers=headers)
+            assert answer.status_code == expected
 
         async def read(token: str) -> httpx2.Response:
             headers = {"Authorization": f"Bearer {token}"}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets
 import statistics
 import time
 from typing import Any
@@ -48,6 +49,29 @@ async def test_the_password_form_of_the_docs_works_too(bank: Bank) -> None:
     answer = await bank.client.post("/auth/token", data=form)
     assert answer.status_code == 200
     assert answer.json()["access_token"]
+
+
+@pytest.mark.parametrize(
+    ("registered", "typed"),
+    [
+        ("Ana.{}@Example.org", "  ANA.{}@example.ORG "),
+        ("jose\u0301.{}@example.org", "jos\u00e9.{}@example.org"),
+        ("jos\u00e9.{}@example.org", "jose\u0301.{}@example.org"),
+        ("ana.{}@xn--bcher-kva.example", "ana.{}@b\u00fccher.example"),
+        ("ana.{}@b\u00fccher.example", "ana.{}@XN--BCHER-KVA.example"),
+    ],
+)
+async def test_an_address_is_the_same_however_it_is_written(
+    bank: Bank, registered: str, typed: str
+) -> None:
+    mark = secrets.token_hex(4)
+    body = {"email": registered.format(mark), "password": PASSWORD}
+    assert (await bank.client.post("/auth/register", json=body)).status_code == 201
+    body["email"] = typed.format(mark)
+    assert (await bank.client.post("/auth/register", json=body)).status_code == 409
+    assert (await bank.client.post("/auth/login", json=body)).status_code == 200
+    form = {"username": body["email"], "password": PASSWORD}
+    assert (await bank.client.post("/auth/token", data=form)).status_code == 200
 
 
 async def test_wrong_password_and_unknown_address_look_and_last_the_same(bank: Bank) -> None:
