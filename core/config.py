@@ -5,10 +5,12 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 MIN_SECRET_BYTES = 32
 # Secrets that were published in a document, an example or a tutorial sign nothing worth trusting.
 PLACEHOLDER_WORDS = ("secret", "change", "your-", "your_", "example", "placeholder", "password")
@@ -24,9 +26,14 @@ class Environment(StrEnum):
 class Settings(BaseSettings):
     """The settings; the environment wins over ``.env``, which wins over the defaults here."""
 
-    # An error message must not show what it refuses: keys and passwords are among it.
+    # An error message must not show what it refuses: keys and passwords are among it. A variable
+    # that is set to nothing counts as not set, as in a copied .env.example.
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     environment: Environment = Environment.DEVELOPMENT
@@ -36,9 +43,6 @@ class Settings(BaseSettings):
     # Stores
     database_url: str = "postgresql://giro:giro@127.0.0.1:5432/giro"
     redis_url: str = "redis://127.0.0.1:6379/0"
-    postgres_user: str = "giro"
-    postgres_password: str = "giro"  # noqa: S105 - a local default; production sets DATABASE_URL
-    postgres_db: str = "giro"
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     database_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
 
@@ -57,9 +61,8 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
 
     # The bank
-    bank_name: str = "Giro Bank"
     bank_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
-    bank_code: str = "50010517"
+    bank_code: Annotated[str, Field(pattern=r"^[0-9A-Z]+$")] = "50010517"
     default_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     self_service_cash: bool | None = None
     cashback_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(2)
@@ -90,6 +93,66 @@ class Settings(BaseSettings):
         if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
             raise ValueError("DATABASE_URL must be a postgresql:// URL")
         return f"postgresql://{rest}"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        if not url.startswith(("redis://", "rediss://")):
+            raise ValueError("REDIS_URL must be a redis:// or rediss:// URL")
+        return url
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, level: str) -> str:
+        if level.upper() not in LOG_LEVELS:
+            raise ValueError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
+        return level.upper()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, OSError, ValueError) as error:
+            raise ValueError("TIME_ZONE must be an IANA name such as Europe/Berlin") from error
+        return name
+
+    # What follows asks libraries that are slow to import, and only about what was really set.
+
+    @field_validator("holiday_country")
+    @classmethod
+    def _known_holidays(cls, country: str) -> str:
+        from holidays import list_supported_countries  # noqa: PLC0415
+
+        if country and country not in list_supported_countries():
+            raise ValueError("HOLIDAY_COUNTRY must be an ISO 3166 code whose holidays are known")
+        return country
+
+    @field_validator("rate_limit_login", "rate_limit_public", "rate_limit_user")
+    @classmethod
+    def _parsed_limit(cls, limit: str, field: ValidationInfo) -> str:
+        from limits import parse  # noqa: PLC0415
+
+        try:
+            parse(limit)
+        except ValueError as error:
+            name = str(field.field_name).upper()
+            raise ValueError(f"{name} must read like 30/minute") from error
+        return limit
+
+    @model_validator(mode="after")
+    def _bank_has_ibans(self) -> Self:
+        if self.model_fields_set.isdisjoint({"bank_country", "bank_code"}):
+            return self
+        import schwifty  # noqa: PLC0415
+
+        try:
+            schwifty.IBAN.generate(
+                self.bank_country, bank_code=self.bank_code, account_code="1000000016"
+            )
+        except schwifty.exceptions.SchwiftyException as error:
+            raise ValueError(f"BANK_COUNTRY and BANK_CODE make no IBAN: {error}") from error
+        return self
 
     @model_validator(mode="after")
     def _refuse_weak_secret(self) -> Self:

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from core.config import Settings, is_weak_secret
+from ops.cli import settings_refused
 
 STRONG = "8d1f6a0c94e7b25310bd4f7298c6ae5d7302f9be1648ca5d0e93b7f2416ad85c"
 
@@ -57,6 +58,45 @@ def test_database_urls_of_any_spelling_become_plain(url: str) -> None:
 def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="postgresql"):
         settings(database_url=url)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("redis_url", "nonsense"),
+        ("redis_url", "http://127.0.0.1:6379"),
+        ("log_level", "LOUD"),
+        ("time_zone", "Mars/Olympus"),
+        ("time_zone", "../../etc/passwd"),
+        ("holiday_country", "XX"),
+        ("rate_limit_login", "often"),
+        ("rate_limit_public", "30"),
+        ("rate_limit_user", "30/fortnight"),
+        ("bank_country", "ZZ"),
+        ("bank_code", "a bank"),
+        ("bank_code", "123456789"),
+        ("emi_collection_time", "24:00"),
+    ],
+)
+def test_what_would_fail_later_is_refused_at_once_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        settings(**{name: value})
+    (line,) = settings_refused(refused.value)
+    assert name.upper() in line
+    assert "Value error" not in line
+
+
+def test_settings_of_other_countries_are_welcome() -> None:
+    settings(bank_country="NL", bank_code="INGB", time_zone="Asia/Kolkata", holiday_country="IN")
+    settings(rate_limit_user="5 per 10 seconds", redis_url="rediss://h:1/2", log_level="debug")
+
+
+def test_a_variable_that_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "SELF_SERVICE_CASH", "CASHBACK_PERCENT"):
+        monkeypatch.setenv(name, "")
+    empty = Settings(_env_file=None)
+    assert empty == Settings.model_construct()
+    assert not empty.model_fields_set
 
 
 def test_the_cash_desk_is_open_in_development_only_unless_told() -> None:

@@ -23,7 +23,10 @@ from ops.embedded.software import client_programs
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = ("Dockerfile.api", "Dockerfile.worker")
 PROGRAMS = ("api", "worker", "scheduler", "migrate")
-COMPOSE_ONLY = {"POSTGRES_SUPERUSER_PASSWORD", "REDIS_PASSWORD", "API_PORT", "WORKERS"}
+COMPOSE_ONLY = {
+    *("POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_SUPERUSER_PASSWORD"),
+    *("REDIS_PASSWORD", "API_PORT", "WORKERS"),
+}
 SECRETS = {"SECRET_KEY", "POSTGRES_PASSWORD", "POSTGRES_SUPERUSER_PASSWORD", "REDIS_PASSWORD"}
 
 
