@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
+from core.database import is_connection_loss
 from core.errors import GiroError
 from ops.embedded import EmbeddedError
 
@@ -58,10 +59,26 @@ def main() -> None:
         print(f"giro: {error}", file=sys.stderr)
         sys.exit(1)
     except ValidationError as error:
-        for problem in error.errors():
-            field = ".".join(str(part) for part in problem["loc"]).upper() or "settings"
-            print(f"giro: {field}: {problem['msg']}", file=sys.stderr)
+        for line in settings_refused(error):
+            print(f"giro: {line}", file=sys.stderr)
         sys.exit(2)
+    except Exception as error:
+        # A store that went away under way, or a file that may not be read or written.
+        if not is_connection_loss(error):
+            raise
+        print(f"giro: {type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def settings_refused(error: ValidationError) -> list[str]:
+    """A line for each setting that was refused, under the name that it is set by."""
+    lines = []
+    for problem in error.errors():
+        said = problem["msg"].removeprefix("Value error, ")
+        name = ".".join(str(part) for part in problem["loc"]).upper()
+        # Our own refusals name the setting themselves.
+        lines.append(said if not name or name in said else f"{name}: {said}")
+    return lines
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What the children say, on our stdout with their name before it, without ever waiting for it."""
 
+import contextlib
+import os
 import sys
 import threading
 import time
@@ -71,6 +73,15 @@ class Output:
                     self._stream.flush()
                 except (OSError, ValueError):
                     gone = True
+                    _turn_away(self._stream)
             with self._changed:
                 if self._lines and self._lines[0] is text:
                     self._lines.popleft()
+
+
+def _turn_away(stream: IO[str]) -> None:
+    """Let what is still buffered go nowhere: the interpreter's last flush must not fail."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

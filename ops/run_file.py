@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ops.embedded.errors import HomeInUseError
+from ops.embedded.errors import EmbeddedError, HomeInUseError
 from ops.embedded.home import HomeLock, write_private
 
 LOCK_NAME = "up.lock"
@@ -41,8 +41,10 @@ def read_run_file(home: Path) -> RunFile | None:
     """What runs on `home`; None when nothing does (a file left by a killed one counts as none)."""
     try:
         fields = json.loads((home / "run.json").read_text())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    except PermissionError as error:
+        raise EmbeddedError(f"the home {home} belongs to somebody else; set GIRO_HOME") from error
     if not is_running(home):
         return None
     processes = [Process(**process) for process in fields.pop("processes")]

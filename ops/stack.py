@@ -2,8 +2,10 @@
 
 import asyncio
 import datetime
+import errno
 import os
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +18,11 @@ from core.config import Settings
 from ops import processes
 from ops.embedded import EmbeddedError, EmbeddedServers
 from ops.embedded.home import HomeLock, create_home, write_private
-from ops.embedded.ports import LOOPBACK, free_port, is_free, next_free_port
+from ops.embedded.ports import LOOPBACK, free_port, next_free_port, why_not
 from ops.embedded.servers import Server
 from ops.output import Output
 from ops.run_file import LOCK_NAME, Process, RunFile, remove_run_file
+from ops.stores import ask_database, ask_redis
 from ops.supervisor import Child, ChildFailedError, Spec, Supervisor
 
 # Waits for what is being settled to be committed.
@@ -124,6 +127,10 @@ class Stack:
     async def _start_servers(self) -> dict[str, str]:
         """Start the stores that are not given; the environment that every program gets."""
         given = set() if self._options.own_stores else self._settings.model_fields_set
+        if "redis_url" in given:
+            await ask_redis(self._settings.redis_url)
+        if "database_url" in given:
+            await ask_database(self._settings.database_url)
         servers = EmbeddedServers(self._home, durable=self._options.durable)
         wanted: list[Server] = []
         if not {"database_url", "redis_url"} <= given:
@@ -148,6 +155,8 @@ class Stack:
         }
 
     async def _migrate(self, environment: Mapping[str, str]) -> None:
+        schema = await ask_database(environment["DATABASE_URL"])
+        schema.refuse_newer()
         process = await asyncio.create_subprocess_exec(
             *processes.migrate(),
             env={**os.environ, **environment},
@@ -159,7 +168,7 @@ class Stack:
         for line in said.decode(errors="replace").splitlines():
             self._output.child("migrate", line)
         if process.returncode != 0:
-            raise StackError(f"the migrations failed:\n{said.decode(errors='replace').strip()}")
+            raise StackError(f"the migrations of {schema.where} failed as shown above")
 
     async def _start_programs(self, environment: Mapping[str, str], port: int) -> None:
         options = self._options
@@ -200,25 +209,28 @@ class Stack:
 async def _until_api_ready(client: httpx2.AsyncClient, api: Child) -> None:
     """Wait until GET /health/ready answers 200; ChildFailedError after 120 s or three deaths."""
     said = "nothing"
-    async with asyncio.timeout(READY_WITHIN_SECONDS):
-        while api.starts <= 3:
-            try:
-                response = await client.get("/health/ready")
-            except httpx2.HTTPError as error:
-                said = str(error) or type(error).__name__
-            else:
-                if response.status_code == 200:
-                    return
-                said = f"{response.status_code} {response.text}"
-            await asyncio.sleep(0.05)
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while api.starts <= 3 and time.monotonic() < deadline:
+        try:
+            response = await client.get("/health/ready")
+        except httpx2.HTTPError as error:
+            said = str(error) or type(error).__name__
+        else:
+            if response.status_code == 200:
+                return
+            said = f"{response.status_code} {response.text}"
+        await asyncio.sleep(0.05)
     lines = "\n".join(api.last_lines)
     raise ChildFailedError(f"the API did not come up ({said}); its last lines:\n{lines}")
 
 
 def _choose_port(options: Options, output: Output) -> int:
     wanted = options.port or processes.DEFAULT_PORT
-    if is_free(wanted, options.host):
+    obstacle = why_not(wanted, options.host)
+    if obstacle is None:
         return wanted
+    if obstacle.errno != errno.EADDRINUSE:
+        raise StackError(f"cannot listen on {options.host} port {wanted}: {obstacle.strerror}")
     if options.port is not None:
         raise StackError(f"port {wanted} on {options.host} is taken; choose another with --port")
     port = next_free_port(wanted + 1, options.host)
@@ -244,6 +256,8 @@ def _server_spec(server: Server) -> Spec:
         server.command(),
         stop_signal=server.stop_signal,
         grace_seconds=60,
+        # Killed, it would have to recover at the next start; its fast shutdown takes no second.
+        hurried_grace_seconds=5,
         port=server.port,
         is_tied=True,
         before_restart=server.prepare,

@@ -43,13 +43,18 @@ class Backoff:
 
 @dataclass(frozen=True)
 class Spec:
-    """One child: what to run and how to end it. `is_tied`: the command ties itself to us."""
+    """One child: what to run and how to end it.
+
+    It has `grace_seconds` to end, and `hurried_grace_seconds` once patience is over. `is_tied`: the
+    command ties itself to us.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM
     grace_seconds: float = 30.0
+    hurried_grace_seconds: float = 0.0
     port: int | None = None
     is_tied: bool = False
     before_restart: Callable[[], None] | None = None
@@ -85,7 +90,7 @@ class Child:
         self._task = asyncio.create_task(self._watch(), name=f"watch {self.spec.name}")
 
     async def stop(self, hurry: asyncio.Event) -> None:
-        """Ask it to end; kill it, and what it left, when its grace (or patience) is over."""
+        """Ask it to end; kill it, and what it left, when its grace is over."""
         self._stopping.set()
         pid = self.pid
         if pid is not None:
@@ -99,6 +104,8 @@ class Child:
             timeout=self.spec.grace_seconds,
             return_when=asyncio.FIRST_COMPLETED,
         )
+        if hurried.done():
+            await asyncio.wait({self._task}, timeout=self.spec.hurried_grace_seconds)
         hurried.cancel()
         if not self._task.done():
             self._output.child(self.spec.name, "did not end in time; killed")

@@ -1,5 +1,6 @@
 """Which system a command means: the settings', the one that runs on the home, or its kept data."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,16 +8,31 @@ from pathlib import Path
 from core.config import Settings
 from ops.embedded import EmbeddedError, EmbeddedServers
 from ops.run_file import read_run_file
+from ops.stores import ask_database
 
 
 @contextmanager
-def target_settings(home: Path | None = None) -> Iterator[Settings]:
+def target_settings(
+    home: Path | None = None, *, before_migration: bool = False
+) -> Iterator[Settings]:
     """Settings that reach the stores of the system meant.
 
     In this order: DATABASE_URL and REDIS_URL as set (unless a home is named); those of the
     `giro up` on the home; the home's embedded servers, started for as long as the block lasts.
-    EmbeddedError when there is none of these.
+    EmbeddedError when there is none of these, when the database cannot be used, or when its
+    schema is not the one this version works on (`before_migration`: when it is a newer one).
     """
+    with _found(home) as settings:
+        schema = asyncio.run(ask_database(settings.database_url))
+        if before_migration:
+            schema.refuse_newer()
+        else:
+            schema.refuse_other()
+        yield settings
+
+
+@contextmanager
+def _found(home: Path | None) -> Iterator[Settings]:
     settings = Settings()
     if home is None and "database_url" in settings.model_fields_set:
         yield settings

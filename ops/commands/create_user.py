@@ -31,8 +31,8 @@ def command(
     The password comes from a prompt, or with --password-stdin from standard input.
     """
     _refuse_malformed(email)
-    password = _password_from_stdin() if password_stdin else _password_from_prompt()
     with target_settings(home) as settings:
+        password = _password_from_stdin() if password_stdin else _password_from_prompt()
         user = asyncio.run(_create(settings, email, password, role, full_name))
     print(f"{user.role} {user.email} created: {user.id}")
 

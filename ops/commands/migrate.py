@@ -11,7 +11,7 @@ from ops.target import target_settings
 
 def command() -> None:
     """Bring the schema to head (of the running system, or of DATABASE_URL)."""
-    with target_settings() as settings:
+    with target_settings(before_migration=True) as settings:
         environment = {
             **os.environ,
             "DATABASE_URL": settings.database_url,

@@ -15,7 +15,9 @@ from ops.stack import Options, Stack
 def command(
     port: Annotated[
         int | None,
-        typer.Option(help="The API's port; without it 8000, or the next free one.", min=1),
+        typer.Option(
+            help="The API's port; without it 8000, or the next free one.", min=1, max=65_535
+        ),
     ] = None,
     host: Annotated[str, typer.Option(help="The address the API listens on.")] = "127.0.0.1",
     workers: Annotated[int, typer.Option(help="Worker processes.", min=0)] = 2,
@@ -51,8 +53,11 @@ async def _run(options: Options, settings: Settings) -> None:
         stop.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
+    # The terminal was closed; under nohup that is no reason to stop.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, on_signal)
 
     starting = asyncio.create_task(stack.start())
     stopped = asyncio.create_task(stop.wait())
@@ -67,6 +72,8 @@ async def _run(options: Options, settings: Settings) -> None:
         output.line("stopping")
     finally:
         stopped.cancel()
+        was_refused = not stack.supervisor.children
         await stack.stop()
-        output.line("stopped")
+        if not was_refused:
+            output.line("stopped")
         await asyncio.to_thread(output.flush)

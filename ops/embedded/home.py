@@ -75,12 +75,16 @@ def write_private(path: Path, text: str, identity: Identity = SELF) -> None:
 def create_home(home: Path) -> Path:
     """The home as an absolute path, created when missing (traversable, not listable, for root)."""
     home = home.expanduser().resolve()
-    if not home.exists():
-        try:
+    try:
+        if not home.exists():
             home.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise EmbeddedError(f"cannot create the home {home}: {error}") from error
-        home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+            home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    except OSError as error:
+        raise EmbeddedError(
+            f"cannot create the home {home}: {error.strerror}; set GIRO_HOME"
+        ) from error
+    if not home.is_dir():
+        raise EmbeddedError(f"the home {home} is not a folder; set GIRO_HOME")
     if not os.access(home, os.W_OK):
         raise EmbeddedError(f"the home {home} belongs to somebody else; set GIRO_HOME")
     return home
@@ -90,6 +94,7 @@ def find_place(home: Path, record: Record) -> Place:
     """Decide where the data lies (as recorded, once there is a record) and who runs the servers."""
     if os.geteuid() != 0:
         return Place(home, _recorded_root(home, record), SELF)
+    _refuse_other_users(home)
     identity = _unprivileged()
     if record.root != ".":
         _claim_private(home, Path(record.root), record.instance)
@@ -158,6 +163,16 @@ def _recorded_root(home: Path, record: Record) -> Path:
     if record.root == ".":
         return home
     raise EmbeddedError(f"the data of {home} was created by root in {record.root}; run as root")
+
+
+def _refuse_other_users(home: Path) -> None:
+    """Root would start an empty bank beside a user's, and leave files that the user cannot read."""
+    record = home / "embedded.json"
+    owner = record.stat().st_uid if record.exists() else 0
+    if owner != 0:
+        raise EmbeddedError(
+            f"the bank in {home} belongs to user {owner}: run as that user or set GIRO_HOME"
+        )
 
 
 def _unprivileged() -> Identity:

@@ -5,16 +5,25 @@ import socket
 LOOPBACK = "127.0.0.1"
 
 
-def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could bind `port` now (a listener on all interfaces counts as taken)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+def why_not(port: int, host: str = LOOPBACK) -> OSError | None:
+    """Why a server could not listen on `port` now; None when it could.
+
+    A listener on all interfaces counts as taken (EADDRINUSE).
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
             probe.listen(1)
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return error
+    return None
+
+
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a server could listen on `port` now."""
+    return why_not(port, host) is None
 
 
 def free_port(preferred: int | None = None) -> int:

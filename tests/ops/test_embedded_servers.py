@@ -17,10 +17,10 @@ import redis
 
 from ops.embedded import EmbeddedError, EmbeddedServers, HomeInUseError
 from ops.embedded.home import Record
+from tests.ops.terminal import REPOSITORY, is_alive
 
 # Where data goes that its user could not reach in the home.
 BESIDE = Path("/var/tmp")  # noqa: S108
-REPOSITORY = Path(__file__).resolve().parents[2]
 KEEPER = """
 import sys, time
 from pathlib import Path
@@ -33,14 +33,6 @@ if len(sys.argv) > 2:
 else:
     time.sleep(60)
 """
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
 
 
 def until(condition, seconds: float = 10) -> bool:
@@ -233,6 +225,21 @@ def test_root_with_a_home_nobody_can_reach_keeps_its_data_beside(tmp_path_factor
     finally:
         servers.destroy()
     assert not private.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root's own trap")
+def test_root_leaves_a_users_bank_alone(home):
+    daemon = pwd.getpwnam("daemon")
+    home.mkdir()
+    Record().save(home)
+    os.chown(home / "embedded.json", daemon.pw_uid, daemon.pw_gid)
+    os.chown(home, daemon.pw_uid, daemon.pw_gid)
+    home.chmod(0o700)
+    before = (home / "embedded.json").read_text()
+    with pytest.raises(EmbeddedError, match=f"belongs to user {daemon.pw_uid}: run as that user"):
+        EmbeddedServers(home, durable=False).start()
+    assert (home / "embedded.json").read_text() == before
+    assert (home / "embedded.json").stat().st_uid == daemon.pw_uid
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root's own trap")

@@ -2,101 +2,17 @@
 
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import asyncpg
 import pytest
 
 from ops import healthcheck
-from ops.embedded import EmbeddedServers
 from ops.embedded.ports import free_port
+from tests.ops.terminal import Up, forget, giro, is_alive, status, until
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-GIRO = [sys.executable, "-m", "ops.cli"]
 PASSWORD = "correct horse battery"
-UNSET = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "GIRO_HOME", "ENVIRONMENT")
-
-
-def environment() -> dict[str, str]:
-    """Nothing set that a fresh checkout would not have."""
-    return {k: v for k, v in os.environ.items() if k not in UNSET} | {"PYTHONPATH": str(REPOSITORY)}
-
-
-def giro(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*GIRO, *arguments],
-        input=stdin,
-        cwd=cwd,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def status(cwd: Path) -> dict:
-    return json.loads(giro("status", "--json", cwd=cwd).stdout)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def until(condition, seconds: float = 30):
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
-        time.sleep(0.1)
-    return value
-
-
-class Up:
-    """A `giro up` in a directory of its own, its output read to the line that says ready."""
-
-    def __init__(self, cwd: Path, *arguments: str) -> None:
-        self.cwd = cwd
-        self.log = (cwd / "up.log").open("w+")
-        self.process = subprocess.Popen(
-            [*GIRO, "up", "--workers", "1", *arguments],
-            cwd=cwd,
-            env=environment(),
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-        )
-
-    def said(self) -> str:
-        return (self.cwd / "up.log").read_text()
-
-    def ready(self) -> str:
-        def look() -> str | None:
-            assert self.process.poll() is None, self.said()
-            found = re.search(r"^ready (http://\S+)$", self.said(), re.M)
-            return found.group(1) if found else None
-
-        return until(look, 90)
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(60)
-        finally:
-            self.log.close()
-
-
-def forget(cwd: Path) -> None:
-    """Delete the home with its data, which may lie elsewhere (root's temporary files are)."""
-    EmbeddedServers(cwd / ".giro").destroy()
 
 
 @pytest.fixture
@@ -233,3 +149,26 @@ def test_ctrl_c_while_it_starts_stops_it_as_well(place):
     assert running.process.wait(60) == 0
     running.log.close()
     assert "ready" not in [line.split()[0] for line in running.said().splitlines() if line]
+
+
+def test_under_nohup_a_closed_terminal_is_no_reason_to_stop_and_impatience_spares_the_stores(place):
+    running = Up(place, "--port", str(free_port()), under=["nohup"])
+    running.ready()
+    running.process.send_signal(signal.SIGHUP)
+    assert status(place)["healthy"]
+
+    running.process.send_signal(signal.SIGINT)
+    until(lambda: "stopping" in running.said().splitlines())
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(60) == 0
+    running.log.close()
+    assert "database system is shut down" in running.said()
+    assert "postgres  | did not end in time" not in running.said()
+
+
+def test_a_closed_terminal_stops_it(place):
+    running = Up(place, "--port", str(free_port()))
+    until(lambda: "postgres  |" in running.said())
+    running.process.send_signal(signal.SIGHUP)
+    assert running.process.wait(60) == 0
+    running.log.close()

@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from ops.output import Output
 from ops.supervisor import Backoff, ChildFailedError, Spec, Supervisor
+from tests.ops.terminal import REPOSITORY, is_alive
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENT = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(15, signal.SIG_IGN); {PATIENT}"
 # A master with a child of its own, as dramatiq and uvicorn have.
@@ -38,14 +37,6 @@ class Recorder(Output):
 
 def python(script: str) -> list[str]:
     return [sys.executable, "-c", script]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
 
 
 async def until(condition, seconds: float = 10) -> None:
@@ -126,6 +117,17 @@ async def test_a_second_signal_ends_the_patience(supervisor):
     await asyncio.wait_for(stopping, 5)
 
 
+async def test_a_store_has_a_moment_to_write_down_what_it_has_even_then(supervisor):
+    slow = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(0.5), sys.exit()))"
+    spec = Spec("postgres", python(f"{slow}; {PATIENT}"), hurried_grace_seconds=5)
+    child = await supervisor.start(spec)
+    await until(lambda: child.last_lines)
+    supervisor.hurry.set()
+    await supervisor.stop(["postgres"])
+    assert child.pid is None
+    assert not any("killed" in line for line in supervisor.output.seen)
+
+
 async def test_a_child_that_never_comes_up_is_reported_with_its_last_words(supervisor):
     child = await supervisor.start(Spec("api", python("raise SystemExit('no such table')")))
     with pytest.raises(ChildFailedError, match="no such table"):
@@ -182,3 +184,28 @@ def test_a_reader_that_stops_reading_stops_nobody():
             received += os.read(reading, 1 << 20)
         assert b"lines dropped: nobody read them" in received
     os.close(reading)
+
+
+def test_a_reader_that_is_gone_does_not_spoil_the_exit():
+    script = (
+        "import sys\n"
+        "from ops.output import Output\n"
+        "sys.stdin.readline()\n"
+        "output = Output()\n"
+        "output.line('stopped')\n"
+        "output.flush()\n"
+    )
+    done = subprocess.Popen(
+        python(script),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    done.stdout.close()
+    done.stdin.write("the reader is gone\n")
+    done.stdin.close()
+    assert done.wait(10) == 0
+    assert done.stderr.read() == ""
+    done.stderr.close()
