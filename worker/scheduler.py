@@ -9,6 +9,7 @@ what falls due is recorded for its instant in the database before it runs.
 import asyncio
 import contextlib
 import signal
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
@@ -17,6 +18,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from core import clock
 from core.config import get_settings
+from core.database import is_retryable
 from core.lending.business_day.close import drive, forgotten_runs
 from core.logging import configure, get_logger
 from core.platform.ticks import begin_tick, end_tick
@@ -75,12 +77,18 @@ class Scheduler:
     async def _lead(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         log.info("scheduler_leads")
         clockwork = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True})
-        clockwork.add_job(self.sweep, "interval", seconds=SWEEP_SECONDS)
+        for action, seconds in (
+            (self.sweep, SWEEP_SECONDS),
+            (self.resume_runs, RESUME_SECONDS),
+            (self.credit_cashbacks, CASHBACK_SECONDS),
+        ):
+            clockwork.add_job(next_time_again(action), "interval", seconds=seconds)
         clockwork.add_job(
-            self.run_due, "interval", seconds=LOOK_FOR_DUE_SECONDS, next_run_time=clock.now()
+            next_time_again(self.run_due),
+            "interval",
+            seconds=LOOK_FOR_DUE_SECONDS,
+            next_run_time=clock.now(),
         )
-        clockwork.add_job(self.resume_runs, "interval", seconds=RESUME_SECONDS)
-        clockwork.add_job(self.credit_cashbacks, "interval", seconds=CASHBACK_SECONDS)
         clockwork.start()
         try:
             while not self._stopping.is_set():
@@ -130,6 +138,20 @@ class Scheduler:
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+def next_time_again(action: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """``action``, for which a database that is away is one line: its next turn does the work."""
+
+    async def run() -> None:
+        try:
+            await action()
+        except Exception as error:
+            if not is_retryable(error):
+                raise
+            log.warning("put_off", action=action.__name__, error=" ".join(str(error).split()))
+
+    return run
 
 
 async def main() -> None:

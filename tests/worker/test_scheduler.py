@@ -1,0 +1,83 @@
+"""The clock: when things fall due, and what it does while its database is away."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from core import clock
+from core.config import Settings
+from core.database import Database
+from core.platform.ticks import ABANDONED_AFTER, begin_tick, end_tick
+from tests.quiet import Quiet
+from worker.runtime import Runtime
+from worker.schedule import DailyJob, daily_jobs
+from worker.scheduler import Scheduler, next_time_again
+
+
+@pytest.fixture
+async def stranded():
+    """A scheduler whose database nobody serves."""
+    settings = Settings(_env_file=None, database_url="postgresql://giro:giro@127.0.0.1:1/giro")
+    runtime = Runtime.start(settings, name="test")
+    yield Scheduler(runtime)
+    await runtime.close()
+
+
+@pytest.mark.parametrize("action", ["sweep", "resume_runs", "credit_cashbacks", "run_due"])
+async def test_a_database_that_is_away_is_one_line_until_the_next_turn(stranded, action):
+    with capture_logs() as lines:
+        await next_time_again(getattr(stranded, action))()
+    (line,) = lines
+    assert (line["event"], line["action"], line["log_level"]) == ("put_off", action, "warning")
+    assert "Connect call failed" in line["error"]
+
+
+async def test_a_mistake_of_our_own_is_not_put_off():
+    async def wrong() -> None:
+        raise LookupError("no such thing")
+
+    with pytest.raises(LookupError, match="no such thing"):
+        await next_time_again(wrong)()
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        # 01:00 in Berlin is 23:00 the day before in summer, midnight in winter.
+        (datetime(2026, 7, 1, 22, 59, tzinfo=UTC), datetime(2026, 6, 30, 23, 0, tzinfo=UTC)),
+        (datetime(2026, 7, 1, 23, 0, tzinfo=UTC), datetime(2026, 7, 1, 23, 0, tzinfo=UTC)),
+        (datetime(2026, 1, 5, 0, 0, tzinfo=UTC), datetime(2026, 1, 5, 0, 0, tzinfo=UTC)),
+        (datetime(2026, 1, 4, 23, 59, tzinfo=UTC), datetime(2026, 1, 4, 0, 0, tzinfo=UTC)),
+    ],
+)
+def test_a_job_falls_due_at_its_time_of_day_in_its_own_zone(now, due):
+    job = DailyJob("close-day", time(1, 0), "Europe/Berlin", lambda *_: None)
+    assert job.latest_due(now) == due
+
+
+async def test_the_business_day_closes_at_the_time_that_was_set(stranded):
+    runtime = stranded._runtime
+    told = runtime.settings.model_copy(
+        update={"emi_collection_time": "04:30", "time_zone": "Asia/Kolkata"}
+    )
+    jobs = {job.name: job for job in daily_jobs(replace(runtime, settings=told))}
+    assert (jobs["close-day"].at, jobs["close-day"].zone) == (time(4, 30), "Asia/Kolkata")
+
+
+async def test_what_falls_due_is_begun_once_and_again_only_if_it_failed_or_was_abandoned(
+    quiet: Quiet, database: Database
+):
+    due, now = clock.now(), clock.now()
+    job = f"test-{due.timestamp()}"
+    assert await begin_tick(database, job, due, now)
+    assert not await begin_tick(database, job, due, now), "another is at it"
+    # It failed: whoever looks next tries again.
+    await end_tick(database, job, due, now, error="no such table")
+    assert await begin_tick(database, job, due, now)
+    # Whoever began it died: after a while it is free again.
+    assert await begin_tick(database, job, due, now + ABANDONED_AFTER + timedelta(seconds=1))
+    # Done is done.
+    await end_tick(database, job, due, now)
+    assert not await begin_tick(database, job, due, now + 2 * ABANDONED_AFTER)
