@@ -57,6 +57,9 @@ HTTP_CODES: Final[Mapping[int, tuple[str, str]]] = {
     413: ("body_too_large", "The body is too large"),
     415: ("unsupported_media_type", "The body must be sent as application/json"),
 }
+# What a refusal repeats of a request, so that a small one never makes a large answer.
+MAX_ERRORS: Final = 100
+MAX_FIELD_CHARACTERS: Final = 200
 NOT_UTF8: Final = {"22021", "22P05"}
 
 
@@ -135,7 +138,7 @@ def from_validation(scope: Scope, error: RequestValidationError) -> Response:
         return _from_status(scope, 415)
     errors = [
         {"field": _field(item["loc"]), "message": item["msg"], "code": item["type"]}
-        for item in found
+        for item in found[:MAX_ERRORS]
     ]
     first = errors[0]
     return problem(
@@ -155,7 +158,8 @@ def _field(location: Sequence[int | str]) -> str:
         if location and location[0] in {"body", "query", "path", "header"}
         else location
     )
-    return ".".join(map(str, inner)) or str(location[0] if location else "body")
+    name = ".".join(map(str, inner)) or str(location[0] if location else "body")
+    return name[:MAX_FIELD_CHARACTERS]
 
 
 def _from_status(
