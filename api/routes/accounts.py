@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import PydanticCustomError
@@ -71,13 +72,17 @@ async def open_an_account(
 
 @router.get("", response_model=Accounts)
 async def list_accounts(
-    caller: AnyCaller, held: Held, page: Paging, status: AccountStatus | None = None
+    caller: AnyCaller,
+    held: Held,
+    page: Paging,
+    status: AccountStatus | None = None,
+    owner_id: Annotated[UUID | None, Query(description="One customer's, for staff")] = None,
 ) -> Response:
-    """The caller's accounts, the newest first; all customers' for officers and admins."""
+    """The caller's accounts, the newest first; any customer's for officers and admins."""
     async with held.database.unit_of_work() as session:
         rows = await accounts.list_accounts(
             session,
-            owner_id=caller.scope,
+            owner_id=caller.scope or owner_id,
             status=status,
             before_id=page.after_id(),
             limit=page.fetch,

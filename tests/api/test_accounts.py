@@ -1,5 +1,7 @@
 """Accounts: opened whole or not at all, closed for good, numbered and named by the rules."""
 
+import asyncio
+
 import pytest
 from schwifty import IBAN
 
@@ -39,6 +41,30 @@ async def test_a_refused_opening_leaves_nothing_behind(bank: Bank) -> None:
         assert (await customer.post("/accounts", body)).status_code in {400, 422}
     assert (await customer.get("/accounts")).json()["items"] == []
     assert (await customer.get("/transactions")).json()["items"] == []
+
+
+async def test_accounts_opened_at_once_have_their_own_numbers_and_one_is_primary(
+    bank: Bank,
+) -> None:
+    customer = await bank.customer()
+    opened = await asyncio.gather(*(customer.open_account() for _ in range(20)))
+    assert len({account["account_number"] for account in opened}) == 20
+    assert len({account["iban"] for account in opened}) == 20
+    assert sum(account["is_primary"] for account in opened) == 1
+
+
+async def test_staff_look_up_the_accounts_of_one_customer(bank: Bank) -> None:
+    customer, other = await bank.customer(), await bank.customer()
+    first, second = await customer.open_account(), await customer.open_account()
+    own = await other.open_account()
+    params = {"owner_id": customer.user_id}
+    for staff in (await bank.officer(), await bank.admin()):
+        found = (await staff.get("/accounts", params=params)).json()["items"]
+        assert [account["account_id"] for account in found] == [
+            second["account_id"], first["account_id"]
+        ]  # fmt: skip
+    found = (await other.get("/accounts", params=params)).json()["items"]
+    assert [account["account_id"] for account in found] == [own["account_id"]], "never another's"
 
 
 async def test_everything_about_a_new_account_may_be_left_out_or_null(bank: Bank) -> None:
