@@ -158,6 +158,16 @@ def test_the_example_shows_the_true_defaults(example, monkeypatch, tmp_path):
             assert getattr(defaults, name.lower()) in (None, "", [], Decimal(0)), name
 
 
+def test_the_example_can_be_copied_as_it_is_and_every_line_of_it_used(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    text = (ROOT / ".env.example").read_text()
+    for copied in (text, re.sub(r"^# ([A-Z_]+=)", r"\1", text, flags=re.M)):
+        (tmp_path / ".env").write_text(copied)
+        assert Settings() == Settings(_env_file=None)
+
+
 def test_no_secret_is_written_down(example, compose):
     assert all(example[name] == "" for name in SECRETS)
     text = (ROOT / "docker-compose.yml").read_text()
@@ -189,6 +199,7 @@ def test_programs_have_no_rights_they_do_not_need(compose):
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["environment"]["ENVIRONMENT"] == "${ENVIRONMENT:-production}"
+        assert service["environment"]["POSTGRES_SUPERUSER_PASSWORD"] == ""
         dockerfile = ROOT / service["build"]["dockerfile"]
         assert dockerfile.exists()
 
