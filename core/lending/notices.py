@@ -138,6 +138,20 @@ def defaulted(user_id: UUID, loan_id: UUID, case_id: UUID, dpd: int) -> list[Not
     ]  # fmt: skip
 
 
+def case_assigned(officer_id: UUID, loan_id: UUID) -> Notice:
+    """An officer was given a recovery case."""
+    return Notice(officer_id, "recovery_assigned", "A recovery case is yours",
+                  "The recovery of a loan was assigned to you.", loan_id)  # fmt: skip
+
+
+def run_failed(run_id: UUID, job: str, business_date: date) -> Notice:
+    """A run of the business day was given up."""
+    return Notice(None, "run_failed", "A business day's job has failed",
+                  f"The run {run_id} of {job} for {business_date} was given up after repeated "
+                  "errors. The job has to be run again for that date.",
+                  once=f"run_failed:{run_id}")  # fmt: skip
+
+
 def recovery_step(user_id: UUID, loan_id: UUID, step: str) -> list[Notice]:
     """A step of the recovery was taken."""
     return [

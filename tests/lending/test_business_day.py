@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from core.errors import RunNotFound
 from core.ids import new_id
@@ -146,6 +147,45 @@ async def test_a_forgotten_run_is_found(lender):
     run = await close.drive(lender.desk, run_id)
     assert run.status == "completed"
     assert run_id not in await close.forgotten_runs(lender.quiet.database)
+
+
+async def test_what_cannot_be_done_is_given_up_and_told_and_holds_up_nobody_else(
+    lender, monkeypatch
+):
+    monkeypatch.setattr(chunks, "CHUNK_LOANS", 1)
+    await some_loans(lender, 3)
+    late = await lender.borrower()
+    broken = await lender.loan(late, 1_000)
+    await lender.withdraw_all(late)
+    due = await first_due(lender, broken)
+    await lender.close_through(due)
+    day = due + timedelta(days=1)
+    terms = await lender.value("SELECT terms::text FROM loans WHERE id = $1", broken)
+    await damage(lender, broken, '{"grace_days": "many"}')
+    try:
+        with pytest.raises(close.RunFailed, match="grace_days"):
+            await lender.close_through(day)
+    finally:
+        await damage(lender, broken, terms)
+    left = "SELECT count(*) FROM business_day_chunks WHERE phase <> 'done'"
+    assert await lender.value(left) == 1
+    assert REGISTRY.get_sample_value(
+        "giro_business_day_runs_failed_total", {"job": Job.CLOSE_DAY.value}
+    )
+    (notice,) = await lender.rows(
+        "SELECT body, to_staff FROM notifications WHERE kind = 'run_failed'"
+    )
+    assert notice["to_staff"]
+    assert str(day) in notice["body"]
+
+    (run,) = await lender.close_through(day)
+    assert (run.status, run.business_date) == ("completed", day)
+    assert (await lender.view(broken)).dpd == 1
+
+
+async def damage(lender, loan_id, terms):
+    """Write terms that no loan can have, or mend them."""
+    await lender.execute("UPDATE loans SET terms = $2::jsonb WHERE id = $1", loan_id, terms)
 
 
 async def test_two_starts_for_one_date_are_one_run(lender):

@@ -183,6 +183,8 @@ async def test_a_collection_that_was_set_aside_is_tried_again_the_next_day(lende
             str(loan_id),
         )
     assert (await run).failed >= 1
+    same_day = await lender.job(Job.EMI_COLLECTION, due)
+    assert (same_day.status, same_day.total) == ("completed", 0)
     again = await lender.job(Job.EMI_COLLECTION, due + timedelta(days=1))
     assert again.succeeded == 1
     assert [row[0::2] for row in await attempts(lender, loan_id)] == [

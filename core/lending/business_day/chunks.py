@@ -2,7 +2,7 @@
 
 A lease is in the database, with an owner and an expiry: a worker that dies leaves nothing locked
 for longer than ``LEASE_SECONDS``. A worker that was only slow notices at its commit that the
-lease is another's, and rolls back.
+lease is another's, and rolls back. A chunk that fails again and again is given up alone.
 """
 
 import asyncio
@@ -88,6 +88,11 @@ _GIVE_BACK = """
 UPDATE business_day_chunks SET lease_owner = NULL, lease_until = NULL, error = $4
 WHERE run_id = $1 AND number = $2 AND lease_owner = $3
 """
+# A lease for ever: nobody tries again in this run, and the other chunks go on.
+_GIVE_UP = """
+UPDATE business_day_chunks SET lease_owner = 'given up', lease_until = 'infinity', error = $4
+WHERE run_id = $1 AND number = $2 AND lease_owner = $3
+"""
 
 
 class LeaseLost(Exception):  # noqa: N818 - an event between workers, not an error
@@ -166,6 +171,11 @@ async def move_on(
 async def give_back(connection: Connection, chunk: Chunk, error: str) -> None:
     """Let others try, with a note of what went wrong."""
     await connection.execute(_GIVE_BACK, chunk.run_id, chunk.number, chunk.owner, error)
+
+
+async def give_up(connection: Connection, chunk: Chunk, error: str) -> None:
+    """Leave the chunk as it is for the rest of the run, which will have failed."""
+    await connection.execute(_GIVE_UP, chunk.run_id, chunk.number, chunk.owner, error)
 
 
 @asynccontextmanager

@@ -33,12 +33,17 @@ WHERE l.user_id IN (
 ) AND l.status IN ('active', 'restructured')
 ORDER BY l.id FOR NO KEY UPDATE
 """
+# A restructured loan's first instalment asks for the arrears of the schedule before it.
 _LOANS = """
 SELECT l.id, l.user_id, l.assessed_on, l.dpd, l.classification, l.in_default,
        l.terms::text AS terms, (
   SELECT min(i.due_date) FROM loan_instalments i
   WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND i.due_date < $2
-) AS oldest_due
+) AS oldest_due, l.status = 'restructured' AND EXISTS (
+  SELECT FROM loan_instalments i
+  WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL
+    AND i.number = (l.schedule_basis->>'first_number')::int
+) AS carries_arrears
 FROM loans l WHERE l.id = ANY($1::uuid[]) ORDER BY l.user_id, l.id
 """
 _WRITE = """
@@ -93,7 +98,12 @@ def _borrower(loans: Sequence[Any], day: date, calendar: CollectionCalendar) -> 
     terms = [parse_terms(loan["terms"]) for loan in loans]
     days = [_dpd(loan["oldest_due"], day, calendar) for loan in loans]
     arrears = [
-        Arrears(dpd, Classification(loan["classification"]), each.bucket_edges())
+        Arrears(
+            dpd,
+            Classification(loan["classification"]),
+            each.bucket_edges(),
+            loan["carries_arrears"],
+        )
         for dpd, loan, each in zip(days, loans, terms, strict=True)
     ]
     classes = classify_borrower(arrears)

@@ -8,6 +8,8 @@ from enum import Enum, auto
 from typing import Final, Protocol
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from core.database import Connection, Database, is_retryable
 from core.ids import new_id
 from core.lending.business_day import charge, chunks, collect, dates, recover, runs
@@ -20,6 +22,9 @@ from core.logging import get_logger
 
 log = get_logger(__name__)
 
+runs_failed: Final = Counter(
+    "giro_business_day_runs_failed_total", "Runs of the business day given up", ["job"]
+)
 POLL_SECONDS: Final = 0.02
 LONGEST_POLL_SECONDS: Final = 0.1
 
@@ -151,12 +156,16 @@ class _Settling:
 
 
 async def _finish(desk: Desk, run_id: UUID) -> Run:
-    """The run, completed if nothing is left to do."""
+    """The run, ended if nothing is left to do."""
     async with desk.database.raw_unit_of_work() as connection:
         finished = await runs.finish(connection, run_id)
-        if finished is not None and finished[0] is Job.CLOSE_DAY:
-            await dates.mark_closed(connection, finished[1])
-        return await runs.find(connection, run_id)
+        if finished and finished.job is Job.CLOSE_DAY and not finished.failed:
+            await dates.mark_closed(connection, finished.business_date)
+        run = await runs.find(connection, run_id)
+    if finished and finished.failed:
+        runs_failed.labels(run.job.value).inc()
+        log.error("run_failed", run_id=str(run_id), job=run.job.value, error=run.error)
+    return run
 
 
 async def forgotten_runs(database: Database) -> list[UUID]:
@@ -189,7 +198,7 @@ async def _work(desk: Desk, run_id: UUID, owner: str) -> Worked:
 
 
 async def _note_failure(desk: Desk, chunk: Chunk, error: Exception) -> None:
-    """Let the chunk be tried again, or give the run up after ``MAX_ATTEMPTS``.
+    """Let the chunk be tried again, or give it up after ``MAX_ATTEMPTS``.
 
     A deadlock or a lost server is nobody's fault and has more tries than a defect has.
     """
@@ -199,9 +208,10 @@ async def _note_failure(desk: Desk, chunk: Chunk, error: Exception) -> None:
         tries *= 10
         await asyncio.sleep(POLL_SECONDS * chunk.attempts)
     async with desk.database.raw_unit_of_work() as connection:
-        await chunks.give_back(connection, chunk, repr(error))
-        if chunk.attempts >= tries:
-            await runs.fail(connection, chunk.run_id, repr(error))
+        if chunk.attempts < tries:
+            await chunks.give_back(connection, chunk, repr(error))
+        else:
+            await chunks.give_up(connection, chunk, repr(error))
 
 
 async def _phase(desk: Desk, connection: Connection, chunk: Chunk, run: Run) -> bool:

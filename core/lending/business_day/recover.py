@@ -86,7 +86,11 @@ async def close_cured(connection: Connection, chunk: Chunk) -> None:
     await cases.add_steps(
         connection,
         [
-            Step(row["loan_id"], "closed", f"No arrears are left; the loan is {row['status']}")
+            Step(
+                row["loan_id"],
+                "closed",
+                f"Nothing is overdue any more; the loan is {row['status']}",
+            )
             for row in rows
         ],
     )

@@ -9,6 +9,8 @@ from uuid import UUID
 from core.database import Connection
 from core.errors import RunNotFound
 from core.ids import new_id
+from core.lending import notices
+from core.notifications import notices as inbox
 
 
 class Job(StrEnum):
@@ -41,6 +43,15 @@ class Run:
         return self.status in {"completed", "failed"}
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that has just ended."""
+
+    job: Job
+    business_date: date
+    failed: bool
+
+
 _COLUMNS = """
 id, job, business_date, status, total, done, succeeded, failed, started_at, finished_at, error
 """
@@ -59,7 +70,7 @@ SELECT r.id FROM business_day_runs r
 WHERE r.status IN ('queued', 'running') AND r.created_at < clock_timestamp() - interval '5 seconds'
   AND NOT EXISTS (
     SELECT FROM business_day_chunks c
-    WHERE c.run_id = r.id AND c.lease_until > clock_timestamp()
+    WHERE c.run_id = r.id AND c.lease_until > clock_timestamp() AND c.lease_until < 'infinity'
   )
 ORDER BY r.created_at
 """
@@ -67,15 +78,17 @@ _PROGRESS = """
 UPDATE business_day_runs SET total = total + $2, done = done + $3, succeeded = succeeded + $4,
        failed = failed + $5 WHERE id = $1
 """
+# A chunk that was given up holds its lease for ever.
 _FINISH = """
-UPDATE business_day_runs r SET status = 'completed', finished_at = clock_timestamp()
-WHERE id = $1 AND status = 'running'
-  AND NOT EXISTS (SELECT FROM business_day_chunks c WHERE c.run_id = r.id AND c.phase <> 'done')
-RETURNING job, business_date
-"""
-_FAIL = """
-UPDATE business_day_runs SET status = 'failed', finished_at = clock_timestamp(), error = $2
-WHERE id = $1 AND status IN ('queued', 'running')
+UPDATE business_day_runs r SET finished_at = clock_timestamp(), error = rest.error,
+       status = CASE WHEN rest.error IS NULL THEN 'completed' ELSE 'failed' END
+FROM (
+  SELECT count(*) FILTER (WHERE lease_until IS DISTINCT FROM 'infinity') AS open,
+         min(error) FILTER (WHERE lease_until = 'infinity') AS error
+  FROM business_day_chunks WHERE run_id = $1 AND phase <> 'done'
+) AS rest
+WHERE r.id = $1 AND r.status = 'running' AND rest.open = 0
+RETURNING r.job, r.business_date, r.status
 """
 
 
@@ -120,12 +133,17 @@ async def progress(
     await connection.execute(_PROGRESS, run_id, total, done, succeeded, failed)
 
 
-async def finish(connection: Connection, run_id: UUID) -> tuple[Job, date] | None:
-    """Complete the run if all its chunks are done; answers its job and date to who did it."""
+async def finish(connection: Connection, run_id: UUID) -> Finished | None:
+    """End the run if nothing is left to do; answers how to who did it.
+
+    With chunks given up it has failed: the staff are told, the date stays open, and the job can be
+    run for it again.
+    """
     row = await connection.fetchrow(_FINISH, run_id)
-    return None if row is None else (Job(row["job"]), row["business_date"])
-
-
-async def fail(connection: Connection, run_id: UUID, error: str) -> None:
-    """Give the run up."""
-    await connection.execute(_FAIL, run_id, error)
+    if row is None:
+        return None
+    finished = Finished(Job(row["job"]), row["business_date"], row["status"] == "failed")
+    if finished.failed:
+        told = notices.run_failed(run_id, finished.job, finished.business_date)
+        await inbox.write(connection, [told])
+    return finished
