@@ -255,10 +255,7 @@ def _refuse_outside(
         raise LoanNotEligible(
             f"this product runs {terms.min_tenure_months} to {terms.max_tenure_months} months"
         )
-    if not terms.min_rate <= rate <= terms.max_rate:
-        raise LoanNotEligible(
-            f"this product's rate is {terms.min_rate:f} to {terms.max_rate:f} percent a year"
-        )
+    terms.refuse_rate(rate)
 
 
 async def _account(connection: Connection, wanted: Application) -> Any:

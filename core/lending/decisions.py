@@ -129,10 +129,18 @@ async def disburse_again(connection: Connection, loan_id: UUID, decider: Decider
 
 
 async def delete(connection: Connection, loan_id: UUID) -> None:
-    """Hide a loan. Raises LoanNotFound, and LoanStateConflict while money is or goes out."""
+    """Hide a loan. Raises LoanNotFound, and LoanStateConflict while money is or goes out.
+
+    What was written off and not recovered is out, too.
+    """
     loan = await lock(connection, loan_id)
     if loan["status"] in {LoanStatus.ACTIVE, LoanStatus.RESTRUCTURED}:
         raise LoanStateConflict("money is out on this loan")
+    if (
+        loan["status"] == LoanStatus.WRITTEN_OFF
+        and loan["recovered_minor"] < loan["written_off_minor"]
+    ):
+        raise LoanStateConflict("the loan is written off and may still be recovered")
     approved = loan["status"] == LoanStatus.APPROVED
     if approved and await _disbursement_state(connection, loan) != "failed":
         raise LoanStateConflict("the loan is being paid out")

@@ -47,6 +47,13 @@ class Arrears:
     dpd: int
     previous: Classification
     edges: BucketEdges = BucketEdges()
+    # Arrears that a restructuring put off: not past due any more, and not paid either.
+    carried: bool = False
+
+    @property
+    def are_left(self) -> bool:
+        """Whether anything that was overdue has not been paid."""
+        return self.dpd > 0 or self.carried
 
 
 def days_past_due(oldest_unpaid_due: date | None, business_date: date) -> int:
@@ -74,8 +81,11 @@ def bucket(dpd: int, edges: BucketEdges) -> Classification:
 
 
 def classify(loan: Arrears) -> Classification:
-    """The class of one loan for itself: once NPA it stays so until no arrears are left."""
-    if loan.dpd > 0 and loan.previous is Classification.NPA:
+    """The class of one loan for itself: once NPA it stays so until no arrears are left.
+
+    A new schedule alone upgrades nothing (the regulator's word on restructured accounts).
+    """
+    if loan.are_left and loan.previous is Classification.NPA:
         return Classification.NPA
     return bucket(loan.dpd, loan.edges)
 
@@ -86,7 +96,7 @@ def classify_borrower(loans: Sequence[Arrears]) -> list[Classification]:
     Non-performance is the borrower's: one NPA makes every loan NPA, and none is upgraded until
     the borrower has paid the arrears of all of them. SMA stays with the loan it is about.
     """
-    any_arrears = any(loan.dpd > 0 for loan in loans)
+    any_arrears = any(loan.are_left for loan in loans)
     was_npa = any(loan.previous is Classification.NPA for loan in loans)
     alone = [classify(loan) for loan in loans]
     if worst(alone) is Classification.NPA or (was_npa and any_arrears):

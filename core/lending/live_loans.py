@@ -1,6 +1,5 @@
 """Whether a loan keeps a customer, or an account, from leaving."""
 
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -8,14 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import LoanLeft
 from core.lending.models import Loan
-from core.lending.states import LoanStatus
-
-LIVE: Final = (
-    LoanStatus.PENDING,
-    LoanStatus.APPROVED,
-    LoanStatus.ACTIVE,
-    LoanStatus.RESTRUCTURED,
-)
+from core.lending.states import LIVE
 
 
 async def refuse_live_loans(

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from core.errors import LoanNotEligible
 from core.lending.amortisation import (
     FREQUENCIES,
     DayCount,
@@ -116,6 +117,13 @@ class ProductTerms(BaseModel):
         if count < 1:
             raise TermsError("tenure_months", "the tenure is shorter than one instalment's period")
         return count
+
+    def refuse_rate(self, rate: Decimal) -> None:
+        """Raise LoanNotEligible for a rate that the product does not lend at."""
+        if not self.min_rate <= rate <= self.max_rate:
+            raise LoanNotEligible(
+                f"this product's rate is {self.min_rate:f} to {self.max_rate:f} percent a year"
+            )
 
     def bucket_edges(self) -> BucketEdges:
         """Where the asset classes begin."""

@@ -27,22 +27,23 @@ from core.lending.retries import CollectionCalendar
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, after
 from core.lending.storage import LoansAtHand, loans_at_hand
 from core.money import to_minor
+from core.notifications import notices as inbox
 
 _CASE = """
 SELECT c.id, c.stage, c.opened_at, c.closed_at, c.officer_id FROM recovery_cases c
 WHERE c.loan_id = $1 ORDER BY c.closed_at IS NULL DESC, c.opened_at DESC LIMIT 1
 """
 _HISTORY = """
-SELECT at, actor_id, action, detail FROM recovery_history WHERE case_id = $1 ORDER BY id
+SELECT h.at, h.actor_id, coalesce(u.full_name, u.email, 'system') AS actor, h.action, h.detail
+FROM recovery_history h LEFT JOIN users u ON u.id = h.actor_id
+WHERE h.case_id = $1 ORDER BY h.id
 """
 _ASSIGN = """
 UPDATE recovery_cases SET officer_id = $2 WHERE loan_id = $1 AND closed_at IS NULL
 """
-_IS_OFFICER = """
-SELECT EXISTS (
-  SELECT FROM users WHERE id = $1 AND role IN ('officer', 'admin') AND status = 'active'
-    AND deleted_at IS NULL
-)
+_OFFICER = """
+SELECT coalesce(full_name, email) FROM users
+WHERE id = $1 AND role IN ('officer', 'admin') AND status = 'active' AND deleted_at IS NULL
 """
 _MONEY = """
 SELECT id, balance_minor FROM accounts
@@ -90,14 +91,16 @@ async def find_case(connection: Connection, loan_id: UUID) -> CaseView:
 
 async def assign(connection: Connection, loan_id: UUID, worker: Worker, officer: UUID) -> None:
     """Give the case to an officer. Raises UserNotFound, LoanStateConflict without an open case."""
-    if not await connection.fetchval(_IS_OFFICER, officer):
+    name = await connection.fetchval(_OFFICER, officer)
+    if name is None:
         raise UserNotFound("there is no such officer")
     changed = await connection.execute(_ASSIGN, loan_id, officer)
     if not changed.endswith("1"):
         raise LoanStateConflict("no recovery case is open")
     await cases.add_steps(
-        connection, [Step(loan_id, "assign", f"Assigned to {officer}", worker.user_id)]
+        connection, [Step(loan_id, "assign", f"Assigned to {name}", worker.user_id)]
     )
+    await inbox.write(connection, [notices.case_assigned(officer, loan_id)])
 
 
 async def note(connection: Connection, loan_id: UUID, worker: Worker, text: str) -> None:
@@ -140,11 +143,15 @@ async def restructure(
     interest_rate: Decimal | None,
     calendar: CollectionCalendar,
 ) -> None:
-    """Give the loan a new schedule from today; the old one is kept. Raises InvalidLoanTerms."""
+    """Give the loan a new schedule from today; the old one is kept.
+
+    Raises LoanNotEligible for a rate outside the product's, InvalidLoanTerms.
+    """
     loans, book = await _lock(connection, loan_id)
     after(book.status, LoanEvent.RESTRUCTURE)
     await _case_for(connection, loan_id, worker, Stage.RESTRUCTURE)
     rate = book.rate if interest_rate is None else interest_rate
+    book.terms.refuse_rate(rate)
     try:
         endings.restructure(book, tenure_months, rate, worker.today, calendar)
     except TermsError as error:

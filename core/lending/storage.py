@@ -62,7 +62,8 @@ UPDATE loans l SET status = b.status, emi_minor = b.emi,
   period_start = b.period_start, period_end = b.period_end,
   period_interest_minor = b.period_interest, period_accrued_minor = b.period_accrued,
   dpd = b.dpd, in_default = l.in_default AND b.dpd > 0,
-  classification = CASE WHEN b.dpd = 0 AND l.classification <> 'npa' THEN 'standard'
+  classification = CASE WHEN b.dpd = 0 AND (l.classification <> 'npa'
+                             OR b.status IN ('closed', 'foreclosed')) THEN 'standard'
                         ELSE l.classification END,
   closed_at = CASE WHEN b.ended THEN coalesce(l.closed_at, clock_timestamp()) END
 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],

@@ -52,6 +52,12 @@ def test_an_npa_is_not_upgraded_by_a_part_payment_that_brings_the_days_down():
     assert classify_borrower([Arrears(0, NPA)]) == [STANDARD]
 
 
+def test_arrears_that_a_new_schedule_put_off_keep_an_npa_an_npa():
+    assert classify_borrower([Arrears(0, NPA, carried=True)]) == [NPA]
+    assert classify_borrower([Arrears(0, NPA, carried=True), Arrears(0, NPA)]) == [NPA, NPA]
+    assert classify_borrower([Arrears(0, SMA2, carried=True)]) == [STANDARD]
+
+
 def test_an_sma_follows_its_days_both_ways():
     assert classify_borrower([Arrears(5, SMA2)]) == [SMA0]
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from core.errors import Forbidden, LoanStateConflict
-from core.lending import recovery
+from core.errors import Forbidden, LoanNotEligible, LoanStateConflict, NothingDue
+from core.lending import decisions, recovery
 from core.lending.business_day.runs import Job
 from core.lending.recovery import Worker
 from core.lending.retries import CollectionCalendar
@@ -52,6 +52,11 @@ async def act(lender, step, loan_id, *args, admin=False, **fields):
 async def case(lender, loan_id):
     async with lender.quiet.database.raw_connection() as connection:
         return await recovery.find_case(connection, loan_id)
+
+
+async def hide(lender, loan_id):
+    async with lender.quiet.database.raw_unit_of_work() as connection:
+        await decisions.delete(connection, loan_id)
 
 
 async def standing(lender, loan_id):
@@ -168,6 +173,45 @@ async def test_a_restructured_loan_gets_a_new_schedule_and_keeps_the_old_one(len
     assert (await lender.view(loan_id)).status == "closed"
 
 
+async def test_a_new_schedule_alone_upgrades_no_npa(lender, officer):
+    borrower, loan_id, due = await broke(lender)
+    await lender.close_through(due + timedelta(days=100))
+    terms = {"tenure_months": 24, "interest_rate": None, "calendar": CollectionCalendar()}
+    await act(lender, recovery.restructure, loan_id, **terms)
+    first = (await lender.schedule(loan_id)).lines[0].line
+    await lender.close_through(first.due_date - timedelta(days=1))
+    assert await standing(lender, loan_id) == (0, "npa", False)
+    await lender.deposit(borrower, first.unpaid.total)  # with the arrears it carries
+    await lender.close_through(first.due_date + timedelta(days=1))
+    assert await standing(lender, loan_id) == (0, "standard", False)
+
+
+async def test_a_restructuring_keeps_to_the_products_rates(lender, officer):
+    _, loan_id, due = await broke(lender)
+    await lender.close_through(due + timedelta(days=40))
+    with pytest.raises(LoanNotEligible):
+        await act(
+            lender,
+            recovery.restructure,
+            loan_id,
+            tenure_months=24,
+            interest_rate=Decimal(61),
+            calendar=CollectionCalendar(),
+        )
+    assert (await lender.view(loan_id)).status == "active"
+
+
+async def test_an_npa_that_is_paid_off_ends_as_standard(lender):
+    borrower, loan_id, due = await broke(lender)
+    await lender.close_through(due + timedelta(days=91))
+    assert (await lender.view(loan_id)).classification == "npa"
+    await lender.deposit(borrower, 20_000_00)
+    await lender.pay(borrower, loan_id, mode="foreclose")
+    await lender.settle()
+    loan = await lender.view(loan_id)
+    assert (loan.status, loan.classification, loan.in_default) == ("foreclosed", "standard", False)
+
+
 async def test_a_settlement_takes_less_and_writes_the_difference_off(lender, officer):
     borrower, loan_id, due = await broke(lender)
     await lender.close_through(due + timedelta(days=91))
@@ -214,6 +258,43 @@ async def test_only_an_admin_writes_off_and_what_comes_later_is_income(lender, o
     await lender.close_through(due + timedelta(days=260))
     assert len(await lender.transactions(loan_id, "emi")) == collected
     assert (await lender.view(loan_id)).status == "written_off"
+
+
+async def test_what_is_recovered_after_a_write_off_is_in_the_case_until_it_is_all_of_it(
+    lender, officer
+):
+    borrower, loan_id, due = await broke(lender)
+    await lender.close_through(due + timedelta(days=100))
+    await act(lender, recovery.write_off, loan_id, "Moved away", admin=True)
+    await lender.deposit(borrower, 20_000_00)
+    await lender.pay(borrower, loan_id, "500")
+    await lender.settle()
+    found = await case(lender, loan_id)
+    assert (found.stage, found.history[-1]["detail"]) == (
+        "write_off",
+        "500 EUR came in after the write-off",
+    )
+    with pytest.raises(LoanStateConflict):
+        await hide(lender, loan_id)
+    await lender.pay(borrower, loan_id)
+    await lender.settle()
+    assert (await case(lender, loan_id)).stage == "closed"
+    with pytest.raises(NothingDue):
+        await lender.pay(borrower, loan_id, "1")
+    await hide(lender, loan_id)
+
+
+async def test_a_case_says_who_did_what_and_its_officer_is_told(lender, officer):
+    _, loan_id, due = await broke(lender)
+    await lender.close_through(due + timedelta(days=91))
+    await act(lender, recovery.assign, loan_id, officer)
+    found = await case(lender, loan_id)
+    assert [step["actor"] for step in found.history] == ["system", "system", "officer@example.org"]
+    assert found.history[-1]["detail"] == "Assigned to officer@example.org"
+    told = await lender.rows(
+        "SELECT kind FROM notifications WHERE user_id = $1 AND loan_id = $2", officer, loan_id
+    )
+    assert [row["kind"] for row in told] == ["recovery_assigned"]
 
 
 async def test_nothing_can_be_noted_on_a_loan_without_debt(lender, officer):

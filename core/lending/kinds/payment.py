@@ -13,7 +13,7 @@ from uuid import UUID
 from core.database import Connection
 from core.errors import NothingDue
 from core.ledger.chart import LedgerCode
-from core.lending import booking, notices
+from core.lending import booking, cases, notices
 from core.lending.allocation import Split
 from core.lending.amortisation import PrepaymentMode
 from core.lending.endings import Ending, foreclose
@@ -68,10 +68,11 @@ class PaymentKind:
     async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
         """Write the loans and tell the borrowers."""
         loans = await loans_at_hand(connection)
-        for outcome in outcomes:
-            if outcome.failure is None:
-                _tell(loans, outcome)
+        paid = [outcome for outcome in outcomes if outcome.failure is None]
+        for outcome in paid:
+            _tell(loans, outcome)
         await loans.write(connection)
+        await _note_recoveries(connection, loans, paid)
 
     def _pay(
         self, loans: LoansAtHand, book: LoanBook, movement: Movement, amount: int
@@ -156,6 +157,23 @@ def ending_legs(
     if ending.lost.total:
         loans.entries.append(booking.loss(book.currency, ending.lost, about))
     return legs
+
+
+async def _note_recoveries(
+    connection: Connection, loans: LoansAtHand, paid: Sequence[Outcome]
+) -> None:
+    """Note in the cases' histories what came in after a write-off; close what is recovered."""
+    steps, recovered = [], []
+    for outcome in paid:
+        book = loans.book(loan_id(outcome.movement))
+        if book.status is not LoanStatus.WRITTEN_OFF:
+            continue
+        amount = money(outcome.amount_minor, book.currency)
+        steps.append(cases.Step(book.id, "recovered", f"{amount} came in after the write-off"))
+        if book.recovered == book.written_off:
+            recovered.append(book.id)
+    await cases.add_steps(connection, steps)
+    await cases.close_ended(connection, recovered)
 
 
 def _tell(loans: LoansAtHand, outcome: Outcome) -> None:
