@@ -45,10 +45,12 @@ class Capacity:
 
     ``income_minor`` is None when nobody knows it. ``existing_minor`` counts the declared
     obligations, the EMIs of running and approved loans, and those of applications made earlier.
+    ``uncounted_currencies`` are those in which there are such EMIs too: no ratio can add them up.
     """
 
     income_minor: int | None
     existing_minor: int
+    uncounted_currencies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,7 @@ def assess(
         score=score,
         foir=ratio,
         max_eligible_minor=largest,
-        recommendation=_recommend(
-            score, ratio, largest, proposal, policy, no_income=capacity.income_minor == 0
-        ),
+        recommendation=_recommend(score, ratio, largest, proposal, capacity, policy=policy),
         reasons=tuple(reason for _, reason in steps),
     )
 
@@ -143,16 +143,19 @@ def _recommend(
     ratio: Decimal | None,
     largest_minor: int,
     proposal: Proposal,
-    policy: Policy,
+    capacity: Capacity,
     *,
-    no_income: bool,
+    policy: Policy,
 ) -> Recommendation:
     if score < policy.decline_below:
         return Recommendation.DECLINE
     if ratio is None:
+        no_income = capacity.income_minor == 0
         return Recommendation.DECLINE if no_income else Recommendation.REFER
     if ratio * 100 > policy.foir_ceiling_percent:
         return Recommendation.DECLINE
+    if capacity.uncounted_currencies:
+        return Recommendation.REFER
     if score < policy.refer_below or proposal.amount_minor > largest_minor:
         return Recommendation.REFER
     return Recommendation.APPROVE
@@ -161,6 +164,8 @@ def _recommend(
 def _capacity_steps(
     capacity: Capacity, ratio: Decimal | None, policy: Policy
 ) -> Iterator[tuple[int, str]]:
+    for currency in capacity.uncounted_currencies:
+        yield 0, f"Instalments in {currency} are not counted here: a person has to weigh them"
     if ratio is None:
         known = capacity.income_minor is not None
         yield -20, "There is no monthly income" if known else "The monthly income is not known"

@@ -13,7 +13,8 @@ from core.lending.products import ProductTerms, rounded_minor
 WINDOW_DAYS = 180
 
 # The mean balance over the window, by time: today's balance less what came in, for the part of the
-# window before it came. Movements among the customer's own accounts cancel out in the sum.
+# window before it came. Movements among the customer's own accounts cancel out in the sum. A loan
+# of which nothing has fallen due yet says nothing of how its borrower pays.
 _BEHAVIOUR = """
 WITH own AS (
   SELECT id, balance_minor, created_at FROM accounts WHERE owner_id = $1 AND currency = $2
@@ -42,7 +43,9 @@ SELECT
   (SELECT count(*) FROM transactions t
    WHERE t.debit_account_id IN (SELECT id FROM own) AND t.failure_code = 'insufficient_funds'
      AND t.created_at >= clock_timestamp() - make_interval(days => $3))::int AS bounced_debits,
-  (SELECT max(worst_dpd) FROM loans WHERE user_id = $1 AND disbursed_at IS NOT NULL) AS worst_dpd
+  (SELECT max(worst_dpd) FROM loans l WHERE user_id = $1 AND EXISTS (
+     SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.due_date <= l.last_closed_on
+   )) AS worst_dpd
 """
 # Running and approved loans, and applications made before this one: what is asked for in parallel
 # is assessed together.
@@ -50,6 +53,12 @@ _EXISTING = """
 SELECT coalesce(sum(monthly_emi_minor), 0)::bigint FROM loans
 WHERE user_id = $1 AND currency = $2 AND id <> $3 AND deleted_at IS NULL
   AND (status IN ('approved', 'active', 'restructured') OR (status = 'pending' AND id < $3))
+"""
+_OTHER_CURRENCIES = """
+SELECT DISTINCT currency FROM loans
+WHERE user_id = $1 AND currency <> $2 AND id <> $3 AND deleted_at IS NULL
+  AND (status IN ('approved', 'active', 'restructured') OR (status = 'pending' AND id < $3))
+ORDER BY currency
 """
 
 
@@ -70,8 +79,13 @@ async def assess_application(
     """Assess an application against everything the bank knows of the applicant."""
     behaviour: Any = await connection.fetchrow(_BEHAVIOUR, user_id, currency, WINDOW_DAYS)
     existing = await existing_emis_minor(connection, user_id, currency, loan_id)
+    others = await connection.fetch(_OTHER_CURRENCIES, user_id, currency, loan_id)
     return assess(
-        Capacity(income_minor, existing + (obligations_minor or 0)),
+        Capacity(
+            income_minor,
+            existing + (obligations_minor or 0),
+            tuple(row["currency"] for row in others),
+        ),
         Behaviour(**dict(behaviour)),
         Proposal(
             amount_minor=amount_minor,
@@ -87,7 +101,7 @@ async def assess_application(
 async def existing_emis_minor(
     connection: Connection, user_id: UUID, currency: str, before: UUID
 ) -> int:
-    """What the applicant's other loans and earlier applications here take a month."""
+    """What the applicant's other loans and earlier applications in this currency take a month."""
     existing: int = await connection.fetchval(_EXISTING, user_id, currency, before)
     return existing
 

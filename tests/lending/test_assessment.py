@@ -65,6 +65,14 @@ def test_an_unknown_income_is_referred_to_a_person():
     assert assessment.max_eligible_minor == 0
 
 
+def test_instalments_in_another_currency_are_for_a_person_to_weigh():
+    assessment = assess(Capacity(5_000_00, 0, ("JPY",)), GOOD, LOAN)
+    assert assessment.recommendation is Recommendation.REFER
+    assert any("JPY" in reason for reason in assessment.reasons)
+    too_much = assess(Capacity(1_000_00, 0, ("JPY",)), GOOD, LOAN)
+    assert too_much.recommendation is Recommendation.DECLINE
+
+
 def test_no_income_at_all_carries_no_loan():
     assessment = assess(Capacity(0, 0), GOOD, LOAN)
     assert assessment.recommendation is Recommendation.DECLINE

@@ -168,6 +168,31 @@ async def test_a_deleted_application_is_gone(lender):
         await lender.approve(new_id())
 
 
+async def test_a_debt_in_another_currency_is_seen_though_no_ratio_can_add_it_up(lender):
+    borrower = await lender.borrower(balance_minor=50_000_00)
+    yen = await lender.quiet.account(currency="JPY")
+    await lender.execute("UPDATE accounts SET owner_id = $2 WHERE id = $1", yen, borrower.user_id)
+    await lender.apply(borrower, 1_000_000, account=str(yen))
+    loan_id = await lender.apply(borrower, 1_000)
+    assessment = (await lender.view(loan_id)).assessment
+    assert assessment["recommendation"] == "refer"
+    assert any("JPY" in reason for reason in assessment["reasons"])
+
+
+async def test_a_good_record_is_earned_by_an_instalment_that_was_due_not_by_a_loan(lender):
+    good = "Earlier loans were always paid on time"
+    borrower = await lender.borrower(balance_minor=50_000_00)
+    first = await lender.loan(borrower, 1_000)
+    await lender.pay(borrower, first, mode="foreclose")
+    await lender.loan(borrower, 1_000)
+    after_a_day = (await lender.view(await lender.apply(borrower, 1_000))).assessment
+    assert good not in after_a_day["reasons"]
+    due = (await lender.schedule(await lender.loan(borrower, 1_000))).lines[0].line.due_date
+    await lender.close_through(due)
+    after_a_month = (await lender.view(await lender.apply(borrower, 1_000))).assessment
+    assert good in after_a_month["reasons"]
+
+
 async def test_behaviour_is_read_from_the_banks_own_books(lender):
     borrower = await lender.borrower(balance_minor=50_000_00)
     loan_id = await lender.apply(borrower, 1_000)
