@@ -139,8 +139,8 @@ WAIT_HEADER: Final = {"parameters": [_WAIT_PARAMETER]}
 
 
 def prefer_header(request: Request) -> str | None:
-    """The Prefer header, if there is one."""
-    return request.headers.get("prefer")
+    """The preferences of all Prefer headers, if there is one."""
+    return ",".join(request.headers.getlist("prefer")) or None
 
 
 def idempotency_key(request: Request, field: str | None) -> str | None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from api.schemas.fields import minor_units
 from api.schemas.loans import QuoteRequest
 from core.errors import Invalid, InvalidLoanTerms
 from core.lending.amortisation import (
@@ -21,7 +22,7 @@ from core.lending.payoff import Payoff
 from core.lending.products import frequency_of
 from core.lending.recovery import CaseView
 from core.lending.views import LineView, LoanView, ScheduleView
-from core.money import to_major, to_minor
+from core.money import to_major
 
 # A prepayment lays every later instalment out anew; a quote is public and must stay quick.
 MAX_QUOTE_ROWS: Final = 40_000
@@ -106,7 +107,8 @@ def recovery_answer(
         "history": [
             {
                 "at": step["at"],
-                "actor": str(step["actor_id"]) if step["actor_id"] else "system",
+                "actor": step["actor"],
+                "actor_id": step["actor_id"],
                 "action": step["action"],
                 "detail": step["detail"],
             }
@@ -175,9 +177,13 @@ def _terms(asked: QuoteRequest, currency: str, today: date) -> Terms:
     if count * (1 + len(asked.prepayments)) > MAX_QUOTE_ROWS:
         message = "so many prepayments of so many instalments are too much for a quote"
         raise Invalid(message, [{"field": "prepayments", "message": message, "code": "too_long"}])
-    unit = 1 if asked.rounding_unit is None else to_minor(asked.rounding_unit, currency)
+    unit = (
+        1
+        if asked.rounding_unit is None
+        else minor_units("rounding_unit", asked.rounding_unit, currency)
+    )
     return Terms(
-        principal_minor=to_minor(asked.amount, currency),
+        principal_minor=minor_units("amount", asked.amount, currency),
         annual_rate=asked.interest_rate,
         instalments=count,
         start_date=asked.start_date or today,
@@ -192,10 +198,14 @@ def _terms(asked: QuoteRequest, currency: str, today: date) -> Terms:
         interest_moratorium=in_instalments(
             asked.interest_moratorium_months, "interest_moratorium_months"
         ),
-        fee_minor=to_minor(asked.fee, currency),
+        fee_minor=minor_units("fee", asked.fee, currency),
         prepayments=tuple(
-            Prepayment(each.number, to_minor(each.amount, currency), each.mode)
-            for each in asked.prepayments
+            Prepayment(
+                each.number,
+                minor_units(f"prepayments.{index}.amount", each.amount, currency),
+                each.mode,
+            )
+            for index, each in enumerate(asked.prepayments)
         ),
         interest_pauses=tuple(
             InterestPause(pause.first, pause.last) for pause in asked.interest_pauses

@@ -57,6 +57,7 @@ from core.audit.log import Actor, record
 from core.database import Connection, driver
 from core.errors import Invalid, LoanNotFound, LoanStateConflict
 from core.ids import parse_id
+from core.ledger.currencies import refuse_unsupported
 from core.lending import applications, decisions, payments, recovery, views
 from core.lending.applications import Application, Change
 from core.lending.business_day.dates import business_date
@@ -79,8 +80,10 @@ async def quote(
     held: Held,
 ) -> Response:
     """The EMI, the totals, the APR and the whole schedule of a loan; nothing is stored."""
-    async with held.database.raw_connection() as connection:
-        today = body.start_date or await _today(held, connection)
+    async with held.database.unit_of_work() as session:
+        today = body.start_date or await _today(held, await driver(session))
+        if body.currency is not None:
+            await refuse_unsupported(session, body.currency)
     currency = body.currency or held.settings.default_currency
     return reply(await asyncio.to_thread(quote_answer, body, currency, today))
 

@@ -12,6 +12,7 @@ from api.dependencies import (
     AnyCaller,
     Caller,
     Held,
+    idempotency_key,
     prefer_header,
     request_id,
     wait_seconds,
@@ -29,14 +30,16 @@ from api.schemas.transactions import (
 from api.services import Services
 from api.strict_json import StrictRoute
 from api.submission import PENDING, POLL_AFTER_SECONDS, answer, note_deed, read_final, submission
-from core import clock
+from core import clock, metrics
 from core.audit.log import record
 from core.errors import BatchNotFound, TransactionNotFound
 from core.ids import parse_id
 from core.ledger import accounts
 from core.transactions.batch import find_batch
 from core.transactions.hiding import hide_transaction
+from core.transactions.kinds import TransactionType
 from core.transactions.models import Status
+from core.transactions.orders import Idempotency
 from core.transactions.repository import Filter, page_of_transactions
 from core.transactions.reversal import submit_reversal
 
@@ -75,6 +78,7 @@ async def list_transactions(
                 since=beginning("from", since),
                 until=end("to", until),
                 before=page.after_id(),
+                for_staff=caller.is_staff,
             ),
             limit=page.fetch,
         )
@@ -123,12 +127,19 @@ async def reverse(
 ) -> Response:
     """Book the opposite of a settled transaction, once."""
     known = _id(transaction_id)
+    key = idempotency_key(request, None)
     accepted = await submit_reversal(
-        held.database, known, by=caller.user_id, request_id=request_id(request)
+        held.database,
+        known,
+        by=caller.user_id,
+        request_id=request_id(request),
+        idempotency=None if key is None else Idempotency(caller.user_id, key),
     )
-    held.bell.ring(request_id(request))
-    reversal = {"reversal": str(accepted.transaction_id)}
-    await note_deed(held, actor, "reverse", known, reversal)
+    if not accepted.replayed:
+        held.bell.ring(request_id(request))
+        metrics.submitted.labels(TransactionType.REVERSAL.value).inc()
+        reversal = {"reversal": str(accepted.transaction_id)}
+        await note_deed(held, actor, "reverse", known, reversal)
     return await answer(held, accepted, prefer_header(request))
 
 

@@ -286,10 +286,11 @@ class PayoffAnswer(BaseModel):
 
 
 class RecoveryStepAnswer(BaseModel):
-    """One line of a case's history."""
+    """One line of a case's history; ``actor`` is a name, or "system" for the bank's own rules."""
 
     at: datetime
     actor: str
+    actor_id: UUID | None
     action: str
     detail: str
 

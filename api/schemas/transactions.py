@@ -144,7 +144,7 @@ class BatchItem(BaseModel):
 
     index: int
     transaction_id: UUID | None
-    status: Literal["pending", "rejected"]
+    status: Literal["pending", "success", "failed", "rejected"]
     code: str | None
     detail: str | None
 

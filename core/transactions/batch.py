@@ -34,7 +34,8 @@ _FIND = """
 SELECT b.id, b.owner_id, b.items, b.total, b.accepted, b.created_at,
        count(t.id) FILTER (WHERE t.status = 'pending') AS pending,
        count(t.id) FILTER (WHERE t.status = 'success') AS success,
-       count(t.id) FILTER (WHERE t.status = 'failed') AS failed
+       count(t.id) FILTER (WHERE t.status = 'failed') AS failed,
+       jsonb_object_agg(t.id, t.status) FILTER (WHERE t.id IS NOT NULL) AS states
 FROM transaction_batches b LEFT JOIN transactions t ON t.batch_id = b.id
 WHERE b.id = $1 GROUP BY b.id
 """
@@ -42,10 +43,11 @@ WHERE b.id = $1 GROUP BY b.id
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """A batch as it was answered, with the counts of its transactions as they stand now.
+    """A batch as it was answered, with its transactions as they stand now.
 
     ``items`` holds for each transfer ``index``, ``transaction_id`` (None where refused),
-    ``status`` (pending or rejected), and for a refused one ``code`` and ``detail``.
+    ``status`` (pending, success, failed or rejected), and for a refused one ``code`` and
+    ``detail``.
     """
 
     id: UUID
@@ -101,7 +103,11 @@ async def find_batch(
         row = await connection.fetchrow(_FIND, batch_id)
     if row is None or reader_id not in {None, row["owner_id"]}:
         raise BatchNotFound
-    return BatchView(**dict(row), replayed=replayed)
+    found = dict(row)
+    states = found.pop("states") or {}
+    for item in found["items"]:
+        item["status"] = states.get(item["transaction_id"], item["status"])
+    return BatchView(**found, replayed=replayed)
 
 
 async def _is_there(database: Database, batch_id: UUID) -> bool:

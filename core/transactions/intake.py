@@ -168,7 +168,7 @@ async def accept(connection: Connection, orders: Sequence[Order]) -> list[Result
     One result per order, in order: accepted, replayed, or the error that refuses it.
     """
     with stage("find_replays"):
-        results: dict[UUID, Result] = await _replays(connection, orders)
+        results: dict[UUID, Result] = await replays(connection, orders)
     fresh = [order for order in orders if order.id not in results]
     with stage("find_accounts"):
         directory = await _directory(connection, fresh)
@@ -182,12 +182,12 @@ async def accept(connection: Connection, orders: Sequence[Order]) -> list[Result
         results |= {row_id: Accepted(row_id, "pending") for row_id in accepted}
     lost = [order for order in orders if order.id not in results]
     if lost:  # another request won their idempotency keys while these were under way
-        results |= await _replays(connection, lost)
+        results |= await replays(connection, lost)
     return [results[order.id] for order in orders]
 
 
-async def _replays(connection: Connection, orders: Sequence[Order]) -> dict[UUID, Result]:
-    """The answers of the orders whose idempotency key has been used before."""
+async def replays(connection: Connection, orders: Sequence[Order]) -> dict[UUID, Result]:
+    """The answers of the orders whose idempotency key has been used before, by order id."""
     keyed = [(order, order.idempotency) for order in orders if order.idempotency]
     if not keyed:
         return {}

@@ -24,18 +24,21 @@ LEFT JOIN transactions r ON r.reverses = t.id AND r.status = 'success'
 """
 _BY_IDS = _SELECT + "WHERE t.id = ANY($1::uuid[]) AND t.hidden_at IS NULL"
 
-# Both sides of every account in question, each by its own index, then the page. What another
-# customer's account was to pay is theirs to know until it has been paid.
+# Both sides of every account in question, each by its own index, then the page.
 _PAGE_OF_ACCOUNTS = """
 WITH page AS (
   (SELECT id FROM transactions t WHERE t.debit_account_id = ANY($1::uuid[]) AND {where}
    ORDER BY id DESC LIMIT $8)
   UNION
   (SELECT id FROM transactions t WHERE t.credit_account_id = ANY($1::uuid[]) AND {where}
-     AND (t.status = 'success' OR t.debit_account_id IS NULL OR t.debit_account_id = ANY($1))
+     AND {shown}
    ORDER BY id DESC LIMIT $8)
   ORDER BY id DESC LIMIT $8
 )
+"""
+# What another customer's account was to pay is theirs to know until it has been paid.
+_SHOWN_TO_PAYEES = """
+(t.status = 'success' OR t.debit_account_id IS NULL OR t.debit_account_id = ANY($1))
 """
 _PAGE_OF_ALL = """
 WITH page AS (
@@ -91,7 +94,10 @@ class TransactionView:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which transactions; None asks for all. ``before`` is the id after which the page begins."""
+    """Which transactions; None asks for all. ``before`` is the id after which the page begins.
+
+    ``for_staff`` shows also what others were to pay to the accounts and have not, or not yet.
+    """
 
     account_ids: Sequence[UUID] | None = None
     type: str | None = None
@@ -100,6 +106,7 @@ class Filter:
     until: datetime | None = None
     before: UUID | None = None
     batch_id: UUID | None = None
+    for_staff: bool = False
 
 
 class TransactionReader:
@@ -132,7 +139,9 @@ async def page_of_transactions(
     """Up to ``limit`` transactions, the newest first."""
     page = _PAGE_OF_ALL if wanted.account_ids is None else _PAGE_OF_ACCOUNTS
     rows = await connection.fetch(
-        page.format(where=_WHERE) + _SELECT + "JOIN page p ON p.id = t.id ORDER BY t.id DESC",
+        page.format(where=_WHERE, shown="true" if wanted.for_staff else _SHOWN_TO_PAYEES)
+        + _SELECT
+        + "JOIN page p ON p.id = t.id ORDER BY t.id DESC",
         None if wanted.account_ids is None else list(wanted.account_ids),
         wanted.type,
         wanted.status,

@@ -8,10 +8,10 @@ from uuid import UUID
 from core.database import Database, constraint_name
 from core.errors import AlreadyReversed, NotReversible, TransactionNotFound
 from core.money import to_major
-from core.transactions.intake import accept
+from core.transactions.intake import accept, replays
 from core.transactions.kinds import REVERSIBLE, TransactionType
 from core.transactions.models import Status
-from core.transactions.orders import Accepted, Order, Party
+from core.transactions.orders import Accepted, Idempotency, Order, Party
 
 _ORIGINAL = """
 SELECT t.type, t.status, t.amount_minor, t.currency, t.debit_account_id, t.credit_account_id,
@@ -22,22 +22,24 @@ FROM transactions t WHERE t.id = $1 AND t.hidden_at IS NULL
 
 
 async def submit_reversal(
-    database: Database, transaction_id: UUID, *, by: UUID, request_id: str | None
+    database: Database,
+    transaction_id: UUID,
+    *,
+    by: UUID,
+    request_id: str | None,
+    idempotency: Idempotency | None = None,
 ) -> Accepted:
-    """Accept the reversal of a settled transaction durably.
+    """Accept the reversal of a settled transaction durably, or replay the one of the same key.
 
     Raises TransactionNotFound, NotReversible (not settled, or not of a reversible type),
-    AlreadyReversed, or what refuses the movement at once (InsufficientFunds, AccountFrozen, …).
+    AlreadyReversed, IdempotencyKeyReused, or what refuses the movement at once
+    (InsufficientFunds, AccountFrozen, …).
     """
     try:
         async with database.raw_unit_of_work() as connection:
             original = await connection.fetchrow(_ORIGINAL, transaction_id)
             if original is None:
                 raise TransactionNotFound
-            if original["status"] != Status.SUCCESS or original["type"] not in REVERSIBLE:
-                raise NotReversible
-            if original["taken"]:
-                raise AlreadyReversed
             order = Order(
                 type=TransactionType.REVERSAL,
                 amount=to_major(original["amount_minor"], original["currency"]),
@@ -48,8 +50,15 @@ async def submit_reversal(
                 description=f"Reversal of {transaction_id}",
                 reverses=transaction_id,
                 request_id=request_id,
+                idempotency=idempotency,
             )
-            (result,) = await accept(connection, [order])
+            result = (await replays(connection, [order])).get(order.id)
+            if result is None:
+                if original["status"] != Status.SUCCESS or original["type"] not in REVERSIBLE:
+                    raise NotReversible
+                if original["taken"]:
+                    raise AlreadyReversed
+                (result,) = await accept(connection, [order])
     except Exception as error:
         if constraint_name(error) == "uq_transactions_reverses":
             raise AlreadyReversed from error

@@ -68,6 +68,24 @@ async def test_transactions_are_filtered(bank: Bank) -> None:
     assert await count(customer, **{"from": today, "to": today}) == 7
 
 
+async def test_what_was_never_paid_in_is_the_staffs_to_see_and_not_the_payees(bank: Bank) -> None:
+    payer, payee = await bank.customer(), await bank.customer()
+    own, other = await payer.open_account(10), await payee.open_account()
+    item = {"from_account": own["account_number"], "to_account": other["account_number"]}
+    batch = await payer.post("/transactions/batch", {"items": [{**item, "amount": 10}] * 2})
+    paid, failed = [item["transaction_id"] for item in batch.json()["items"]]
+    assert (await payer.final(failed))["status"] == "failed"
+    seen = {
+        role: {
+            row["transaction_id"]
+            for page in await pages(person, "/transactions", account=other["account_number"])
+            for row in page
+        }
+        for role, person in (("payee", payee), ("officer", await bank.officer()))
+    }
+    assert seen == {"payee": {paid}, "officer": {paid, failed}}
+
+
 async def test_entries_run_in_either_order_with_the_balance_after_each(bank: Bank) -> None:
     customer, account, other = await busy_customer(bank)
     path = f"/accounts/{account['account_number']}/transactions"

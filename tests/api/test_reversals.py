@@ -77,3 +77,26 @@ async def test_of_many_reversals_at_once_one_is_booked(bank: Bank, admin: Person
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 9
     assert {a.json()["code"] for a in answers if a.status_code == 409} == {"already_reversed"}
     assert (await payer.balance(source), await payee.balance(target)) == (100, 100)
+
+
+async def test_a_repeated_request_is_answered_and_not_booked_again(
+    bank: Bank, admin: Person
+) -> None:
+    customer = await bank.customer()
+    account = await customer.open_account()
+    deposits = [
+        (await customer.post("/transactions/deposit", {"amount": 10}, headers=WAIT)).json()
+        for _ in range(2)
+    ]
+    first, second = [f"/transactions/{one['transaction_id']}/reverse" for one in deposits]
+    keyed = {**WAIT, "Idempotency-Key": "take it back"}
+    many = await asyncio.gather(*(admin.post(first, headers=keyed) for _ in range(10)))
+    assert len({answer.json()["transaction_id"] for answer in many}) == 1
+    assert sum(answer.headers.get("idempotent-replayed") == "true" for answer in many) == 9
+    again = await admin.post(first, headers=keyed)
+    assert (again.status_code, again.json()["status"]) == (200, "success")
+    assert again.headers["idempotent-replayed"] == "true"
+    other = await admin.post(second, headers=keyed)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert await refusal(admin, deposits[0]["transaction_id"]) == (409, "already_reversed")
+    assert await customer.balance(account) == 10

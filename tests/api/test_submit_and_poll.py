@@ -65,6 +65,18 @@ async def test_preferences_are_read_as_the_rfc_wants(
     assert answer.status_code == (202 if applied in {None, "wait=0"} else 200)
 
 
+async def test_preferences_may_come_in_headers_of_their_own(bank: Bank) -> None:
+    payer, payee = await bank.customer(), await bank.customer()
+    await payer.open_account(10)
+    body = {"to_account": (await payee.open_account())["account_number"], "amount": 1}
+    headers = [
+        ("Authorization", f"Bearer {payer.token}"), ("Prefer", "respond-async"),
+        ("Prefer", "wait=20"),
+    ]  # fmt: skip
+    answer = await bank.client.post("/transactions/transfer", json=body, headers=headers)
+    assert (answer.status_code, answer.headers["preference-applied"]) == (200, "wait=20")
+
+
 async def test_a_wait_that_runs_out_answers_pending(bank: Bank) -> None:
     payer, payee = await bank.customer(), await bank.customer()
     await payer.open_account(10)
@@ -214,6 +226,7 @@ async def test_a_batch_of_a_thousand_settles_to_the_last(bank: Bank) -> None:
     assert len({item["transaction_id"] for item in batch["items"]}) == 1_000
     await payer.final(batch["items"][-1]["transaction_id"])  # one account's settle in order
     shown = (await payer.get(f"/transactions/batch/{batch['batch_id']}")).json()
+    assert {item["status"] for item in shown["items"]} == {"success"}
     assert shown["counts"] == {"pending": 0, "success": 1_000, "failed": 0}
     assert (await payer.balance(source), await payee.balance(target)) == (0, 100)
 
