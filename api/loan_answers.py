@@ -177,11 +177,9 @@ def _terms(asked: QuoteRequest, currency: str, today: date) -> Terms:
     if count * (1 + len(asked.prepayments)) > MAX_QUOTE_ROWS:
         message = "so many prepayments of so many instalments are too much for a quote"
         raise Invalid(message, [{"field": "prepayments", "message": message, "code": "too_long"}])
-    unit = (
-        1
-        if asked.rounding_unit is None
-        else minor_units("rounding_unit", asked.rounding_unit, currency)
-    )
+    unit = 1
+    if asked.rounding_unit is not None:
+        unit = minor_units("rounding_unit", asked.rounding_unit, currency)
     return Terms(
         principal_minor=minor_units("amount", asked.amount, currency),
         annual_rate=asked.interest_rate,

@@ -117,15 +117,23 @@ async def test_a_quote_takes_every_term_of_the_contract(bank):
         ({"first_due_date": "2020-01-01", "start_date": "2026-01-01"}, "first_due_date"),
         ({"prepayments": [{"number": 13, "amount": 1}]}, "prepayments"),
         ({"colour": "red"}, "colour"),
-        ({"amount": "10.123"}, None),
+        ({"amount": "10.123"}, "amount"),
+        ({"rounding_unit": "0.001"}, "rounding_unit"),
+        ({"fee": "0.001"}, "fee"),
+        ({"prepayments": [{"number": 1, "amount": "0.001"}]}, "prepayments.0.amount"),
     ],
 )
 async def test_a_quote_that_makes_no_sense_is_refused(bank, terms, field):
     asked = {"amount": 10_000, "interest_rate": 12, "tenure_months": 12, **terms}
     answer = await bank.client.post("/loans/quote", json=asked)
     assert answer.status_code == 422, answer.text
-    if field is not None:
-        assert any(field in error["field"] for error in answer.json()["errors"]), answer.text
+    assert any(field in error["field"] for error in answer.json()["errors"]), answer.text
+
+
+async def test_a_quote_in_no_currency_of_the_bank_is_refused(bank):
+    asked = {"amount": 10_000, "interest_rate": 12, "tenure_months": 12, "currency": "XXX"}
+    answer = await bank.client.post("/loans/quote", json=asked)
+    assert (answer.status_code, answer.json()["code"]) == (400, "currency_not_supported")
 
 
 async def test_a_quote_that_would_take_long_is_refused(bank):
@@ -292,6 +300,9 @@ async def test_a_default_is_recovered_from_the_other_account_and_written_off(ban
         f"/loans/{loan_id}/recovery", {"action": "assign", "officer_id": me}
     )
     assert assigned.json()["officer"] == me
+    who = (await officer.get("/users/profile")).json()
+    step = assigned.json()["history"][-1]
+    assert (step["actor"], step["actor_id"]) == (who["full_name"] or who["email"], me)
     refused = await officer.post(
         f"/loans/{loan_id}/recovery", {"action": "write_off", "reason": "Gone"}
     )
