@@ -110,7 +110,7 @@ class Stack:
         lock = HomeLock(self._home / LOCK_NAME)
         lock.acquire()
         self._lock = lock
-        port = _choose_port(options, self._output)
+        port = choose_port(options, self._output)
         host = LOOPBACK if options.host in {"0.0.0.0", "::", ""} else options.host  # noqa: S104
         environment = await self._start_servers()
         self._run = RunFile(
@@ -224,7 +224,11 @@ async def _until_api_ready(client: httpx2.AsyncClient, api: Child) -> None:
     raise ChildFailedError(f"the API did not come up ({said}); its last lines:\n{lines}")
 
 
-def _choose_port(options: Options, output: Output) -> int:
+def choose_port(options: Options, output: Output) -> int:
+    """The API's port: the one asked for, or without one 8000 or the next that is free.
+
+    Raises StackError where the one asked for is taken, or where we may not listen.
+    """
     wanted = options.port or processes.DEFAULT_PORT
     obstacle = why_not(wanted, options.host)
     if obstacle is None:

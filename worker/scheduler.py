@@ -120,9 +120,10 @@ class Scheduler:
     async def run_due(self) -> None:
         """Run every daily job for its latest due instant, unless that was done."""
         for job in daily_jobs(self._runtime):
-            await self._run_once(job)
+            await self.run_once(job)
 
-    async def _run_once(self, job: DailyJob) -> None:
+    async def run_once(self, job: DailyJob) -> None:
+        """Run ``job`` for its latest due instant, unless that was done; record how it ended."""
         due_at = job.latest_due(clock.now())
         if not await begin_tick(self._runtime.database, job.name, due_at, clock.now()):
             return

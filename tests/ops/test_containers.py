@@ -111,11 +111,14 @@ def test_what_an_image_copies_exists_and_is_let_through(name):
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
-def test_an_image_checks_its_health_with_a_program_it_has(name):
+def test_an_image_checks_its_health_with_a_program_it_has(name, compose):
     command = exec_form(last(name, "HEALTHCHECK"))
     assert command[:3] == ["python", "-m", "ops.healthcheck"]
     port = last(name, "EXPOSE")
     assert f":{port}/" in command[3]
+    if name == "Dockerfile.worker":
+        assert f"WORKER_METRICS_PORT={port}" in last(name, "ENV")
+        assert compose["services"]["worker"]["environment"]["WORKER_METRICS_PORT"] == port
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])

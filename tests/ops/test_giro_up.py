@@ -1,15 +1,20 @@
 """`giro up` and its neighbours, as somebody at a terminal sees them."""
 
+import contextlib
+import io
 import json
 import os
 import signal
 import socket
 
 import asyncpg
+import httpx2
 import pytest
 
-from ops import healthcheck
-from ops.embedded.ports import free_port
+from ops import healthcheck, processes
+from ops.embedded.ports import free_port, is_free
+from ops.output import Output
+from ops.stack import Options, choose_port
 from tests.ops.terminal import Up, forget, giro, is_alive, status, until
 
 PASSWORD = "correct horse battery"
@@ -149,6 +154,52 @@ def test_ctrl_c_while_it_starts_stops_it_as_well(place):
     assert running.process.wait(60) == 0
     running.log.close()
     assert "ready" not in [line.split()[0] for line in running.said().splitlines() if line]
+
+
+def test_the_next_free_port_is_taken_where_8000_is_not_free():
+    with contextlib.suppress(OSError):  # taken by somebody else: all the better
+        squatter = socket.create_server(("127.0.0.1", processes.DEFAULT_PORT))
+    said = io.StringIO()
+    output = Output(said, colour=False)
+    port = choose_port(Options(), output)
+    output.flush()
+    assert port > processes.DEFAULT_PORT
+    assert is_free(port)
+    assert said.getvalue() == f"port 8000 is taken, using {port}\n"
+    with contextlib.suppress(NameError):
+        squatter.close()
+
+
+def test_what_was_accepted_when_it_was_stopped_is_settled_after_the_next_start(place):
+    # Given a customer who submits a thousand transfers
+    running = Up(place, "--port", str(free_port()))
+    anna = {"email": "anna@example.org", "password": PASSWORD}
+    with httpx2.Client(base_url=running.ready(), timeout=30) as client:
+        client.post("/auth/register", json=anna)
+        token = client.post("/auth/login", json=anna).json()["access_token"]
+        client.headers["authorization"] = f"Bearer {token}"
+        client.post("/accounts", json={"initial_deposit": 5_000})
+        to = client.post("/accounts", json={}).json()["account_number"]
+        items = [{"to_account": to, "amount": 1}] * 1_000
+        accepted = client.post("/transactions/batch", json={"items": items})
+        assert accepted.status_code == 202, accepted.text
+        # When everything is told to stop at that moment
+        running.process.send_signal(signal.SIGTERM)
+    assert running.stop() == 0
+    # Then after the next start all of them reach their end
+    again = Up(place, "--port", str(free_port()))
+    with httpx2.Client(base_url=again.ready(), timeout=30) as client:
+        client.headers["authorization"] = f"Bearer {token}"
+
+        def counts() -> dict[str, int]:
+            found = client.get(f"/transactions/batch/{accepted.json()['batch_id']}").json()
+            return found["counts"]
+
+        until(lambda: counts()["pending"] == 0)
+        assert counts() == {"pending": 0, "success": 1_000, "failed": 0}
+        assert client.get(f"/accounts/{to}/balance").json()["balance"] == 1_000
+    assert giro("verify", cwd=place).returncode == 0
+    assert again.stop() == 0
 
 
 def test_under_nohup_a_closed_terminal_is_no_reason_to_stop_and_impatience_spares_the_stores(place):

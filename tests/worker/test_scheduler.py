@@ -10,6 +10,7 @@ from core import clock
 from core.config import Settings
 from core.database import Database
 from core.platform.ticks import ABANDONED_AFTER, begin_tick, end_tick
+from tests.conftest import fresh_settings
 from tests.quiet import Quiet
 from worker.runtime import Runtime
 from worker.schedule import DailyJob, daily_jobs
@@ -64,6 +65,43 @@ async def test_the_business_day_closes_at_the_time_that_was_set(stranded):
     )
     jobs = {job.name: job for job in daily_jobs(replace(runtime, settings=told))}
     assert (jobs["close-day"].at, jobs["close-day"].zone) == (time(4, 30), "Asia/Kolkata")
+
+
+async def ticks(runtime: Runtime) -> dict[str, tuple[datetime, datetime | None, str | None]]:
+    async with runtime.database.raw_connection() as connection:
+        rows = await connection.fetch("SELECT * FROM scheduler_ticks")
+    return {row["job"]: (row["started_at"], row["finished_at"], row["error"]) for row in rows}
+
+
+async def test_everything_due_runs_once_and_is_recorded_and_what_failed_runs_again():
+    runtime = Runtime.start(fresh_settings("clock"), name="test")
+    scheduler = Scheduler(runtime)
+    # When the leader looks twice, what is due has run once
+    await scheduler.run_due()
+    first = await ticks(runtime)
+    assert set(first) == {"forget-sessions", "ledger-snapshot", "close-day"}
+    assert all(finished and error is None for _, finished, error in first.values())
+    await scheduler.run_due()
+    assert await ticks(runtime) == first
+
+    # A job that fails keeps its error, and the next look runs it again
+    runs = []
+
+    async def fragile(_runtime: Runtime, due_at: datetime) -> None:
+        runs.append(due_at)
+        if len(runs) == 1:
+            raise LookupError("not today")
+
+    job = DailyJob("fragile", time(0, 0), "UTC", fragile)
+    await scheduler.run_once(job)
+    _, finished, error = (await ticks(runtime))["fragile"]
+    assert finished is None
+    assert error == "LookupError('not today')"
+    await scheduler.run_once(job)
+    await scheduler.run_once(job)
+    assert len(runs) == 2
+    assert runs[0] == runs[1]
+    await runtime.close()
 
 
 async def test_what_falls_due_is_begun_once_and_again_only_if_it_failed_or_was_abandoned(
