@@ -130,7 +130,7 @@ class Stack:
         if "redis_url" in given:
             await ask_redis(self._settings.redis_url)
         if "database_url" in given:
-            await ask_database(self._settings.database_url)
+            (await ask_database(self._settings.database_url)).refuse_newer()
         servers = EmbeddedServers(self._home, durable=self._options.durable)
         wanted: list[Server] = []
         if not {"database_url", "redis_url"} <= given:

@@ -69,6 +69,7 @@ def test_a_schema_of_a_newer_version(tmp_path, database, command):
     at_revision(database, "0999")
     done = giro(*command, cwd=tmp_path, DATABASE_URL=database)
     assert_refused(done, "revision 0999", "run the newer version")
+    assert not (tmp_path / ".giro" / "embedded.json").exists(), "nothing was started"
 
 
 def test_a_schema_of_an_older_version(tmp_path, database):
