@@ -114,6 +114,10 @@ def _show(report: dict[str, Any]) -> None:
             row["started_at"],
         )
     console.print(table)
+    said = report["ready"]
+    if isinstance(said, dict) and said.get("status") != "ready":
+        said = said.get("detail", said)
+        console.print(f"not ready: {said}", soft_wrap=True, highlight=False)
     for label, key in (
         ("API", "api"),
         ("DATABASE_URL", "DATABASE_URL"),

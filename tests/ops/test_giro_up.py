@@ -112,6 +112,18 @@ def test_whatever_is_killed_comes_back(up, name):
     until(lambda: status(up.cwd)["healthy"])
 
 
+def test_status_says_what_is_missing(up):
+    row = next(r for r in status(up.cwd)["processes"] if r["name"] == "valkey")
+    os.kill(row["pid"], signal.SIGSTOP)
+    try:
+        table = giro("status", cwd=up.cwd)
+    finally:
+        os.kill(row["pid"], signal.SIGCONT)
+    assert table.returncode == 1
+    assert "not ready: down: redis" in table.stdout
+    until(lambda: status(up.cwd)["healthy"])
+
+
 def test_an_explicit_port_that_is_taken_is_an_error(place):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
