@@ -18,9 +18,14 @@ from core.lending.products import ProductTerms
 from core.lending.schedules import Basis, project
 from core.lending.storage import LoansAtHand, parse_terms
 
+# Nobody is late before the day of collection, which a holiday moves; ``line_status`` says the same.
+_IS_OVERDUE = """
+(i.due_date < $1
+ AND (l.dpd > 0 OR coalesce(i.first_attempt_on, i.next_attempt_on, i.due_date) < $1))
+"""
 # What is due next is the oldest unpaid instalment that is not overdue; where all are, the last one
 # that is.
-_SELECT = """
+_SELECT = f"""
 SELECT l.id, l.user_id, l.status, l.product_code, l.amount_minor, l.currency, l.interest_rate,
        l.tenure_months, l.terms::text AS terms, l.purpose, l.account_id, l.emi_minor,
        l.principal_outstanding_minor, l.dpd, l.classification, l.in_default,
@@ -33,14 +38,14 @@ LEFT JOIN LATERAL (
   SELECT i.due_date, i.unpaid_minor FROM loan_instalments i
   WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL
     AND l.status IN ('active', 'restructured')
-  ORDER BY (i.due_date < $1), CASE WHEN i.due_date < $1 THEN -i.number ELSE i.number END LIMIT 1
+  ORDER BY {_IS_OVERDUE}, CASE WHEN {_IS_OVERDUE} THEN -i.number ELSE i.number END LIMIT 1
 ) n ON true
 LEFT JOIN LATERAL (
   SELECT sum(i.unpaid_minor) AS overdue_minor FROM loan_instalments i
-  WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND i.due_date < $1
+  WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND {_IS_OVERDUE}
     AND l.status IN ('active', 'restructured')
 ) o ON true
-"""
+"""  # noqa: S608 - a condition of this file
 _ONE = _SELECT + "WHERE l.id = $2 AND l.deleted_at IS NULL AND ($3::uuid IS NULL OR l.user_id = $3)"
 _PAGE = (
     _SELECT
@@ -160,7 +165,7 @@ async def find_schedule(
         terms=book.terms,
         emi_minor=book.emi,
         apr=_apr(book, projected, today),
-        lines=[LineView(line, line_status(line, today)) for line in lines],
+        lines=[LineView(line, line_status(line, today, is_late=book.dpd > 0)) for line in lines],
     )
 
 
@@ -172,15 +177,16 @@ async def find_payoff(
     return book, payoff(book, on)
 
 
-def line_status(line: Line, today: date) -> str:
-    """How an instalment stands on ``today``."""
+def line_status(line: Line, today: date, *, is_late: bool) -> str:
+    """How an instalment stands on ``today``; ``is_late`` where its loan is past due already."""
     if line.paid_on is not None:
         return "paid"
-    if line.due_date < today:
+    collected_on = line.first_attempt_on or line.next_attempt_on or line.due_date
+    if line.due_date < today and (is_late or collected_on < today):
         return "overdue"
     if line.paid.total:
         return "partial"
-    return "due" if line.due_date == today else "future"
+    return "due" if line.due_date <= today else "future"
 
 
 async def _owned(connection: Connection, loan_id: UUID, owner_id: UUID | None) -> LoanBook:

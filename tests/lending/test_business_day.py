@@ -202,23 +202,34 @@ async def test_two_starts_for_one_date_are_one_run(lender):
 
 async def test_on_a_holiday_nobody_is_collected_from_and_nobody_is_late(lender):
     calendar = CollectionCalendar("DE")
-    borrower = await lender.borrower(balance_minor=50_000_00)
-    loan_id = await lender.loan(borrower)
+    today = await lender.today()
+    to_saturday = 7 + (5 - today.weekday()) % 7
+    product = await lender.product("weekend", frequency={"every": to_saturday, "unit": "days"})
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower, product=product)
+    await lender.withdraw_all(borrower)
     due = await first_due(lender, loan_id)
+    assert due.weekday() == 5
+    monday = calendar.adjust(due)
+    assert monday >= due + timedelta(days=2)
     await lender.execute(
         "UPDATE loan_instalments SET next_attempt_on = $2 WHERE loan_id = $1 AND number = 1",
         loan_id,
-        calendar.adjust(due),
+        monday,
     )
     desk = replace(lender.desk, calendar=calendar)
     day = due
-    while day < calendar.adjust(due):
+    while day <= monday:
         await close.close_through(desk, day)
-        assert await lender.transactions(loan_id, "emi") == []
-        assert (await lender.view(loan_id)).dpd == 0
+        loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
+        assert (loan.dpd, loan.overdue_minor, line.status) == (0, 0, "due")
+        assert loan.next_due_date == due
+        assert len(await lender.transactions(loan_id, "emi")) == (day == monday)
         day += timedelta(days=1)
-    await close.close_through(desk, calendar.adjust(due))
-    assert len(await lender.transactions(loan_id, "emi")) == 1
+    await close.close_through(desk, day)
+    loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
+    assert (loan.dpd, line.status) == ((day - due).days, "overdue")
+    assert loan.overdue_minor >= line.line.unpaid.total > 0
 
 
 async def test_an_unknown_run_is_not_found(lender):
