@@ -8,6 +8,7 @@ the hot paths, where the ORM's work per row would be most of the cost.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeAlias, cast
 
 import asyncpg
@@ -64,6 +65,16 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
+def make_engine(url: str, **options: Any) -> AsyncEngine:
+    """An engine on a ``postgresql://`` URL; ``connect`` among ``options`` goes to asyncpg.
+
+    The driver reads the URL itself, so that ``sslmode`` and every other option of libpq's mean
+    what they mean to psql.
+    """
+    connect = partial(asyncpg.connect, url, **options.pop("connect", {}))
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
+
+
 class Database:
     """One engine and its pool. Made in a running event loop, closed with ``close``.
 
@@ -75,15 +86,15 @@ class Database:
         self, url: str, *, name: str, pool_size: int = 10, timeout_seconds: float = 10.0
     ) -> None:
         self.url = url
-        self.engine: AsyncEngine = create_async_engine(
-            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        self.engine = make_engine(
+            url,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=timeout_seconds,
             # Connections known to be closed are refused at the checkout; what is lost afterwards
             # the first statement finds out, at no cost to those that are well.
             pool_pre_ping=False,
-            connect_args={
+            connect={
                 "timeout": timeout_seconds,
                 "server_settings": {
                     "application_name": f"giro-{name}",

@@ -4,11 +4,10 @@ import asyncio
 
 from alembic import context
 from sqlalchemy import Connection, pool, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 import core.models  # noqa: F401 - registers every table on the metadata
 from core.config import get_settings
-from core.database import Base
+from core.database import Base, make_engine
 
 # Two migrations at once (two containers starting) run one after the other.
 MIGRATION_LOCK = 0x6769726F
@@ -36,8 +35,7 @@ def _is_ours(_object: object, name: str | None, kind: str, reflected: bool, _to:
 async def migrate_online() -> None:
     """Connect and migrate."""
     url = context.get_x_argument(as_dictionary=True).get("url") or get_settings().database_url
-    url = url.replace("postgresql://", "postgresql+asyncpg://", 1)
-    engine = create_async_engine(url, poolclass=pool.NullPool)
+    engine = make_engine(url, poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(migrate)
         await connection.commit()
