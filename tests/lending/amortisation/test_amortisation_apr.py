@@ -103,6 +103,15 @@ def test_the_fee_is_taken_from_what_the_customer_receives() -> None:
     assert charged.apr == Decimal("15.8545")
 
 
+def test_the_illustration_of_india_s_key_facts_statement() -> None:
+    """Reserve Bank of India, Key Facts Statement for Loans (2024), Annex B: 20,000 at 15 % over 24
+    months in whole rupees, 400 of fees; 970 a month, 17.07 %."""
+    terms = loan("20000", "15", 24, (2026, 1, 1), rounding_unit_minor=100, fee_minor=minor("400"))
+    quoted = quote(terms)
+    assert quoted.emi_minor == minor("970")
+    assert quoted.apr.quantize(Decimal("0.01")) == Decimal("17.07")
+
+
 def test_a_loan_without_interest_or_fee_costs_nothing() -> None:
     assert quote(loan("1000", "0", 7, (2026, 1, 1))).apr == 0
 

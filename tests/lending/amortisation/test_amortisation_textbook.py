@@ -63,6 +63,15 @@ def test_first_interest_and_principal_as_microsoft_documents_ipmt_and_ppmt() -> 
     assert money(ppmt.principal_minor) == "75.62"
 
 
+@pytest.mark.parametrize(("rate", "interest"), [("4.25", "36583.36"), ("4.375", "37694.10")])
+def test_five_years_of_a_thirty_year_mortgage_as_the_cfpb_sums_it_up(
+    rate: str, interest: str
+) -> None:
+    """The Consumer Financial Protection Bureau's `amortize`: interest paid after 60 of 360."""
+    rows_of_five_years = generate(loan("180000", rate, 360, (2026, 1, 1))).instalments[:60]
+    assert money(sum(row.interest_minor for row in rows_of_five_years)) == interest
+
+
 def test_a_year_at_12_percent_to_the_last_cent() -> None:
     assert rows(generate(loan("100000", "12", 12, (2026, 1, 31)))) == [
         ("8884.88", "1000.00", "7884.88", "92115.12"),
