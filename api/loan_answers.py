@@ -8,7 +8,7 @@ from uuid import UUID
 
 from api.schemas.fields import minor_units
 from api.schemas.loans import QuoteRequest
-from core.errors import Invalid, InvalidLoanTerms
+from core.errors import Invalid
 from core.lending.amortisation import (
     InterestPause,
     Prepayment,
@@ -19,7 +19,7 @@ from core.lending.amortisation import (
     quote,
 )
 from core.lending.payoff import Payoff
-from core.lending.products import frequency_of
+from core.lending.products import frequency_of, no_schedule
 from core.lending.recovery import CaseView
 from core.lending.views import LineView, LoanView, ScheduleView
 from core.money import to_major
@@ -142,10 +142,7 @@ def quote_answer(asked: QuoteRequest, currency: str, today: date) -> dict[str, A
     try:
         found = quote(_terms(asked, currency, today))
     except TermsError as error:
-        raise InvalidLoanTerms(
-            error.message,
-            [{"field": error.field, "message": error.message, "code": "invalid_loan_terms"}],
-        ) from error
+        raise no_schedule(error) from error
     return {
         "amount": plain(asked.amount),
         "currency": currency,

@@ -12,7 +12,6 @@ from core.errors import (
     AccountClosed,
     AccountFrozen,
     AccountNotFound,
-    InvalidLoanTerms,
     LoanNotEligible,
     LoanNotFound,
     NoPrimaryAccount,
@@ -21,8 +20,7 @@ from core.ids import new_id, parse_id
 from core.lending import catalogue, creditability, notices
 from core.lending.amortisation import TermsError
 from core.lending.assessment import Assessment
-from core.lending.catalogue import Product
-from core.lending.products import ProductTerms, rounded_minor
+from core.lending.products import ProductTerms, no_schedule, rounded_minor
 from core.lending.schedules import Basis, project
 from core.lending.states import LoanEvent, LoanStatus, after
 from core.lending.storage import parse_terms
@@ -235,10 +233,7 @@ def work_out(
         count = terms.instalments(months)
         schedule = project(terms, currency, Basis(today, amount_minor, rate, count), fee)
     except TermsError as error:
-        raise InvalidLoanTerms(
-            error.message,
-            [{"field": error.field, "message": error.message, "code": "invalid_loan_terms"}],
-        ) from error
+        raise no_schedule(error) from error
     monthly = -(-schedule.emi_minor * count // months)
     return Figures(amount_minor, rate, months, fee, schedule.emi_minor, monthly)
 
@@ -271,6 +266,3 @@ async def _account(connection: Connection, wanted: Application) -> Any:
 
 def _minor(amount: Decimal | None, currency: str) -> int | None:
     return None if amount is None else to_minor(amount, currency)
-
-
-__all__ = ["Application", "Change", "Product", "apply", "update", "withdraw"]

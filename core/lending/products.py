@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from core.errors import LoanNotEligible
+from core.errors import InvalidLoanTerms, LoanNotEligible
 from core.lending.amortisation import (
     FREQUENCIES,
     DayCount,
@@ -151,6 +151,12 @@ class ProductTerms(BaseModel):
         if self.rounding_unit is None:
             return 1
         return max(1, rounded_minor(self.rounding_unit, currency))
+
+
+def no_schedule(error: TermsError) -> InvalidLoanTerms:
+    """The refusal of terms that make no schedule, with the field at fault."""
+    fault = {"field": error.field, "message": error.message, "code": InvalidLoanTerms.code}
+    return InvalidLoanTerms(error.message, [fault])
 
 
 def frequency_of(spec: FrequencySpec) -> Frequency:

@@ -9,7 +9,6 @@ from uuid import UUID
 from core.database import Connection
 from core.errors import (
     Forbidden,
-    InvalidLoanTerms,
     LoanNotFound,
     LoanStateConflict,
     NoRecoveryCase,
@@ -23,6 +22,7 @@ from core.lending.booking import PendingOrder
 from core.lending.cases import Stage, Step
 from core.lending.loan_book import LoanBook, owed_in_all
 from core.lending.notices import money
+from core.lending.products import no_schedule
 from core.lending.retries import CollectionCalendar
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, after
 from core.lending.storage import LoansAtHand, loans_at_hand
@@ -155,10 +155,7 @@ async def restructure(
     try:
         endings.restructure(book, tenure_months, rate, worker.today, calendar)
     except TermsError as error:
-        raise InvalidLoanTerms(
-            error.message,
-            [{"field": error.field, "message": error.message, "code": "invalid_loan_terms"}],
-        ) from error
+        raise no_schedule(error) from error
     text = f"Restructured over {tenure_months} months at {rate.normalize():f} percent"
     loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
     await loans.write(connection)
