@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import IO
 
 _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
@@ -24,6 +25,7 @@ class Output:
         self._colour = self._stream.isatty() if colour is None else colour
         self._lines: deque[str] = deque()
         self._dropped = 0
+        self._writing = False
         self._changed = threading.Condition()
         self._names: dict[str, int] = {}
         self._thread = threading.Thread(target=self._write, name="output", daemon=True)
@@ -31,16 +33,17 @@ class Output:
 
     def line(self, text: str) -> None:
         """One line of our own, as it is."""
-        self._put(text)
+        self._put([text])
 
-    def child(self, name: str, text: str) -> None:
-        """One line of a child."""
-        self._put(f"{self._prefix(name)} {text}")
+    def child(self, name: str, *texts: str) -> None:
+        """Lines of a child."""
+        prefix = self._prefix(name)
+        self._put([f"{prefix} {text}" for text in texts])
 
     def flush(self, timeout_seconds: float = 1.0) -> None:
         """Wait a moment until all lines are written."""
         deadline = time.monotonic() + timeout_seconds
-        while self._lines and time.monotonic() < deadline:
+        while (self._lines or self._writing) and time.monotonic() < deadline:
             time.sleep(0.01)
 
     def _prefix(self, name: str) -> str:
@@ -50,33 +53,34 @@ class Output:
         index = self._names.setdefault(name, len(self._names))
         return f"\033[{_COLOURS[index % len(_COLOURS)]}m{label}\033[0m"
 
-    def _put(self, text: str) -> None:
+    def _put(self, lines: Sequence[str]) -> None:
         with self._changed:
-            if len(self._lines) >= MAX_WAITING_LINES:
+            self._lines.extend(lines)
+            while len(self._lines) > MAX_WAITING_LINES:
                 self._lines.popleft()
                 self._dropped += 1
-            self._lines.append(text)
             self._changed.notify()
 
     def _write(self) -> None:
         gone = False
         while True:
             with self._changed:
+                self._writing = False
                 while not self._lines:
                     self._changed.wait()
-                text, dropped = self._lines[0], self._dropped
-                self._dropped = 0
-            if not gone:
-                try:
-                    notice = f"({dropped} lines dropped: nobody read them)\n" if dropped else ""
-                    self._stream.write(f"{notice}{text}\n")
-                    self._stream.flush()
-                except (OSError, ValueError):
-                    gone = True
-                    _turn_away(self._stream)
-            with self._changed:
-                if self._lines and self._lines[0] is text:
-                    self._lines.popleft()
+                lines, self._lines = self._lines, deque()
+                if self._dropped:
+                    lines.appendleft(f"({self._dropped} lines dropped: nobody read them)")
+                    self._dropped = 0
+                self._writing = True
+            if gone:
+                continue
+            try:
+                self._stream.write("\n".join(lines) + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):
+                gone = True
+                _turn_away(self._stream)
 
 
 def _turn_away(stream: IO[str]) -> None:

@@ -193,15 +193,14 @@ class Child:
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > MAX_LINE_BYTES:
                 lines, rest = [*lines, rest], b""
-            for line in lines:
-                self._say(line)
+            self._say(lines)
         if rest:
-            self._say(rest)
+            self._say([rest])
 
-    def _say(self, line: bytes) -> None:
-        text = line.decode(errors="replace").rstrip("\r")
-        self.last_lines.append(text)
-        self._output.child(self.spec.name, text)
+    def _say(self, lines: Sequence[bytes]) -> None:
+        texts = [line.decode(errors="replace").rstrip("\r") for line in lines]
+        self.last_lines.extend(texts)
+        self._output.child(self.spec.name, *texts)
 
     def _kill_group(self) -> None:
         """Kill the child's session; it leads its own, so this reaches nobody else."""

@@ -82,8 +82,7 @@ class Settler:
     async def drain(self) -> int:
         """Settle until nothing that is free is left; answers how many transactions reached an end.
 
-        Two lanes run side by side, so that one decides while the other's statements run. One
-        drain at a time in a process: a call during another makes that one look once more.
+        One drain at a time in a process: a call during another makes that one look once more.
         """
         self._asked = True
         if self._draining:
@@ -93,16 +92,24 @@ class Settler:
         try:
             while self._asked:
                 self._asked = False
-                total += sum(await asyncio.gather(*(self._lane() for _ in range(LANES))))
+                total += await self._lane(alone=True)
         finally:
             self._draining = False
         return total
 
-    async def _lane(self) -> int:
+    async def _lane(self, *, alone: bool) -> int:
+        """Round after round; several lanes where the queue is longer than a batch.
+
+        They run side by side, so that one decides while another's statements run. With little to
+        do they would only halve the batches, and double what a transaction costs.
+        """
         total, crowded = 0, False
         while True:
             done = await self.round(crowded=crowded)
             total += done.settled
+            if alone and done.seen >= self._batch_size:
+                lanes = (self._lane(alone=False) for _ in range(LANES))
+                return total + sum(await asyncio.gather(*lanes))
             if not done.settled and (crowded or not done.seen):
                 return total
             crowded = done.settled < done.seen

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -31,8 +32,8 @@ class Recorder(Output):
         self.seen: list[str] = []
         super().__init__(io.StringIO(), colour=False)
 
-    def _put(self, text: str) -> None:
-        self.seen.append(text)
+    def _put(self, lines: Sequence[str]) -> None:
+        self.seen.extend(lines)
 
 
 def python(script: str) -> list[str]:
