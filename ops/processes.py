@@ -10,7 +10,7 @@ from core.jobs import QUEUES
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_PORT = 8000
-WORKER_THREADS = 8
+WORKER_THREADS = 4
 # Requests in flight get this long to finish before the API closes their connections.
 API_GRACE_SECONDS = 10
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 import asyncpg
+import uvloop
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from core import clock
@@ -171,4 +172,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())
