@@ -54,11 +54,12 @@ def _span(name: str, value: str) -> tuple[datetime, timedelta]:
             instant = instant.replace(tzinfo=UTC)
         return instant.astimezone(UTC), _MICROSECOND
     except (ValueError, OverflowError) as error:
-        raise _invalid(name) from error
+        message = "must be RFC 3339, an ISO date, or milliseconds since 1970"
+        raise invalid_instant(name, message) from error
 
 
-def _invalid(name: str) -> Invalid:
-    message = "must be RFC 3339, an ISO date, or milliseconds since 1970"
+def invalid_instant(name: str, message: str) -> Invalid:
+    """The refusal of the query parameter ``name``."""
     return Invalid(
         f"{name}: {message}", [{"field": name, "message": message, "code": "invalid_instant"}]
     )

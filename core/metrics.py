@@ -23,6 +23,9 @@ stage_seconds = Histogram(
     "giro_stage_seconds", "Where the time goes, by stage", ["stage"], buckets=_SECONDS
 )
 retries = Counter("giro_settlement_retries_total", "Units of work run again", ["reason"])
+runs_failed = Counter(
+    "giro_business_day_runs_failed_total", "Runs of the business day given up", ["job"]
+)
 set_aside = Counter("giro_transactions_set_aside_total", "Transactions failed as internal")
 queue_depth = Gauge("giro_queue_depth", "Jobs waiting in a queue", ["queue"])
 pending = Gauge("giro_transactions_pending", "Transactions accepted and not final")

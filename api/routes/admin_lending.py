@@ -1,7 +1,7 @@
 """Administration of lending: products, the business day's jobs and their runs."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, Final, Literal, Optional
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
@@ -50,6 +50,10 @@ _terms: dict[str, Any] = {
 ProductPut = create_model("ProductPut", __base__=ProductChange, **_terms)
 
 
+SHOWN_RUNS: Final = 100
+RunStatus = Literal["queued", "running", "completed", "failed"]
+
+
 class JobRequest(Body):
     """For which business date; today if left out."""
 
@@ -68,7 +72,7 @@ class RunAnswer(RunStarted):
 
     job: Job
     business_date: date
-    status: str
+    status: RunStatus
     total: int
     done: int
     succeeded: int
@@ -76,6 +80,12 @@ class RunAnswer(RunStarted):
     started_at: datetime | None
     finished_at: datetime | None
     error: str | None
+
+
+class Runs(BaseModel):
+    """Runs, the newest first."""
+
+    items: list[RunAnswer]
 
 
 @router.get("/loan-products")
@@ -128,6 +138,14 @@ async def recover_defaults(
 ) -> Response:
     """Classify overdue loans, open recovery cases for those in default, and set money off."""
     return await _start(held, Job.DEFAULT_RECOVERY, body, caller, actor)
+
+
+@router.get("/jobs/runs", response_model=Runs)
+async def list_runs(_: Admin, held: Held, status: RunStatus | None = None) -> Response:
+    """The newest runs of the business day, all or those of one status."""
+    async with held.database.raw_connection() as connection:
+        found = await runs.latest(connection, status=status, limit=SHOWN_RUNS)
+    return reply({"items": [_run(run) for run in found]})
 
 
 @router.get("/jobs/runs/{run_id}", response_model=RunAnswer)

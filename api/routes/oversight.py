@@ -1,7 +1,7 @@
 """Oversight: the books, reports, jobs, the audit log."""
 
 from contextlib import suppress
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from redis.exceptions import RedisError
 
 from api.dependencies import ActingUser, Admin, Held
-from api.instants import InstantQuery, beginning, end
+from api.instants import InstantQuery, beginning, end, invalid_instant
 from api.paging import Paging
 from api.responses import reply
 from api.schemas.admin import (
@@ -46,6 +46,7 @@ from core.transactions.backlog import backlog
 router = APIRouter(prefix="/admin", tags=["Administration"], route_class=StrictRoute)
 
 REPORT_SPAN: Final = timedelta(days=30)
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC) + REPORT_SPAN
 SHOWN_FAILED_JOBS: Final = 100
 
 
@@ -66,8 +67,10 @@ async def report(
 ) -> Response:
     """Counters, volumes per day and type, settlement, lending; the last 30 days by default."""
     now = clock.now()
-    first = beginning("from", since) or now - REPORT_SPAN
     last = end("to", until) or now
+    first = beginning("from", since) or max(last, EARLIEST) - REPORT_SPAN
+    if first >= last:
+        raise invalid_instant("from", "must be before `to`")
     async with held.database.snapshot() as session:
         connection = await driver(session)
         totals = await counters.counters(connection, midnight=_midnight(held))

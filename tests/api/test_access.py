@@ -62,6 +62,7 @@ DOORS: list[tuple[str, str, set[str], Any]] = [
     ("PUT", "/admin/loan-products/none", {ADMIN}, {"no": "such field"}),
     ("POST", "/admin/jobs/emi-collection", {ADMIN}, {"no": "such field"}),
     ("POST", "/admin/jobs/default-recovery", {ADMIN}, {"no": "such field"}),
+    ("GET", "/admin/jobs/runs", {ADMIN}, None),
     ("GET", f"/admin/jobs/runs/{NOTHING}", {ADMIN}, None),
     ("GET", "/overview", {CUSTOMER}, None),
     ("POST", "/accounts/open", {CUSTOMER}, {}),

@@ -103,3 +103,18 @@ async def test_what_waits_is_seen_waiting(bank: Bank) -> None:
     assert jobs["pending_transactions"] == 0
     assert jobs["oldest_pending_at"] is None
     assert jobs["oldest_pending_seconds"] is None
+
+
+async def test_a_report_is_about_a_time_that_ends_after_it_begins(bank: Bank) -> None:
+    admin = await bank.admin()
+    for wrong in ({"from": "2026-12-31", "to": "2026-11-01"}, {"from": "9999-12-31"}):
+        answer = await admin.get("/admin/reports", params=wrong)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "from")
+    for right in (
+        {"from": "2026-11-01", "to": "2026-11-01"},
+        {"to": "2020-01-31"},
+        {"to": "0001-01-01"},
+    ):
+        answer = await admin.get("/admin/reports", params=right)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["transactions"] == []

@@ -410,3 +410,11 @@ async def test_the_scheduler_goes_on_with_a_run_that_everybody_forgot(bank, syst
         assert time.monotonic() < deadline, found
         await asyncio.sleep(0.2)
     assert found["done"] == found["total"]
+    completed = (await admin.get("/admin/jobs/runs", params={"status": "completed"})).json()[
+        "items"
+    ]
+    assert [run for run in completed if run["run_id"] == str(run_id)] == [found]
+    failed = (await admin.get("/admin/jobs/runs", params={"status": "failed"})).json()["items"]
+    assert {run["status"] for run in failed} <= {"failed"}
+    unknown = await admin.get("/admin/jobs/runs", params={"status": "lost"})
+    assert unknown.status_code == 422

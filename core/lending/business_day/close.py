@@ -8,8 +8,7 @@ from enum import Enum, auto
 from typing import Final, Protocol
 from uuid import UUID
 
-from prometheus_client import Counter
-
+from core import metrics
 from core.database import Connection, Database, is_retryable
 from core.ids import new_id
 from core.lending.business_day import charge, chunks, collect, dates, recover, runs
@@ -22,9 +21,6 @@ from core.logging import get_logger
 
 log = get_logger(__name__)
 
-runs_failed: Final = Counter(
-    "giro_business_day_runs_failed_total", "Runs of the business day given up", ["job"]
-)
 POLL_SECONDS: Final = 0.02
 LONGEST_POLL_SECONDS: Final = 0.1
 
@@ -163,7 +159,7 @@ async def _finish(desk: Desk, run_id: UUID) -> Run:
             await dates.mark_closed(connection, finished.business_date)
         run = await runs.find(connection, run_id)
     if finished and finished.failed:
-        runs_failed.labels(run.job.value).inc()
+        metrics.runs_failed.labels(run.job.value).inc()
         log.error("run_failed", run_id=str(run_id), job=run.job.value, error=run.error)
     return run
 

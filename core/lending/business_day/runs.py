@@ -65,6 +65,10 @@ SELECT id FROM business_day_runs
 WHERE job = $1 AND business_date = $2 AND status IN ('queued', 'running')
 """
 _FIND = f"SELECT {_COLUMNS} FROM business_day_runs WHERE id = $1"  # noqa: S608 - our own columns
+_LATEST = f"""
+SELECT {_COLUMNS} FROM business_day_runs WHERE $1::text IS NULL OR status = $1
+ORDER BY created_at DESC LIMIT $2
+"""  # noqa: S608 - our own columns
 _FORGOTTEN = """
 SELECT r.id FROM business_day_runs r
 WHERE r.status IN ('queued', 'running') AND r.created_at < clock_timestamp() - interval '5 seconds'
@@ -111,6 +115,15 @@ async def find(connection: Connection, run_id: UUID) -> Run:
     row: Any = await connection.fetchrow(_FIND, run_id)
     if row is None:
         raise RunNotFound
+    return _run(row)
+
+
+async def latest(connection: Connection, *, status: str | None, limit: int) -> list[Run]:
+    """The newest runs first: all, or those of one status."""
+    return [_run(row) for row in await connection.fetch(_LATEST, status, limit)]
+
+
+def _run(row: Any) -> Run:
     run_id, job, *rest = row
     return Run(run_id, Job(job), *rest)
 
