@@ -31,6 +31,14 @@ def target_settings(
         yield settings
 
 
+def running_settings(home: Path) -> Settings | None:
+    """Settings that reach the stores of the `giro up` on the home, if one runs there."""
+    run = read_run_file(home)
+    if run is None:
+        return None
+    return Settings(database_url=run.database_url, redis_url=run.redis_url)
+
+
 @contextmanager
 def _found(home: Path | None) -> Iterator[Settings]:
     settings = Settings()
@@ -38,9 +46,9 @@ def _found(home: Path | None) -> Iterator[Settings]:
         yield settings
         return
     home = (home or settings.giro_home).expanduser().resolve()
-    run = read_run_file(home)
-    if run is not None:
-        yield Settings(database_url=run.database_url, redis_url=run.redis_url)
+    running = running_settings(home)
+    if running is not None:
+        yield running
         return
     if not (home / "embedded.json").exists():
         raise EmbeddedError(
