@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 # A file shares its servers and its bank: one worker runs it, in order.
-PYTEST_ARGS ?= -q -n auto --dist loadfile
+PYTEST_ARGS ?= -q -n auto --dist loadfile --no-loadscope-reorder
 UV := .venv/uv/bin/uv
 # The system and its tests are many processes: what one has compiled the others need not.
 export PYTHONDONTWRITEBYTECODE :=
