@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from rich.console import Console
@@ -110,38 +111,39 @@ class _Bench:
     loans: lending.Loans
 
     async def round(self, number: int) -> dict[str, Any]:
-        """Everything once, pgbench in the middle of it."""
+        """Everything once, pgbench before and after the engine: its figure is the mean of both.
+
+        A machine that others use changes its speed within a round.
+        """
         plan, alone, transfers = self.plan, self.alone, self.plan.engine_transfers
         measured: dict[str, Any] = {}
 
         before = await self._stages()
         requests = http.singles(self.clients, plan)
-        with self._phase(number, "transfers over HTTP"):
+        async with self._phase(number, "transfers over HTTP"):
             measured["http"] = await http.measure(self.clients, requests, plan.seconds)
         after = await self._stages()
         measured["stages"] = {
             name: stages.between(before[name], after[name], measured["http"]["accepted"])
             for name in after
         }
-        with self._phase(number, "pgbench"):
-            measured["pgbench"] = await baseline.measure(
-                self.stack.servers.postgres, plan, plan.seconds
-            )
+        before_engine = await self._pgbench(number)
         requests = http.batches(self.clients, plan)
-        with self._phase(number, "batches over HTTP"):
+        async with self._phase(number, "batches over HTTP"):
             measured["batch"] = await http.measure(self.clients, requests, plan.seconds)
         del requests
         uniform = engine.uniform_pairs(alone, transfers)
-        with self._phase(number, "engine alone, 1 worker"):
+        async with self._phase(number, "engine alone, 1 worker"):
             measured["engine_1"] = await engine.measure(alone, uniform, 1)
-        with self._phase(number, "engine alone, several workers"):
+        async with self._phase(number, "engine alone, several workers"):
             measured["engine_n"] = await engine.measure(alone, uniform, plan.engine_workers)
-        with self._phase(number, "engine alone, one hot account"):
+        async with self._phase(number, "engine alone, one hot account"):
             hot = engine.hot_pairs(alone, transfers)
             measured["engine_hot"] = await engine.measure(alone, hot, 1)
-        with self._phase(number, "a business day with every loan due"):
+        measured["pgbench"] = mean((before_engine, await self._pgbench(number)))
+        async with self._phase(number, "a business day with every loan due"):
             measured["emi"] = await lending.collect(self.loans, plan, number)
-        with self._phase(number, "a business day with no loan due"):
+        async with self._phase(number, "a business day with no loan due"):
             measured["idle"] = await lending.close_idle(self.loans, plan, number)
         await backlog.until_drained(self.settings.database_url)
         self.console.print(
@@ -152,8 +154,17 @@ class _Bench:
         )
         return measured
 
-    def _phase(self, number: int, what: str) -> AbstractContextManager[object]:
-        return phase(self.console, f"round {number} of {self.plan.rounds}: {what}")
+    async def _pgbench(self, number: int) -> float:
+        plan = self.plan
+        async with self._phase(number, "pgbench"):
+            return await baseline.measure(self.stack.servers.postgres, plan, plan.seconds)
+
+    @asynccontextmanager
+    async def _phase(self, number: int, what: str) -> AsyncIterator[None]:
+        """A measurement, after a checkpoint: none pays for what the one before it has written."""
+        await asyncio.to_thread(self.stack.servers.postgres.execute, "CHECKPOINT")
+        with phase(self.console, f"round {number} of {self.plan.rounds}: {what}"):
+            yield
 
     async def _stages(self) -> dict[str, stages.Snapshot]:
         """The stages of the API (of one process, if there are several) and of all workers."""
