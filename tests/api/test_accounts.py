@@ -37,7 +37,7 @@ async def test_the_opening_deposit_is_booked_in_the_accounts_unit_of_work(bank: 
 
 async def test_a_refused_opening_leaves_nothing_behind(bank: Bank) -> None:
     customer = await bank.customer()
-    for body in ({"initial_deposit": "1.001"}, {"currency": "XXX", "initial_deposit": 1}):
+    for body in ({"initial_deposit": "1.001"}, {"currency": "XTS", "initial_deposit": 1}):
         assert (await customer.post("/accounts", body)).status_code in {400, 422}
     assert (await customer.get("/accounts")).json()["items"] == []
     assert (await customer.get("/transactions")).json()["items"] == []

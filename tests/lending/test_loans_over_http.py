@@ -131,7 +131,7 @@ async def test_a_quote_that_makes_no_sense_is_refused(bank, terms, field):
 
 
 async def test_a_quote_in_no_currency_of_the_bank_is_refused(bank):
-    asked = {"amount": 10_000, "interest_rate": 12, "tenure_months": 12, "currency": "XXX"}
+    asked = {"amount": 10_000, "interest_rate": 12, "tenure_months": 12, "currency": "XTS"}
     answer = await bank.client.post("/loans/quote", json=asked)
     assert (answer.status_code, answer.json()["code"]) == (400, "currency_not_supported")
 
