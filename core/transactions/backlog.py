@@ -101,7 +101,7 @@ class BacklogGauges:
         depths: dict[str, float] = dict.fromkeys(QUEUES, nan)
         try:
             depths |= await self._jobs.depths()
-        except RedisError as error:
+        except (RedisError, OSError) as error:
             log.warning("queues_unknown", error=repr(error))
         for queue, depth in depths.items():
             metrics.queue_depth.labels(queue).set(depth)
