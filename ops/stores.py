@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError
 
 from core.cache import connect
+from core.jobs import BELL_KEY
 from ops.embedded.errors import EmbeddedError
 from ops.processes import ROOT
 
@@ -87,7 +88,7 @@ async def ask_redis(url: str) -> None:
     try:
         client = connect(url)
         try:
-            await client.exists("giro:bell")
+            await client.exists(BELL_KEY)
         finally:
             await client.aclose()
     except (OSError, ValueError, RedisError) as error:

@@ -13,6 +13,7 @@ from api.dependencies import services
 from api.responses import reply
 from api.services import Services
 from core.errors import Unavailable
+from core.jobs import BELL_KEY
 from core.logging import get_logger
 
 log = get_logger(__name__)
@@ -73,7 +74,7 @@ async def _database_state(held: Services) -> str:
 async def _redis_state(held: Services) -> str:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-            await held.redis.exists("giro:bell")
+            await held.redis.exists(BELL_KEY)
     except Exception as error:  # noqa: BLE001 - whatever it is, Redis is not ready
         log.warning("not_ready", store="redis", error=repr(error)[:300])
         return "down"

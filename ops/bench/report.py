@@ -14,7 +14,7 @@ RATES: Mapping[str, str] = {
     "batch": "transfers over HTTP, in batches",
     "engine_1": "engine alone, 1 worker",
     "engine_n": "engine alone, several workers",
-    "engine_hot": "engine alone, one hot account",
+    "engine_hot": "engine alone, 1 worker, one hot account",
     "emi": "instalments collected by a business day",
     "idle": "loans closed by a day on which none is due",
 }

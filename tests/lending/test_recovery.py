@@ -49,6 +49,18 @@ async def act(lender, step, loan_id, *args, admin=False, **fields):
     return done
 
 
+async def restructure(lender, loan_id, interest_rate):
+    """A new schedule over 24 months, at a rate of its own or at the loan's."""
+    await act(
+        lender,
+        recovery.restructure,
+        loan_id,
+        tenure_months=24,
+        interest_rate=interest_rate,
+        calendar=CollectionCalendar(),
+    )
+
+
 async def case(lender, loan_id):
     async with lender.quiet.database.raw_connection() as connection:
         return await recovery.find_case(connection, loan_id)
@@ -151,14 +163,7 @@ async def test_a_restructured_loan_gets_a_new_schedule_and_keeps_the_old_one(len
     await lender.deposit(borrower, 300_00)
     await lender.close_through(due + timedelta(days=40))
     old = await lender.schedule(loan_id)
-    await act(
-        lender,
-        recovery.restructure,
-        loan_id,
-        tenure_months=24,
-        interest_rate=Decimal(9),
-        calendar=CollectionCalendar(),
-    )
+    await restructure(lender, loan_id, Decimal(9))
     loan, new = await lender.view(loan_id), await lender.schedule(loan_id)
     assert loan.status == "restructured"
     assert (loan.dpd, loan.interest_rate, loan.tenure_months) == (0, 9, 24)
@@ -176,8 +181,7 @@ async def test_a_restructured_loan_gets_a_new_schedule_and_keeps_the_old_one(len
 async def test_a_new_schedule_alone_upgrades_no_npa(lender, officer):
     borrower, loan_id, due = await broke(lender)
     await lender.close_through(due + timedelta(days=100))
-    terms = {"tenure_months": 24, "interest_rate": None, "calendar": CollectionCalendar()}
-    await act(lender, recovery.restructure, loan_id, **terms)
+    await restructure(lender, loan_id, None)
     first = (await lender.schedule(loan_id)).lines[0].line
     await lender.close_through(first.due_date - timedelta(days=1))
     assert await standing(lender, loan_id) == (0, "npa", False)
@@ -190,14 +194,7 @@ async def test_a_restructuring_keeps_to_the_products_rates(lender, officer):
     _, loan_id, due = await broke(lender)
     await lender.close_through(due + timedelta(days=40))
     with pytest.raises(LoanNotEligible):
-        await act(
-            lender,
-            recovery.restructure,
-            loan_id,
-            tenure_months=24,
-            interest_rate=Decimal(61),
-            calendar=CollectionCalendar(),
-        )
+        await restructure(lender, loan_id, Decimal(61))
     assert (await lender.view(loan_id)).status == "active"
 
 

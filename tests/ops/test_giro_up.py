@@ -159,10 +159,11 @@ def test_kill_9_leaves_no_orphans_and_a_home_to_start_again(place):
     assert giro("verify", cwd=place).returncode == 0
 
 
-def test_ctrl_c_while_it_starts_stops_it_as_well(place):
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "terminal closed"])
+def test_it_is_stopped_while_it_starts_as_well(place, told):
     running = Up(place, "--port", str(free_port()))
     until(lambda: "postgres  |" in running.said())
-    running.process.send_signal(signal.SIGINT)
+    running.process.send_signal(told)
     assert running.process.wait(60) == 0
     running.log.close()
     assert "ready" not in [line.split()[0] for line in running.said().splitlines() if line]
@@ -227,11 +228,3 @@ def test_under_nohup_a_closed_terminal_is_no_reason_to_stop_and_impatience_spare
     running.log.close()
     assert "database system is shut down" in running.said()
     assert "postgres  | did not end in time" not in running.said()
-
-
-def test_a_closed_terminal_stops_it(place):
-    running = Up(place, "--port", str(free_port()))
-    until(lambda: "postgres  |" in running.said())
-    running.process.send_signal(signal.SIGHUP)
-    assert running.process.wait(60) == 0
-    running.log.close()
