@@ -131,6 +131,7 @@ def _complete(document: dict[str, Any]) -> None:
 
 
 def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
+    _without_null(operation)
     responses = dict(ALWAYS)
     if method in {"post", "put", "delete"}:
         responses |= WITH_BODY
@@ -144,6 +145,15 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
     given = operation["responses"]
     given.pop("422", None)
     operation["responses"] = given | {s: r for s, r in responses.items() if s not in given}
+
+
+def _without_null(operation: dict[str, Any]) -> None:
+    """An optional body is an object or absent; FastAPI would describe it as an object or null."""
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        parts = media["schema"].get("anyOf", [])
+        objects = [part for part in parts if part != {"type": "null"}]
+        if len(objects) == 1 < len(parts):
+            media["schema"] = objects[0]
 
 
 def install(app: FastAPI) -> None:

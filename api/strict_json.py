@@ -1,7 +1,9 @@
 """Strict JSON bodies: what two readers could understand differently is refused.
 
 Numbers become ``int`` or exact ``Decimal``, never a float. Duplicate keys, NaN, Infinity, text that
-is not UTF-8, NUL and lone surrogates in strings, and too deep nesting make a body malformed.
+is not UTF-8, NUL and lone surrogates in strings, and too deep nesting make a body malformed. A body
+is an object; where it may be left out it is an object or absent, and where a route declares none,
+anything but nothing and ``{}`` is refused.
 
 A malformed body reaches validation as a ``Malformed`` value instead of an exception, so that who
 is not logged in hears that first (401), whatever the body.
@@ -9,7 +11,8 @@ is not logged in hears that first (401), whatever the body.
 
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from decimal import Decimal, DecimalException
 from typing import Any, Final, NoReturn
 
@@ -17,10 +20,16 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
+from core.errors import UnexpectedBody
 from core.metrics import stage
 
 MAX_DEPTH: Final = 32
+# Room for an empty object and the white space around it; whatever is longer says something.
+EMPTY_OBJECT_BYTES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,9 @@ class StrictRequest(Request):
     async def json(self) -> Any:
         """The body's value, or ``Malformed``."""
         with stage("read_body"):
-            return parse(await self.body())
+            value = parse(await self.body())
+        # Validation would take null for a body that is not there.
+        return Malformed("the body must be an object, not null") if value is None else value
 
 
 class StrictRoute(APIRoute):
@@ -112,13 +123,57 @@ class StrictRoute(APIRoute):
         super().__init__(*args, **{**options, "strict_content_type": False})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, given a StrictRequest."""
+        """FastAPI's handler, given a StrictRequest, or refusing a body that is not declared."""
         handle = super().get_route_handler()
+        if self.body_field is None:
+            return _refusing_bodies(self, handle)
 
         async def handle_strictly(request: Request) -> Response:
             return await handle(StrictRequest(request.scope, request.receive))
 
         return handle_strictly
+
+
+Handle = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def _refusing_bodies(route: APIRoute, handle: Handle) -> Handle:
+    """``handle`` for requests without a body; for others all of the route's checks, then 422."""
+    refusing = copy(route)
+    refusing.dependant = replace(route.dependant, call=_refuse_body)
+    refuse = APIRoute.get_route_handler(refusing)
+
+    async def handle_bare(request: Request) -> Response:
+        if _announces_body(request.scope) and not await _is_empty(request):
+            return await refuse(request)
+        return await handle(request)
+
+    return handle_bare
+
+
+async def _refuse_body(**_parameters: Any) -> Response:
+    raise UnexpectedBody
+
+
+def _announces_body(scope: Scope) -> bool:
+    """Whether a body follows: without one of these two headers there is none (RFC 9112, 6.3)."""
+    for name, value in scope["headers"]:
+        if (name == b"content-length" and value != b"0") or name == b"transfer-encoding":
+            return True
+    return False
+
+
+async def _is_empty(request: Request) -> bool:
+    """Whether the body is nothing or ``{}``, as many clients send it; read no more than needed."""
+    body = b""
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > EMPTY_OBJECT_BYTES:
+                return False
+    except ClientDisconnect as error:
+        raise HTTPException(400) from error
+    return not body or parse(body) == {}
 
 
 def example(body: dict[str, Any]) -> ConfigDict:
@@ -127,7 +182,7 @@ def example(body: dict[str, Any]) -> ConfigDict:
 
 
 class Body(BaseModel):
-    """Base of every request body: unknown fields are refused."""
+    """Base of every request body: an object, whose unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
 
@@ -140,4 +195,8 @@ class Body(BaseModel):
             raise PydanticCustomError(
                 "unsupported_media_type", "The body must be sent as application/json"
             )
+        # FastAPI validates with `from_attributes`, by which any Python object would be a body
+        # without fields: a Decimal, say, which is what 1.5 is read as.
+        if not isinstance(value, dict | cls):
+            raise PydanticCustomError("not_an_object", "must be an object")
         return value

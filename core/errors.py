@@ -86,6 +86,15 @@ class Unavailable(GiroError):
 # --- malformed ----------------------------------------------------------------------------------
 
 
+class UnexpectedBody(Invalid):
+    code = "unexpected_body"
+    title = "No body is expected here"
+
+    def __init__(self, detail: str | None = None) -> None:
+        message = detail or self.title
+        super().__init__(message, [{"field": "body", "message": message, "code": self.code}])
+
+
 class InvalidAmount(Invalid):
     code = "invalid_amount"
     title = "The amount is not an amount of this currency"

@@ -46,12 +46,13 @@ router = APIRouter(prefix="/accounts", tags=["Accounts"], route_class=StrictRout
 
 @router.post("", status_code=201, response_model=AccountAnswer)
 async def open_an_account(
-    request: Request, body: AccountOpening, caller: Customer, held: Held
+    request: Request, caller: Customer, held: Held, body: AccountOpening | None = None
 ) -> Response:
     """Open an account. Its opening deposit is booked before the answer."""
     settings = held.settings
-    currency = body.currency or settings.default_currency
-    initial_deposit = body.initial_deposit or Decimal(0)
+    wanted = body or AccountOpening()
+    currency = wanted.currency or settings.default_currency
+    initial_deposit = wanted.initial_deposit or Decimal(0)
     minor_units("initial_deposit", initial_deposit, currency)
     async with held.database.unit_of_work() as session:
         await users.find_user(session, caller.user_id, lock=True)
@@ -59,7 +60,7 @@ async def open_an_account(
             session,
             caller.user_id,
             currency=currency,
-            nickname=body.nickname,
+            nickname=wanted.nickname,
             initial_deposit=initial_deposit,
             country=settings.bank_country,
             bank_code=settings.bank_code,

@@ -12,12 +12,13 @@ from api import problems
 from api.dependencies import services
 from api.responses import reply
 from api.services import Services
+from api.strict_json import StrictRoute
 from core.errors import Unavailable
 from core.jobs import BELL_KEY
 from core.logging import get_logger
 
 log = get_logger(__name__)
-router = APIRouter(tags=["Health"])
+router = APIRouter(tags=["Health"], route_class=StrictRoute)
 
 PROBE_TIMEOUT_SECONDS: Final = 1.5
 

@@ -22,6 +22,7 @@ from api.paging import Paging
 from api.responses import no_content, reply
 from api.schemas.transactions import (
     BatchAnswer,
+    ReversalRequest,
     TransactionAnswer,
     Transactions,
     batch_answer,
@@ -124,10 +125,11 @@ async def reverse(
     caller: Admin,
     actor: ActingUser,
     held: Held,
+    body: ReversalRequest | None = None,
 ) -> Response:
     """Book the opposite of a settled transaction, once."""
     known = _id(transaction_id)
-    key = idempotency_key(request, None)
+    key = idempotency_key(request, body.idempotency_key if body else None)
     accepted = await submit_reversal(
         held.database,
         known,

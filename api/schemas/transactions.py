@@ -71,6 +71,13 @@ class BatchSubmission(Body):
     idempotency_key: IdempotencyKeyField = None
 
 
+class ReversalRequest(Body):
+    """A reversal is of the whole transaction; all it can say is its key."""
+
+    model_config = example({"idempotency_key": "take-back-0001"})
+    idempotency_key: IdempotencyKeyField = None
+
+
 class Submitted(BaseModel):
     """Accepted and on disk; poll it at ``Location``."""
 

@@ -29,7 +29,6 @@ SPOILED = {
     "a list": b"[]",
     "a string": b'"x"',
     "null": b"null",
-    "nothing": b"",
     "control character": b'{"nickname": "a\nb"}',
 }
 
