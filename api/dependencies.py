@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from fastapi.openapi.models import OAuthFlowPassword, OAuthFlows
 from fastapi.security import OAuth2
 
+from api.middleware.addresses import client_address
 from api.services import Services
 from core.audit.log import Actor
 from core.errors import Forbidden, Invalid, InvalidToken, Unauthenticated
@@ -17,6 +18,7 @@ from core.metrics import stage
 
 MAX_WAIT_SECONDS: Final = 30
 MAX_KEY_LENGTH: Final = 255
+MAX_USER_AGENT: Final = 200
 BEARER: Final = "bearer "
 _WAIT = re.compile(r'wait\s*=\s*"?(\d{1,9})"?', re.IGNORECASE)
 
@@ -53,15 +55,24 @@ def request_id(request: Request) -> str:
 
 def origin(request: Request) -> Actor:
     """Somebody not known yet, for the audit log."""
-    address = request.client.host if request.client else None
-    return Actor(None, "public", address, request_id(request))
+    return Actor(None, "public", client_address(request), request_id(request), _user_agent(request))
 
 
 def actor(request: Request) -> Actor:
     """The caller, for the audit log; only behind a role check."""
     caller: Caller = request.state.caller
-    address = request.client.host if request.client else None
-    return Actor(caller.user_id, caller.role, address, request_id(request))
+    return Actor(
+        caller.user_id,
+        caller.role,
+        client_address(request),
+        request_id(request),
+        _user_agent(request),
+    )
+
+
+def _user_agent(request: Request) -> str | None:
+    said = request.headers.get("user-agent", "")[:MAX_USER_AGENT]
+    return said if said and said.isprintable() else None
 
 
 class RoleCheck(OAuth2):
@@ -93,7 +104,7 @@ class RoleCheck(OAuth2):
         if header[:7].lower() != BEARER:
             raise InvalidToken("a bearer token is expected")
         claims = held.tokens.read(header[7:].strip())
-        role = await held.sessions.role_of(claims.session_id)
+        role = await held.sessions.role_of(claims.session_id, claims.user_id)
         caller = Caller(claims.user_id, role, claims.email, claims.session_id)
         request.state.caller = caller
         held.user_limit.hit(caller.user_id)

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from api import docs, problems, services
-from api.middleware import cors
+from api.middleware import addresses, cors
 from api.middleware.body_limit import BodyLimit
 from api.middleware.logging import LastResort, LoggingMiddleware
 from api.middleware.rate_limit import limiter
@@ -73,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(LastResort)
     cors.install(app, settings)
     app.add_middleware(LoggingMiddleware)
+    addresses.install(app, settings)
     return app
 
 

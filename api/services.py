@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from secrets import token_hex
 
 from redis.asyncio import Redis
@@ -11,7 +12,7 @@ from api.middleware.rate_limit import UserRateLimit
 from core import cache
 from core.config import Settings
 from core.database import Database
-from core.identity.logins import Logins
+from core.identity.logins import Logins, SessionLife
 from core.identity.passwords import Passwords
 from core.identity.sessions import Sessions
 from core.identity.tokens import AccessTokens
@@ -58,7 +59,9 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     bell = Doorbell(jobs)
     passwords = Passwords(rounds=settings.bcrypt_rounds)
     tokens = AccessTokens(
-        _signing_key(settings), lifetime_seconds=settings.access_token_expire_minutes * 60
+        _signing_keys(settings),
+        lifetime_seconds=settings.access_token_expire_minutes * 60,
+        audience=settings.token_audience,
     )
     waiters = Waiters(redis, database)
     waiters.start()
@@ -77,9 +80,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             transactions=TransactionReader(database),
             passwords=passwords,
             tokens=tokens,
-            logins=Logins(
-                database, passwords, tokens, refresh_days=settings.refresh_token_expire_days
-            ),
+            logins=Logins(database, passwords, tokens, _session_life(settings)),
             sessions=Sessions(database),
             user_limit=UserRateLimit(
                 redis, settings.rate_limit_user, enabled=settings.rate_limit_enabled
@@ -95,9 +96,19 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         await database.close()
 
 
-def _signing_key(settings: Settings) -> str:
+def _session_life(settings: Settings) -> SessionLife:
+    return SessionLife(
+        idle=timedelta(days=settings.refresh_token_expire_days),
+        customer=timedelta(days=settings.session_days_customer),
+        staff=timedelta(hours=settings.session_hours_staff),
+    )
+
+
+def _signing_keys(settings: Settings) -> list[str]:
+    """The key that signs, and after it the one whose tokens are still read."""
+    previous = [settings.secret_key_previous] if settings.secret_key_previous else []
     if settings.secret_key:
-        return settings.secret_key
-    # Development alone comes here: Settings refuses a missing key elsewhere.
+        return [settings.secret_key, *previous]
+    # Development alone comes here: a missing key is refused elsewhere.
     log.warning("signing_key_made_up", hint="set SECRET_KEY, or tokens end with this process")
-    return token_hex(32)
+    return [token_hex(32), *previous]

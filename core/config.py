@@ -3,6 +3,7 @@
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -48,12 +49,17 @@ class Settings(BaseSettings):
 
     # Tokens
     secret_key: str = ""
+    secret_key_previous: str = ""
+    token_audience: Annotated[str, Field(min_length=1)] = "giro"  # noqa: S105 - no secret
     access_token_expire_minutes: Annotated[int, Field(ge=1)] = 30
     refresh_token_expire_days: Annotated[int, Field(ge=1)] = 14
+    session_hours_staff: Annotated[int, Field(ge=1)] = 12
+    session_days_customer: Annotated[int, Field(ge=1)] = 30
     bcrypt_rounds: Annotated[int, Field(ge=4, le=16)] = 12
 
     # HTTP
     cors_origins: Annotated[list[str], NoDecode] = []
+    trusted_proxies: Annotated[list[str], NoDecode] = []
     rate_limit_enabled: bool = True
     rate_limit_login: str = "30/minute"
     rate_limit_public: str = "1200/minute"
@@ -79,12 +85,22 @@ class Settings(BaseSettings):
     holiday_country: str = ""
     emi_collection_time: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "01:00"
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
-            return [origin.strip() for origin in value.split(",") if origin.strip()]
+            return [item.strip() for item in value.split(",") if item.strip()]
         return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: list[str]) -> list[str]:
+        try:
+            return [str(ip_network(proxy)) for proxy in proxies]
+        except ValueError as error:
+            raise ValueError(
+                "TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8"
+            ) from error
 
     @field_validator("database_url")
     @classmethod

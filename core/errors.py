@@ -246,6 +246,11 @@ class UserNotFound(NotFound):
     title = "There is no such user"
 
 
+class SessionNotFound(NotFound):
+    code = "session_not_found"
+    title = "There is no such session, or it has ended"
+
+
 class JobNotFound(NotFound):
     code = "job_not_found"
     title = "There is no such failed job"

@@ -19,6 +19,8 @@ def api(host: str, port: int, processes: int = 1, python: str = sys.executable) 
     """The HTTP side. Several processes share the port."""
     command = [python, "-m", "uvicorn", "api.main:app", "--host", host, "--port", str(port)]
     command += ["--http", "httptools", "--loop", "uvloop", "--no-access-log"]
+    # Whose X-Forwarded-For is believed is a setting of ours: TRUSTED_PROXIES.
+    command += ["--no-proxy-headers"]
     command += ["--timeout-graceful-shutdown", str(API_GRACE_SECONDS)]
     return command if processes == 1 else [*command, "--workers", str(processes)]
 

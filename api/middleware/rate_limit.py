@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from slowapi import Limiter
 from starlette.requests import Request
 
+from api.middleware.addresses import client_address
 from core.config import Settings, get_settings
 from core.errors import TooMany
 from core.logging import get_logger
@@ -29,14 +30,14 @@ MAX_WINDOWS: Final = 50_000
 KEY_PREFIX: Final = "giro:limit:user:"
 
 
-def client_address(request: Request) -> str:
-    """The client's address, as the server or its trusted proxy reports it."""
-    return request.client.host if request.client else "unknown"
+def address_of(request: Request) -> str:
+    """The client's address, as the server or a trusted proxy reports it."""
+    return client_address(request) or "unknown"
 
 
 def address_and_email(request: Request) -> str:
     """One key for one address guessing one user's password."""
-    return f"{client_address(request)}|{getattr(request.state, 'email', '')}"
+    return f"{address_of(request)}|{getattr(request.state, 'email', '')}"
 
 
 def _make_limiter(settings: Settings) -> Limiter:
@@ -45,7 +46,7 @@ def _make_limiter(settings: Settings) -> Limiter:
         ("socket_connect_timeout", "socket_timeout"), REDIS_TIMEOUT_SECONDS
     )
     return Limiter(
-        key_func=client_address,
+        key_func=address_of,
         storage_uri=settings.redis_url,
         storage_options=options,
         in_memory_fallback_enabled=True,

@@ -6,9 +6,12 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 
 from api.dependencies import ActingUser, AnyCaller, Caller, Held, Origin
 from api.middleware.rate_limit import limit_login, limit_public
+from api.paging import Paging
 from api.responses import no_content, reply
 from api.schemas.users import (
     Credentials,
+    LoginSession,
+    LoginSessions,
     LogoutRequest,
     PasswordChange,
     RefreshRequest,
@@ -17,11 +20,14 @@ from api.schemas.users import (
     UserAnswer,
 )
 from api.strict_json import StrictRoute
+from core import clock
 from core.identity import users
 from core.identity.emails import comparable_email
 from core.identity.logins import TokenPair
 from core.identity.models import Role
+from core.identity.sessions import find_living, living_sessions
 from core.identity.users import PersonalData
+from core.ids import parse_id
 
 router = APIRouter(prefix="/auth", tags=["Identity"], route_class=StrictRoute)
 
@@ -137,6 +143,40 @@ async def change_password(
     await held.logins.change_password(
         caller.user_id, body.current_password, body.new_password, actor
     )
+    return no_content()
+
+
+@router.get("/sessions", response_model=LoginSessions)
+async def list_sessions(caller: AnyCaller, held: Held, page: Paging) -> Response:
+    """Where the caller is logged in, the latest login first."""
+    async with held.database.unit_of_work() as session:
+        rows = await living_sessions(
+            session, caller.user_id, clock.now(), before_id=page.after_id(), limit=page.fetch
+        )
+    shown, next_cursor = page.cut(rows, lambda login: [login.id])
+    items = [LoginSession.of(login, own=caller.session_id) for login in shown]
+    return reply({"items": items, "next_cursor": next_cursor})
+
+
+@router.delete("/sessions", status_code=204)
+async def end_other_sessions(caller: AnyCaller, actor: ActingUser, held: Held) -> Response:
+    """Log out everywhere else: all of the caller's sessions end but this one."""
+    await held.logins.end_others(caller.session_id, actor)
+    return no_content()
+
+
+@router.get("/sessions/{session_id}", response_model=LoginSession)
+async def show_session(session_id: str, caller: AnyCaller, held: Held) -> Response:
+    """One of the caller's living sessions."""
+    async with held.database.unit_of_work() as session:
+        login = await find_living(session, caller.user_id, parse_id(session_id), clock.now())
+    return reply(LoginSession.of(login, own=caller.session_id))
+
+
+@router.delete("/sessions/{session_id}", status_code=204)
+async def end_session(session_id: str, _: AnyCaller, actor: ActingUser, held: Held) -> Response:
+    """End one of the caller's sessions; its tokens are worth nothing from now on."""
+    await held.logins.end_one(parse_id(session_id), actor)
     return no_content()
 
 

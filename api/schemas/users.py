@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from api.schemas.fields import Email, Flag, IsoDate, Text200, Text500
 from api.strict_json import Body, example
 from core import clock
-from core.identity.models import Country, Role, User, UserStatus
+from core.identity.models import Country, Role, Session, User, UserStatus
 
 OLDEST_BIRTH_YEAR = 1900
 UNMASKED_CHARACTERS = 4
@@ -104,6 +104,38 @@ class Tokens(BaseModel):
     expires_in: int = Field(description="Seconds until the access token expires")
     user_id: UUID
     role: Role
+
+
+class LoginSession(BaseModel):
+    """A place where a user is logged in. ``current``: the session of this very request."""
+
+    session_id: UUID
+    created_at: datetime
+    last_used_at: datetime = Field(description="When its tokens were last refreshed")
+    expires_at: datetime = Field(description="When it ends, unless it is refreshed before")
+    ip: str | None
+    user_agent: str | None
+    current: bool
+
+    @classmethod
+    def of(cls, login: Session, *, own: UUID) -> "LoginSession":
+        """The session as answered to the one whose own session is ``own``."""
+        return cls(
+            session_id=login.id,
+            created_at=login.created_at,
+            last_used_at=login.used_at or login.created_at,
+            expires_at=login.expires_at,
+            ip=login.ip,
+            user_agent=login.user_agent,
+            current=login.id == own,
+        )
+
+
+class LoginSessions(BaseModel):
+    """A page of sessions."""
+
+    items: list[LoginSession]
+    next_cursor: str | None
 
 
 class UserAnswer(BaseModel):

@@ -14,12 +14,16 @@ from core.audit.models import AuditEntry
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something, and from where. ``user_id`` is None for the system and the unknown."""
+    """Who does something, and from where. ``user_id`` is None for the system and the unknown.
+
+    ``user_agent`` is what the client says of itself.
+    """
 
     user_id: UUID | None
     role: str
     ip: str | None = None
     request_id: str | None = None
+    user_agent: str | None = None
 
 
 def record(

@@ -1,7 +1,7 @@
 """Logging in and out: credentials for tokens, tokens for fresher tokens, and their end."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,9 +12,9 @@ from core.audit.log import Actor, record
 from core.database import Database
 from core.errors import InvalidCredentials, InvalidToken, UserBlocked, WeakPassword, WrongPassword
 from core.identity.emails import comparable_email
-from core.identity.models import RefreshToken, Session, User, UserStatus
+from core.identity.models import RefreshToken, Role, Session, User, UserStatus
 from core.identity.passwords import Passwords, refuse_weak
-from core.identity.sessions import end_session, end_sessions_of
+from core.identity.sessions import end_session, end_sessions_of, find_living
 from core.identity.tokens import AccessTokens, hash_refresh_token, new_refresh_token
 from core.identity.users import find_user
 from core.ids import new_id
@@ -31,21 +31,30 @@ class TokenPair:
     expires_in: int
 
 
+@dataclass(frozen=True, slots=True)
+class SessionLife:
+    """How long one stays logged in: ``idle`` without a refresh, and in all, whatever is done."""
+
+    idle: timedelta
+    customer: timedelta
+    staff: timedelta
+
+    def end(self, role: str, began_at: datetime, used_at: datetime) -> datetime:
+        """When a session of somebody of that role ends, unless it is used again before."""
+        longest = self.customer if role == Role.CUSTOMER else self.staff
+        return min(used_at + self.idle, began_at + longest)
+
+
 class Logins:
-    """The ways in and out. Sessions and refresh tokens live ``refresh_days`` after last use."""
+    """The ways in and out."""
 
     def __init__(
-        self,
-        database: Database,
-        passwords: Passwords,
-        tokens: AccessTokens,
-        *,
-        refresh_days: int,
+        self, database: Database, passwords: Passwords, tokens: AccessTokens, life: SessionLife
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._tokens = tokens
-        self._refresh_life = timedelta(days=refresh_days)
+        self._life = life
 
     async def log_in(self, email: str, password: str, origin: Actor) -> TokenPair:
         """Tokens of a new session. Raises InvalidCredentials, and UserBlocked to the user alone.
@@ -90,33 +99,39 @@ class Logins:
                 id=new_id(),
                 user_id=user.id,
                 created_at=now,
-                expires_at=now + self._refresh_life,
+                used_at=now,
+                expires_at=self._life.end(current.role, now, now),
+                ip=origin.ip,
+                user_agent=origin.user_agent,
             )
             session.add(login)
             await session.flush()
-            pair = self._issue(session, current, login)
+            pair = self._issue(session, current, login, now)
             actor = Actor(user.id, current.role, origin.ip, origin.request_id)
             record(session, actor, "login", subject_type="user", subject_id=user.id)
             await session.commit()
         return pair
 
-    def _issue(self, session: AsyncSession, user: User, login: Session) -> TokenPair:
+    def _issue(self, session: AsyncSession, user: User, login: Session, now: datetime) -> TokenPair:
         refresh_token, token_hash = new_refresh_token()
-        now = clock.now()
         session.add(
             RefreshToken(
                 token_hash=token_hash,
                 session_id=login.id,
                 created_at=now,
-                expires_at=now + self._refresh_life,
+                expires_at=login.expires_at,
             )
         )
+        left_seconds = int((login.expires_at - now).total_seconds())
+        lifetime_seconds = min(self._tokens.lifetime_seconds, left_seconds)
         access_token = self._tokens.issue(
-            user_id=user.id, session_id=login.id, email=user.email, role=user.role
+            user_id=user.id,
+            session_id=login.id,
+            email=user.email,
+            role=user.role,
+            lifetime_seconds=lifetime_seconds,
         )
-        return TokenPair(
-            user.id, user.role, access_token, refresh_token, self._tokens.lifetime_seconds
-        )
+        return TokenPair(user.id, user.role, access_token, refresh_token, lifetime_seconds)
 
     async def refresh(self, refresh_token: str, origin: Actor) -> TokenPair:
         """New tokens for an unused refresh token, which is used up by it. Raises InvalidToken.
@@ -140,9 +155,11 @@ class Logins:
             if login.revoked_at is not None or min(token.expires_at, login.expires_at) <= now:
                 raise InvalidToken
             user = await session.get_one(User, login.user_id)
-            token.used_at = now
-            login.expires_at = now + self._refresh_life
-            pair = self._issue(session, user, login)
+            token.used_at = login.used_at = now
+            login.expires_at = self._life.end(user.role, login.created_at, now)
+            if login.expires_at <= now:  # begun before the setting was lowered
+                raise InvalidToken
+            pair = self._issue(session, user, login, now)
             await session.commit()
         return pair
 
@@ -172,6 +189,32 @@ class Logins:
             session_id = await session.scalar(query)
         if session_id is not None:
             await self.log_out(session_id, actor)
+
+    async def end_one(self, session_id: UUID | None, actor: Actor) -> None:
+        """End one of the caller's own sessions. Raises SessionNotFound."""
+        assert actor.user_id is not None  # noqa: S101 - whoever has sessions is somebody
+        now = clock.now()
+        async with self._database.unit_of_work() as session:
+            found = await find_living(session, actor.user_id, session_id, now)
+            await end_session(session, found.id, because="ended by the user", at=now)
+            record(session, actor, "session.end", subject_type="session", subject_id=found.id)
+            await session.commit()
+
+    async def end_others(self, session_id: UUID, actor: Actor) -> None:
+        """End all of the caller's sessions but this one."""
+        assert actor.user_id is not None  # noqa: S101 - whoever has sessions is somebody
+        async with self._database.unit_of_work() as session:
+            await end_sessions_of(
+                session,
+                actor.user_id,
+                because="ended by the user",
+                at=clock.now(),
+                but=session_id,
+            )
+            record(
+                session, actor, "session.end_others", subject_type="user", subject_id=actor.user_id
+            )
+            await session.commit()
 
     async def change_password(self, user_id: UUID, current: str, new: str, actor: Actor) -> None:
         """Set another password and end all the user's sessions, this one too.

@@ -71,7 +71,11 @@ class User(Base):
 
 
 class Session(Base):
-    """One login. Its access and refresh tokens live no longer than it does."""
+    """One login. Its access and refresh tokens live no longer than it does.
+
+    ``ip`` and ``user_agent`` are where and with what somebody logged in, for the user to recognise;
+    ``used_at`` is when its tokens were last made afresh.
+    """
 
     __tablename__ = "sessions"
 
@@ -81,6 +85,9 @@ class Session(Base):
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     revoked_because: Mapped[str | None] = mapped_column(Text)
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    ip: Mapped[str | None] = mapped_column(Text)
+    user_agent: Mapped[str | None] = mapped_column(Text)
 
 
 class RefreshToken(Base):

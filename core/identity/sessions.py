@@ -2,23 +2,25 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.batching import Coalescer
 from core.database import Database, is_connection_loss
-from core.errors import InvalidToken
+from core.errors import InvalidToken, SessionNotFound
 from core.identity.models import RefreshToken, Session
 from core.metrics import stage
 
 MAX_SHARED_CHECK: Final = 500
 ATTEMPTS: Final = 3
+# A living session's user and that user's role.
+Living: TypeAlias = tuple[UUID, str]
 
 _LIVE = """
-SELECT s.id, u.role
+SELECT s.id, s.user_id, u.role
 FROM unnest($1::uuid[]) AS asked (id)
 JOIN sessions s ON s.id = asked.id
 JOIN users u ON u.id = s.user_id
@@ -33,17 +35,21 @@ class Sessions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._shared: Coalescer[UUID, str] = Coalescer(self._check, max_batch=MAX_SHARED_CHECK)
+        self._shared: Coalescer[UUID, Living] = Coalescer(self._check, max_batch=MAX_SHARED_CHECK)
 
-    async def role_of(self, session_id: UUID) -> str:
-        """The role of the session's user. Raises InvalidToken where the session has ended."""
-        return await self._shared.submit(session_id)
+    async def role_of(self, session_id: UUID, user_id: UUID) -> str:
+        """The role of the session's user. Raises InvalidToken where the session has ended, or is
+        another user's: what a token says of its bearer counts only as far as its session agrees."""
+        owner, role = await self._shared.submit(session_id)
+        if owner != user_id:
+            raise InvalidToken
+        return role
 
-    async def _check(self, session_ids: list[UUID]) -> Sequence[str | Exception]:
+    async def _check(self, session_ids: list[UUID]) -> Sequence[Living | Exception]:
         with stage("check_sessions"):
             rows = await self._read(list(set(session_ids)))
-        roles: dict[UUID, str] = {row["id"]: row["role"] for row in rows}
-        return [roles.get(session_id) or InvalidToken() for session_id in session_ids]
+        living: dict[UUID, Living] = {row["id"]: (row["user_id"], row["role"]) for row in rows}
+        return [living.get(session_id) or InvalidToken() for session_id in session_ids]
 
     async def _read(self, session_ids: list[UUID]) -> list[Any]:
         # A pooled connection may have died with a server that is back by now: ask on another.
@@ -55,6 +61,32 @@ class Sessions:
                 if attempt == ATTEMPTS or not is_connection_loss(error):
                     raise
         raise AssertionError("the last attempt returns or raises")
+
+
+async def living_sessions(
+    session: AsyncSession, user_id: UUID, at: datetime, *, before_id: UUID | None, limit: int
+) -> Sequence[Session]:
+    """The user's sessions that have not ended, the newest first, older than ``before_id``."""
+    query = _living(user_id, at).order_by(Session.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(Session.id < before_id)
+    return (await session.scalars(query)).all()
+
+
+async def find_living(
+    session: AsyncSession, user_id: UUID, session_id: UUID | None, at: datetime
+) -> Session:
+    """One of the user's sessions that has not ended. Raises SessionNotFound."""
+    found = await session.scalar(_living(user_id, at).where(Session.id == session_id))
+    if found is None:
+        raise SessionNotFound
+    return found
+
+
+def _living(user_id: UUID, at: datetime) -> Select[Session]:
+    return select(Session).where(
+        Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > at
+    )
 
 
 async def end_session(
@@ -69,14 +101,18 @@ async def end_session(
 
 
 async def end_sessions_of(
-    session: AsyncSession, user_id: UUID, *, because: str, at: datetime
+    session: AsyncSession,
+    user_id: UUID,
+    *,
+    because: str,
+    at: datetime,
+    but: UUID | None = None,
 ) -> None:
-    """End every session of a user."""
-    await session.execute(
-        update(Session)
-        .where(Session.user_id == user_id, Session.revoked_at.is_(None))
-        .values(revoked_at=at, revoked_because=because)
-    )
+    """End every session of a user, ``but`` one if it is named."""
+    query = update(Session).where(Session.user_id == user_id, Session.revoked_at.is_(None))
+    if but is not None:
+        query = query.where(Session.id != but)
+    await session.execute(query.values(revoked_at=at, revoked_because=because))
 
 
 async def forget_ended_sessions(session: AsyncSession, before: datetime) -> int:

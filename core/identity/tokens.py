@@ -1,7 +1,9 @@
 """Access tokens (JWT, RFC 7519, signed with HS256) and refresh tokens (opaque, kept as a hash)."""
 
 import hashlib
+import hmac
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import Final
@@ -12,7 +14,8 @@ import jwt
 from core.errors import InvalidToken
 
 ALGORITHM: Final = "HS256"
-REQUIRED_CLAIMS: Final = ("sub", "email", "role", "iat", "exp", "jti", "sid")
+REQUIRED_CLAIMS: Final = ("sub", "email", "role", "iat", "exp", "jti", "sid", "aud")
+KEY_ID_CHARACTERS: Final = 16
 MAX_REMEMBERED: Final = 20_000
 
 
@@ -27,29 +30,47 @@ class Claims:
     expires_at: int
 
 
-class AccessTokens:
-    """Issues and reads the access tokens of one signing key; they live ``lifetime_seconds``."""
+def key_id(secret_key: str) -> str:
+    """The name of a signing key (``kid``, RFC 7515): tells keys apart and nothing about them."""
+    digest = hmac.new(secret_key.encode(), b"giro key id", hashlib.sha256).hexdigest()
+    return digest[:KEY_ID_CHARACTERS]
 
-    def __init__(self, secret_key: str, *, lifetime_seconds: int) -> None:
-        self._key = secret_key
+
+class AccessTokens:
+    """Issues access tokens with the first of ``secret_keys`` and reads those of any of them.
+
+    So a key is changed without anybody noticing: the new one first, the old one beside it until
+    its last token has expired. Tokens live ``lifetime_seconds`` and are meant for ``audience``.
+    """
+
+    def __init__(
+        self, secret_keys: Sequence[str], *, lifetime_seconds: int, audience: str = "giro"
+    ) -> None:
+        self._keys: Mapping[str, str] = {key_id(key): key for key in secret_keys}
+        self._signing_id = next(iter(self._keys))
+        self._audience = audience
         self.lifetime_seconds = lifetime_seconds
         # A client sends the same token with every request: its signature is checked once, its
         # expiry every time.
         self._remembered: dict[str, Claims] = {}
 
-    def issue(self, *, user_id: UUID, session_id: UUID, email: str, role: str) -> str:
+    def issue(
+        self, *, user_id: UUID, session_id: UUID, email: str, role: str, lifetime_seconds: int
+    ) -> str:
         """A signed token for a login session."""
         issued_at = int(time.time())
         claims = {
             "sub": str(user_id),
             "email": email,
             "role": role,
+            "aud": self._audience,
             "iat": issued_at,
-            "exp": issued_at + self.lifetime_seconds,
+            "exp": issued_at + lifetime_seconds,
             "jti": str(uuid4()),
             "sid": str(session_id),
         }
-        return jwt.encode(claims, self._key, algorithm=ALGORITHM)
+        key = self._keys[self._signing_id]
+        return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": self._signing_id})
 
     def read(self, token: str) -> Claims:
         """The token's claims. Raises InvalidToken unless it is ours, whole and not expired."""
@@ -68,8 +89,9 @@ class AccessTokens:
         try:
             payload = jwt.decode(
                 token,
-                self._key,
+                self._key_of(token),
                 algorithms=[ALGORITHM],
+                audience=self._audience,
                 options={"require": list(REQUIRED_CLAIMS)},
                 leeway=0,
             )
@@ -84,6 +106,14 @@ class AccessTokens:
             raise InvalidToken("the token has expired") from error
         except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
             raise InvalidToken from error
+
+    def _key_of(self, token: str) -> str:
+        """The key that a token's header names; the signing key where it names none."""
+        named = jwt.get_unverified_header(token).get("kid", self._signing_id)
+        try:
+            return self._keys[named]
+        except KeyError as error:
+            raise InvalidToken("the token is signed with a key that is not in use") from error
 
 
 def new_refresh_token() -> tuple[str, bytes]:

@@ -14,6 +14,10 @@ MOVEMENT = {"account_id": NOTHING, "amount": 1, "description": "x"}
 
 DOORS: list[tuple[str, str, set[str], Any]] = [
     ("POST", "/auth/logout", EVERYBODY, None),
+    ("GET", "/auth/sessions", EVERYBODY, None),
+    ("DELETE", "/auth/sessions", EVERYBODY, None),
+    ("GET", f"/auth/sessions/{NOTHING}", EVERYBODY, None),
+    ("DELETE", f"/auth/sessions/{NOTHING}", EVERYBODY, None),
     ("POST", "/auth/password", EVERYBODY, {"current_password": "x", "new_password": "y" * 9}),
     ("GET", "/users/profile", EVERYBODY, None),
     ("PUT", "/users/profile", EVERYBODY, {}),

@@ -13,6 +13,10 @@ import pytest
 from tests.bank import PASSWORD, Bank
 
 
+def decoded(token: str, key: str) -> dict[str, Any]:
+    return jwt.decode(token, key, algorithms=["HS256"], audience="giro")
+
+
 async def test_login_answers_a_token_pair_with_the_promised_claims(bank: Bank) -> None:
     customer = await bank.customer()
     answer = await bank.client.post(
@@ -24,7 +28,9 @@ async def test_login_answers_a_token_pair_with_the_promised_claims(bank: Bank) -
     settings = bank.system.settings
     assert pair["expires_in"] == settings.access_token_expire_minutes * 60
     assert jwt.get_unverified_header(pair["access_token"])["alg"] == "HS256"
-    claims = jwt.decode(pair["access_token"], settings.secret_key, algorithms=["HS256"])
+    claims = jwt.decode(
+        pair["access_token"], settings.secret_key, algorithms=["HS256"], audience="giro"
+    )
     assert claims["sub"] == customer.user_id
     assert claims["email"] == customer.email
     assert claims["role"] == "customer"
@@ -36,10 +42,7 @@ async def test_two_tokens_never_share_a_jti(bank: Bank) -> None:
     customer = await bank.customer()
     again = await bank.login(customer.email)
     key = bank.system.settings.secret_key
-    first, second = (
-        jwt.decode(token, key, algorithms=["HS256"])["jti"]
-        for token in (customer.token, again.token)
-    )
+    first, second = (decoded(token, key)["jti"] for token in (customer.token, again.token))
     assert first != second
 
 
@@ -107,7 +110,7 @@ async def test_a_blocked_user_cannot_log_in_and_a_guesser_does_not_learn_it(bank
 
 
 def forged(token: str, key: str, **changes: Any) -> str:
-    claims = jwt.decode(token, key, algorithms=["HS256"])
+    claims = decoded(token, key)
     kept = {k: v for k, v in {**claims, **changes}.items() if v is not None}
     return jwt.encode(kept, key, algorithm="HS256")
 
@@ -125,11 +128,11 @@ async def test_forged_and_spoiled_tokens_open_nothing(bank: Bank) -> None:
         "noise": "abc.def.ghi",
         "no signature": unsigned(token),
         "another key": jwt.encode(
-            jwt.decode(token, key, algorithms=["HS256"]), "k" * 64, algorithm="HS256"
+            decoded(token, key),
+            "k" * 64,
+            algorithm="HS256",
         ),
-        "another algorithm": jwt.encode(
-            jwt.decode(token, key, algorithms=["HS256"]), key, algorithm="HS512"
-        ),
+        "another algorithm": jwt.encode(decoded(token, key), key, algorithm="HS512"),
         "expired": forged(token, key, exp=int(time.time()) - 1),
         "no expiry": forged(token, key, exp=None),
         "no session": forged(token, key, sid=None),
