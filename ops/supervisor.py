@@ -1,4 +1,8 @@
-"""Children that stay up: started tied to us, watched, restarted with backoff, stopped in order."""
+"""Children that stay up: started tied to us, watched, restarted at once, stopped in order.
+
+Only what dies young, and again and again, has to wait for its next start; of several of a kind
+(the workers) never all at the same time.
+"""
 
 import asyncio
 import contextlib
@@ -16,9 +20,12 @@ from ops.embedded.tethered import tethered
 from ops.output import Output
 from ops.watchdog import Watchdog
 
+# Who ends within this many seconds of its start died young: a second time in a row it has to wait.
+YOUNG_SECONDS = 5.0
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
-HEALTHY_AFTER_SECONDS = 60.0
+# Where nobody else of its kind runs, the bank stands still without it.
+LONGEST_DELAY_ALONE_SECONDS = 2.0
 MAX_LINE_BYTES = 65_536
 
 
@@ -27,18 +34,30 @@ class ChildFailedError(EmbeddedError):
 
 
 class Backoff:
-    """Doubling delays from half a second to thirty, forgotten after a minute of health."""
+    """Who lived is started again at once; who dies young again and again waits longer and longer.
+
+    A kill, however often it comes, is no crash loop: what has run for a while costs nothing to
+    start again. A start that fails by itself fails within seconds.
+    """
 
     def __init__(self) -> None:
-        self._next = FIRST_DELAY_SECONDS
+        self._young_deaths = 0
 
-    def delay(self, lived_seconds: float) -> float:
-        """Seconds to wait before the next start of a child that lived this long."""
-        if lived_seconds >= HEALTHY_AFTER_SECONDS:
-            self._next = FIRST_DELAY_SECONDS
-        current = self._next
-        self._next = min(current * 2, LONGEST_DELAY_SECONDS)
-        return current
+    def delay(self, lived_seconds: float, *, alone: bool) -> float:
+        """Seconds to wait before the next start of a child that lived this long.
+
+        `alone`: nobody else of its kind runs. Doubling from half a second, to 30 seconds at most
+        and to 2 seconds where it is alone.
+        """
+        if lived_seconds >= YOUNG_SECONDS:
+            self._young_deaths = 0
+            return 0.0
+        self._young_deaths += 1
+        if self._young_deaths == 1:
+            return 0.0
+        longest = LONGEST_DELAY_ALONE_SECONDS if alone else LONGEST_DELAY_SECONDS
+        doublings = min(self._young_deaths - 2, 10)
+        return float(min(FIRST_DELAY_SECONDS * 2**doublings, longest))
 
 
 @dataclass(frozen=True)
@@ -59,15 +78,26 @@ class Spec:
     is_tied: bool = False
     before_restart: Callable[[], None] | None = None
 
+    @property
+    def kind(self) -> str:
+        """What it is one of: `worker` for `worker-2`."""
+        return self.name.partition("-")[0]
+
 
 class Child:
     """A child and its restarts. Use from one event loop, running in the main thread."""
 
     def __init__(
-        self, spec: Spec, output: Output, watchdog: Watchdog, on_change: Callable[[], None]
+        self,
+        spec: Spec,
+        output: Output,
+        watchdog: Watchdog,
+        on_change: Callable[[], None],
+        is_alone: Callable[["Child"], bool] = lambda _: True,
     ) -> None:
         self.spec = spec
         self._watchdog = watchdog
+        self._is_alone = is_alone
         self.starts = 0
         self.started_at = 0.0
         self.last_lines: deque[str] = deque(maxlen=20)
@@ -92,10 +122,7 @@ class Child:
     async def stop(self, hurry: asyncio.Event) -> None:
         """Ask it to end; kill it, and what it left, when its grace is over."""
         self._stopping.set()
-        pid = self.pid
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, self.spec.stop_signal)
+        self._tell_to_end()
         if self._task is None:
             return
         hurried = asyncio.create_task(hurry.wait())
@@ -146,15 +173,29 @@ class Child:
             code, lived_seconds = await self._live()
             if self._stopping.is_set():
                 break
-            delay = backoff.delay(lived_seconds)
-            self._output.child(
-                self.spec.name, f"ended with {_outcome(code)}; starting again in {delay:g} s"
-            )
-            self._on_change()
-            if await _happens_within(self._stopping, delay):
+            if not await self._come_back(backoff, f"ended with {_outcome(code)}", lived_seconds):
                 break
-            await self._restart()
         self._on_change()
+
+    async def _come_back(self, backoff: Backoff, why: str, lived_seconds: float) -> bool:
+        """Start it again, until that succeeds; False where it is to stop meanwhile."""
+        while True:
+            delay = backoff.delay(lived_seconds, alone=self._is_alone(self))
+            when = f"in {delay:g} s" if delay else "at once"
+            self._output.child(self.spec.name, f"{why}; starting again {when}")
+            self._on_change()
+            if delay and await _happens_within(self._stopping, delay):
+                return False
+            try:
+                if self.spec.before_restart is not None:
+                    await asyncio.to_thread(self.spec.before_restart)
+                await self._launch()
+            except Exception as error:  # noqa: BLE001  (it outlives what its children meet)
+                why, lived_seconds = f"could not be started: {error}", 0.0
+                continue
+            if self._stopping.is_set():  # told while it was being launched
+                self._tell_to_end()
+            return True
 
     async def _live(self) -> tuple[int, float]:
         """Wait for the process to end; its exit code and the seconds it lived."""
@@ -168,14 +209,6 @@ class Child:
         await asyncio.wait({self._pump_task}, timeout=2)
         self._pump_task.cancel()
         return code, time.monotonic() - started
-
-    async def _restart(self) -> None:
-        try:
-            if self.spec.before_restart is not None:
-                await asyncio.to_thread(self.spec.before_restart)
-            await self._launch()
-        except Exception as error:  # noqa: BLE001  (the supervisor outlives what its children meet)
-            self._output.child(self.spec.name, f"could not be started: {error}")
 
     async def _pump(self, pipe: IO[bytes]) -> None:
         stream = asyncio.StreamReader()
@@ -202,6 +235,12 @@ class Child:
         self.last_lines.extend(texts)
         self._output.child(self.spec.name, *texts)
 
+    def _tell_to_end(self) -> None:
+        pid = self.pid
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, self.spec.stop_signal)
+
     def _kill_group(self) -> None:
         """Kill the child's session; it leads its own, so this reaches nobody else."""
         if self._process is not None:
@@ -221,10 +260,17 @@ class Supervisor:
 
     async def start(self, spec: Spec) -> Child:
         """Start a child and keep it running."""
-        child = Child(spec, self._output, self._watchdog, self._on_change)
+        child = Child(spec, self._output, self._watchdog, self._on_change, self._is_alone)
         self.children.append(child)
         await child.start()
         return child
+
+    def _is_alone(self, child: Child) -> bool:
+        """Whether nobody else of its kind runs now."""
+        return not any(
+            other is not child and other.spec.kind == child.spec.kind and other.pid is not None
+            for other in self.children
+        )
 
     async def until_ready(
         self, child: Child, is_ready: Callable[[int], bool], timeout_seconds: float = 120

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from ops import supervisor as rules
 from ops.output import Output
 from ops.supervisor import Backoff, ChildFailedError, Spec, Supervisor
 from tests.ops.terminal import REPOSITORY, is_alive
@@ -57,11 +58,25 @@ async def supervisor():
     supervisor.close()
 
 
-def test_delays_double_to_thirty_seconds_and_start_over_after_a_minute_of_health():
+def test_who_lived_a_while_comes_back_at_once_however_often_it_is_killed():
     backoff = Backoff()
-    delays = [backoff.delay(lived_seconds=1) for _ in range(8)]
-    assert delays == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    assert backoff.delay(lived_seconds=61) == 0.5
+    assert [backoff.delay(lived_seconds=6, alone=False) for _ in range(20)] == [0] * 20
+
+
+def test_delays_double_for_what_dies_young_again_and_again_until_it_lives():
+    backoff = Backoff()
+    delays = [backoff.delay(lived_seconds=1, alone=False) for _ in range(9)]
+    assert delays == [0, 0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert backoff.delay(lived_seconds=6, alone=False) == 0
+    assert backoff.delay(lived_seconds=1, alone=False) == 0
+
+
+def test_the_last_of_its_kind_never_waits_long():
+    backoff = Backoff()
+    assert [backoff.delay(lived_seconds=1, alone=True) for _ in range(8)] == [
+        *(0, 0.5, 1, 2),
+        *(2, 2, 2, 2),
+    ]
 
 
 async def test_a_killed_child_comes_back(supervisor):
@@ -70,7 +85,41 @@ async def test_a_killed_child_comes_back(supervisor):
     os.kill(first, signal.SIGKILL)
     await until(lambda: child.pid not in {None, first})
     assert child.starts == 2
-    assert any("ended with SIGKILL; starting again in 0.5 s" in x for x in supervisor.output.seen)
+    assert any("ended with SIGKILL; starting again at once" in x for x in supervisor.output.seen)
+
+
+async def test_workers_that_all_die_young_are_never_all_kept_waiting(supervisor, monkeypatch):
+    """A defect, or somebody with a grudge: one of them is always about to come back."""
+    monkeypatch.setattr(rules, "FIRST_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(rules, "LONGEST_DELAY_ALONE_SECONDS", 0.2)
+    children = [
+        await supervisor.start(Spec(f"worker-{n}", python("raise SystemExit(3)"))) for n in (1, 2)
+    ]
+    nobody_since, longest = time.monotonic(), 0.0
+    while sum(child.starts for child in children) < 22:
+        if any(child.pid is not None for child in children):
+            nobody_since = time.monotonic()
+        longest = max(longest, time.monotonic() - nobody_since)
+        await asyncio.sleep(0.01)
+    assert longest < 1, "eleven starts each would have been waits of many seconds"
+
+
+async def test_a_program_that_cannot_be_launched_is_tried_again(supervisor):
+    tries = []
+
+    def not_yet() -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise OSError("no space left on device")
+
+    spec = Spec("postgres", python("import time; time.sleep(0.2)"), before_restart=not_yet)
+    child = await supervisor.start(spec)
+    await until(lambda: child.starts == 2)
+    said = [line for line in supervisor.output.seen if "could not be started" in line]
+    assert [line.partition("; ")[2] for line in said] == [
+        "starting again in 0.5 s",
+        "starting again in 1 s",
+    ]
 
 
 async def test_what_a_killed_master_leaves_behind_goes_with_it(supervisor):
