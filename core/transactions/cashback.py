@@ -15,6 +15,7 @@ from core.database import Connection, Database
 from core.errors import AccountClosed
 from core.ledger.chart import LedgerCode
 from core.money import to_major
+from core.notifications import notices
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.intake import Result, accept
 from core.transactions.kinds import Kinds, TransactionType
@@ -51,9 +52,14 @@ WHERE c.payment_id = d.payment_id
 _CANCEL = """
 UPDATE cashbacks SET cancelled_at = clock_timestamp() WHERE payment_id = ANY($1::uuid[])
 """
-_POSTPONE = """
-UPDATE cashbacks SET transaction_id = NULL, due_at = clock_timestamp() + $2
-WHERE payment_id = ANY($1::uuid[])
+# Later than what it was judged by, which may lie ahead of the clock: judged again by the same
+# instant, it is not due.
+_PUT_OFF = """
+UPDATE cashbacks c SET transaction_id = NULL,
+       due_at = coalesce($2, greatest(clock_timestamp(), c.due_at)) + $3
+FROM transactions p
+WHERE c.payment_id = ANY($1::uuid[]) AND p.id = c.payment_id
+RETURNING c.payment_id, p.payment_ref
 """
 
 
@@ -105,7 +111,7 @@ class CashbackKind:
             if outcome.failure is not None and outcome.movement.details
         ]
         if failed:
-            await connection.execute(_POSTPONE, failed, TRY_AGAIN_AFTER)
+            await _put_off(connection, failed)
 
 
 def register(kinds: Kinds, *, percent: Decimal) -> None:
@@ -122,7 +128,8 @@ def earned_minor(amount_minor: int, percent: Decimal) -> int:
 async def credit_due(database: Database, now: datetime) -> int:
     """Submit what has fallen due by ``now``; answers how many. Ring for the workers afterwards.
 
-    An account that is frozen waits for another day; one that was closed has lost its cashback.
+    An account that is frozen waits for another day, which the staff are told; one that was closed
+    has lost its cashback. Each cashback is looked at once.
     """
     submitted = 0
     while True:
@@ -132,7 +139,7 @@ async def credit_due(database: Database, now: datetime) -> int:
             if not due:
                 return submitted
             results = await accept(connection, [_order(row) for row in due])
-            submitted += await _note(connection, due, results)
+            submitted += await _note(connection, due, results, now)
 
 
 def _order(row: Any) -> Order:
@@ -146,7 +153,9 @@ def _order(row: Any) -> Order:
     )
 
 
-async def _note(connection: Connection, due: Sequence[Any], results: Sequence[Result]) -> int:
+async def _note(
+    connection: Connection, due: Sequence[Any], results: Sequence[Result], now: datetime
+) -> int:
     paid: list[tuple[UUID, UUID]] = []
     lost: list[UUID] = []
     later: list[UUID] = []
@@ -160,5 +169,28 @@ async def _note(connection: Connection, due: Sequence[Any], results: Sequence[Re
             later.append(payment_id)
     await connection.execute(_CREDITED, [p for p, _ in paid], [t for _, t in paid])
     await connection.execute(_CANCEL, lost)
-    await connection.execute(_POSTPONE, later, TRY_AGAIN_AFTER)
+    if later:
+        await _put_off(connection, later, now)
     return len(paid)
+
+
+async def _put_off(
+    connection: Connection, payment_ids: Sequence[UUID], judged_by: datetime | None = None
+) -> None:
+    """Let them fall due ``TRY_AGAIN_AFTER`` the instant they were judged by, and tell the staff.
+
+    Without ``judged_by``: after they fell due, or after now if that is later.
+    """
+    rows = await connection.fetch(_PUT_OFF, list(payment_ids), judged_by, TRY_AGAIN_AFTER)
+    await notices.write(connection, [_told(row["payment_id"], row["payment_ref"]) for row in rows])
+
+
+def _told(payment_id: UUID, payment_ref: str) -> notices.Notice:
+    return notices.Notice(
+        None,
+        "cashback_put_off",
+        "A cashback could not be credited",
+        f"The cashback of {payment_ref} could not be credited: its account takes no money now. "
+        "It is tried again every day.",
+        once=f"cashback_put_off:{payment_id}",
+    )

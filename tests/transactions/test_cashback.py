@@ -92,18 +92,51 @@ async def test_a_payment_taken_back_earns_nothing(quiet: Quiet) -> None:
     assert await quiet.balance(account) == 10_000
 
 
+async def set_status(database: Database, account: UUID, status: str) -> None:
+    async with database.raw_unit_of_work() as connection:
+        await connection.execute("UPDATE accounts SET status = $2 WHERE id = $1", account, status)
+
+
+async def told_of(database: Database, payment: UUID) -> list[str]:
+    """What the staff were told of a payment's cashback."""
+    async with database.raw_connection() as connection:
+        rows = await connection.fetch(
+            "SELECT n.body FROM notifications n JOIN transactions p"
+            " ON n.body LIKE '%' || p.payment_ref || '%' WHERE n.to_staff AND p.id = $1",
+            payment,
+        )
+    return [row["body"] for row in rows]
+
+
 async def test_a_frozen_account_gets_it_another_day(quiet: Quiet, database: Database) -> None:
     account = await quiet.account(10_000)
-    await pay(quiet, account, "100.00")
-    frozen = "UPDATE accounts SET status = $2 WHERE id = $1"
-    async with database.raw_unit_of_work() as connection:
-        await connection.execute(frozen, account, "frozen")
+    payment = await pay(quiet, account, "100.00")
+    await set_status(database, account, "frozen")
     await credited(quiet, clock.now() + DAY)
-    async with database.raw_unit_of_work() as connection:
-        await connection.execute(frozen, account, "active")
-    await credited(quiet, clock.now() + timedelta(hours=1))
+    # It is put off by the date it was judged by, and the staff are told, once
+    await credited(quiet, clock.now() + 2 * DAY)
+    assert len(await told_of(database, payment)) == 1
+    await set_status(database, account, "active")
+    await credited(quiet, clock.now() + 2 * DAY)
     assert await quiet.balance(account) == 0
-    await credited(quiet, clock.now() + DAY)
+    await credited(quiet, clock.now() + 3 * DAY)
+    assert await quiet.balance(account) == 200
+
+
+async def test_a_date_far_ahead_closes_although_a_cashback_cannot_be_credited(
+    quiet: Quiet, database: Database
+) -> None:
+    # Given a payment whose cashback falls due tomorrow, and its account frozen
+    account = await quiet.account(10_000)
+    payment = await pay(quiet, account, "100.00")
+    await set_status(database, account, "frozen")
+    # When a date far ahead is closed, it is looked at once, put off, and the rest goes on
+    async with asyncio.timeout(5):
+        await credit_due(database, clock.now() + 60 * DAY)
+    assert len(await told_of(database, payment)) == 1
+    await set_status(database, account, "active")
+    assert await quiet.balance(account) == 0
+    await credited(quiet, clock.now() + 61 * DAY)
     assert await quiet.balance(account) == 200
 
 
@@ -111,14 +144,14 @@ async def test_a_cashback_that_fails_at_settlement_comes_again(
     quiet: Quiet, database: Database
 ) -> None:
     account = await quiet.account(10_000)
-    await pay(quiet, account, "100.00")
-    status = "UPDATE accounts SET status = $2 WHERE id = $1"
+    payment = await pay(quiet, account, "100.00")
     await credit_due(database, clock.now() + DAY)
-    async with database.raw_unit_of_work() as connection:
-        await connection.execute(status, account, "frozen")
+    await set_status(database, account, "frozen")
     await settler(quiet).drain()
-    async with database.raw_unit_of_work() as connection:
-        await connection.execute(status, account, "active")
+    await set_status(database, account, "active")
     assert await quiet.balance(account) == 0
+    assert len(await told_of(database, payment)) == 1
     await credited(quiet, clock.now() + DAY)
+    assert await quiet.balance(account) == 0, "another day"
+    await credited(quiet, clock.now() + 2 * DAY)
     assert await quiet.balance(account) == 200
