@@ -20,7 +20,7 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from api.responses import encode
-from core.database import is_retryable, sqlstate
+from core.database import CommitUnknownError, is_retryable, sqlstate
 from core.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -29,6 +29,7 @@ from core.errors import (
     Invalid,
     InvalidAmount,
     NotFound,
+    OutcomeUnknown,
     RedisUnavailable,
     Refused,
     TooMany,
@@ -128,6 +129,7 @@ def from_error(scope: Scope, error: GiroError) -> Response:
         detail=error.detail,
         errors=errors,
         headers=headers,
+        extra=error.made if isinstance(error, OutcomeUnknown) else None,
     )
 
 
@@ -177,6 +179,8 @@ def from_unexpected(scope: Scope, error: Exception) -> Response | None:
     while cause is not None:
         if isinstance(cause, RedisError):
             return from_error(scope, RedisUnavailable())
+        if isinstance(cause, CommitUnknownError):
+            return from_error(scope, OutcomeUnknown())
         if isinstance(cause, PoolTimeoutError) or is_retryable(cause):
             return from_error(scope, DatabaseUnavailable())
         if isinstance(cause, DBAPIError | asyncpg.PostgresError) and sqlstate(cause) in NOT_UTF8:

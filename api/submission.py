@@ -61,22 +61,30 @@ async def submit(
     wait = wait_seconds(prefer)
     waiting = asyncio.create_task(held.waiters.wait(order.id, wait)) if wait else None
     try:
-        with stage("accept"):
-            accepted = await held.intake.submit(order)
-        held.bell.ring(order.request_id)
-        if not accepted.replayed:
-            metrics.submitted.labels(order.type).inc()
-        if waiting is not None and accepted.transaction_id == order.id:
-            await waiting
-            view = await held.transactions.find(order.id)
-            return answer_view(view, wait=wait)
-    except GiroError as refusal:
-        metrics.refused.labels(refusal.code).inc()
-        raise
+        accepted = await _accept(held, order)
+        if waiting is None or accepted.transaction_id != order.id:
+            return await answer(held, accepted, prefer, extra=extra)
+        await waiting
+        view = await _look(held, accepted, None)
+        if view is None:
+            return _answer_briefly(accepted, wait=wait, extra=extra)
+        return answer_view(view, wait=wait)
     finally:
         if waiting is not None:
             waiting.cancel()
-    return await answer(held, accepted, prefer, extra=extra)
+
+
+async def _accept(held: Services, order: Order) -> Accepted:
+    try:
+        with stage("accept"):
+            accepted = await held.intake.submit(order)
+    except GiroError as refusal:
+        metrics.refused.labels(refusal.code).inc()
+        raise
+    held.bell.ring(order.request_id)
+    if not accepted.replayed:
+        metrics.submitted.labels(order.type).inc()
+    return accepted
 
 
 async def answer(
@@ -90,11 +98,22 @@ async def answer(
     wait = wait_seconds(prefer)
     if accepted.status == PENDING and not wait and not accepted.replayed:
         return _answer_briefly(accepted, wait=wait, extra=extra)
-    try:
-        view = await read_final(held, accepted.transaction_id, wait)
-    except TransactionNotFound:  # its record was hidden since; it was accepted all the same
-        return _answer_briefly(accepted, wait=wait)
+    view = await _look(held, accepted, wait)
+    if view is None:
+        return _answer_briefly(accepted, wait=wait, extra=extra)
     return answer_view(view, wait=wait, replayed=accepted.replayed)
+
+
+async def _look(held: Services, accepted: Accepted, wait: int | None) -> TransactionView | None:
+    """The accepted transaction, once it is final or ``wait`` has passed; None if it is not to be
+    read: it was accepted all the same, and no failure from here on may say otherwise."""
+    try:
+        return await read_final(held, accepted.transaction_id, wait)
+    except TransactionNotFound:  # its record was hidden since
+        return None
+    except Exception:
+        log.exception("accepted_and_not_read", transaction_id=str(accepted.transaction_id))
+        return None
 
 
 def _answer_briefly(

@@ -51,12 +51,36 @@ _TOO_MANY_CONNECTIONS = "53300"
 _INSUFFICIENT_RESOURCES_CLASS = "53"  # the disk or the memory is full
 _SYSTEM_ERROR_CLASS = "58"
 _READ_ONLY = "25006"  # a standby that is about to be promoted
+
+
+class CommitUnknownError(Exception):
+    """The server was lost between a commit and its answer; ``__cause__`` says how.
+
+    What was to be committed is there or not: read it back by its id.
+    """
+
+
 _LOSSES = (
+    CommitUnknownError,
     InterfaceError,
     OperationalError,
     OSError,
     asyncpg.InterfaceError,
 )
+
+
+class UnitOfWork(AsyncSession):
+    """A session whose commit tells a loss before it from a loss of its answer."""
+
+    async def commit(self) -> None:
+        """Commit. Raises CommitUnknownError where the server was lost meanwhile."""
+        await self.flush()
+        try:
+            await super().commit()
+        except Exception as error:
+            if is_connection_loss(error):
+                raise CommitUnknownError from error
+            raise
 
 
 class Base(DeclarativeBase):
@@ -107,7 +131,9 @@ class Database:
             },
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+        self._sessions = async_sessionmaker(
+            self.engine, class_=UnitOfWork, expire_on_commit=False, autoflush=False
+        )
 
     @classmethod
     def from_settings(cls, settings: Settings, *, name: str) -> "Database":
@@ -139,9 +165,21 @@ class Database:
 
     @asynccontextmanager
     async def raw_unit_of_work(self) -> AsyncIterator[Connection]:
-        """The driver's connection inside a transaction that commits at the end of the block."""
-        async with self.raw_connection() as connection, connection.transaction():
-            yield connection
+        """The driver's connection inside a transaction that commits at the end of the block.
+
+        Raises CommitUnknownError where the server was lost during that commit.
+        """
+        async with self.raw_connection() as connection:
+            transaction = connection.transaction()
+            committing = False
+            try:
+                async with transaction:
+                    yield connection
+                    committing = True
+            except Exception as error:
+                if committing and is_connection_loss(error):
+                    raise CommitUnknownError from error
+                raise
 
     @asynccontextmanager
     async def raw_connection(self) -> AsyncIterator[Connection]:

@@ -6,6 +6,7 @@ published; messages may.
 """
 
 from typing import ClassVar
+from uuid import UUID
 
 
 class GiroError(Exception):
@@ -374,6 +375,17 @@ class Internal(GiroError):
 class DatabaseUnavailable(Unavailable):
     code = "database_unavailable"
     title = "The database is not available; nothing was accepted"
+
+
+class OutcomeUnknown(Unavailable):
+    """The database was lost while it committed. ``made`` names what may be there, by its ids."""
+
+    code = "outcome_unknown"
+    title = "Whether this was done is not known yet; look before you ask for it again"
+
+    def __init__(self, **made: UUID) -> None:
+        super().__init__()
+        self.made = made
 
 
 class RedisUnavailable(Unavailable):

@@ -24,7 +24,7 @@ from api.schemas.accounts import (
 )
 from api.schemas.fields import minor_units, to_decimal
 from api.strict_json import StrictRoute
-from core import clock
+from core import clock, outcome
 from core.audit.log import Actor, record
 from core.database import driver
 from core.errors import AccountStateConflict, InvalidAmount
@@ -66,7 +66,7 @@ async def open_an_account(
             bank_code=settings.bank_code,
             request_id=request_id(request),
         )
-        await session.commit()
+        await outcome.commit(held.database, session, account_id=account.id)
     headers = {"location": f"/accounts/{account.id}"}
     return reply(AccountAnswer.of(account), status=201, headers=headers)
 

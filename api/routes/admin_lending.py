@@ -13,6 +13,7 @@ from api.responses import reply
 from api.schemas.fields import Flag, IsoDate, Text200
 from api.services import Services
 from api.strict_json import Body, StrictRoute, example
+from core import outcome
 from core.audit.log import Actor, record
 from core.database import driver
 from core.errors import RunNotFound
@@ -175,7 +176,7 @@ async def _start(
             subject_id=run_id,
             details={"job": job.value, "business_date": day.isoformat()},
         )
-        await session.commit()
+        await outcome.commit(held.database, session, run_id=run_id)
     try:
         await held.jobs.enqueue(
             DRIVE_RUN_ACTOR, str(run_id), queue=LENDING_QUEUE, request_id=actor.request_id

@@ -53,6 +53,7 @@ from api.schemas.loans import (
 from api.services import Services
 from api.strict_json import StrictRoute
 from api.submission import submission, submit
+from core import outcome
 from core.audit.log import Actor, record
 from core.database import Connection, driver
 from core.errors import Invalid, LoanNotFound, LoanStateConflict
@@ -106,7 +107,7 @@ async def apply(body: LoanApplication, caller: Customer, actor: ActingUser, held
         today = await _today(held, connection)
         loan_id = await applications.apply(connection, wanted, today)
         record(session, actor, "loan.apply", subject_type="loan", subject_id=loan_id)
-        await session.commit()
+        await outcome.commit(held.database, session, loan_id=loan_id)
     return _state(loan_id, LoanStatus.PENDING, status=201)
 
 
@@ -189,8 +190,9 @@ async def change_loan(
         await applications.update(connection, known, Change(**body.model_dump()), today)
         changes = body.model_dump(exclude_unset=True, mode="json")
         _record(session, actor, "update", known, **changes)
+        view = await _read(connection, held, known, caller)
         await session.commit()
-    return reply(loan_answer(await _find(held, loan_id, caller)))
+    return reply(loan_answer(view))
 
 
 @router.put("/{loan_id}/approve", response_model=LoanApproved)
@@ -222,7 +224,8 @@ async def approve(
             override_reason=wanted.override_reason if approval.overridden else None,
             transaction_id=str(approval.transaction_id),
         )
-        await session.commit()
+        made = {"transaction_id": approval.transaction_id, "loan_id": known}
+        await outcome.commit(held.database, session, **made)
     held.bell.ring(request_id(request))
     return _disbursing(known, approval.transaction_id)
 
@@ -238,7 +241,8 @@ async def disburse(
         decider = await _decider(request, held, connection, caller)
         transaction_id = await decisions.disburse_again(connection, known, decider)
         _record(session, actor, "disburse", known, transaction_id=str(transaction_id))
-        await session.commit()
+        made = {"transaction_id": transaction_id, "loan_id": known}
+        await outcome.commit(held.database, session, **made)
     held.bell.ring(request_id(request))
     return _disbursing(known, transaction_id, status=202)
 
@@ -329,8 +333,12 @@ async def act_on_recovery(
         submitted = await _act(connection, known, worker, body, calendar)
         details = body.model_dump(exclude_none=True, mode="json")
         _record(session, actor, "recovery", known, **details)
-        await session.commit()
         case = await recovery.find_case(connection, known)
+        if submitted:
+            made = {"transaction_id": submitted[0], "loan_id": known}
+            await outcome.commit(held.database, session, **made)
+        else:
+            await session.commit()
     if submitted:
         held.bell.ring(request_id(request))
     return reply(recovery_answer(known, case, submitted), status=202 if submitted else 200)
@@ -393,12 +401,15 @@ def _invalid(field: str, message: str) -> Invalid:
 
 async def _find(held: Services, loan_id: str, caller: Caller) -> views.LoanView:
     async with held.database.raw_connection() as connection:
-        return await views.find_loan(
-            connection,
-            _id(loan_id),
-            owner_id=caller.scope,
-            time_zone=held.settings.time_zone,
-        )
+        return await _read(connection, held, _id(loan_id), caller)
+
+
+async def _read(
+    connection: Connection, held: Services, loan_id: UUID, caller: Caller
+) -> views.LoanView:
+    return await views.find_loan(
+        connection, loan_id, owner_id=caller.scope, time_zone=held.settings.time_zone
+    )
 
 
 async def _decider(

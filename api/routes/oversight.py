@@ -137,8 +137,11 @@ async def retry_job(job_id: str, _: Admin, actor: ActingUser, held: Held) -> Res
         if job is None:
             raise JobNotFound
         audit.record(session, actor, "job.retry", subject_type="job", subject_id=known)
+        # Queued before it is committed that it was: one queued in vain finds nothing to do, one
+        # that was marked and never queued would be lost.
+        await session.flush()
+        await held.jobs.enqueue(job.actor, *job.args, queue=job.queue, request_id=actor.request_id)
         await session.commit()
-    await held.jobs.enqueue(job.actor, *job.args, queue=job.queue, request_id=actor.request_id)
     return reply(Retried(job_id=job.id), status=202)
 
 

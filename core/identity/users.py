@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import clock
+from core import clock, outcome
 from core.audit.log import Actor, record
 from core.database import Database, constraint_name
 from core.errors import EmailTaken, LastAdmin, UserNotFound
@@ -79,7 +79,7 @@ async def register(
             details={"role": role},
         )
         try:
-            await session.commit()
+            await outcome.commit(database, session, user_id=user.id)
         except IntegrityError as error:
             if constraint_name(error) == ONE_LIVE_EMAIL:
                 raise EmailTaken from error

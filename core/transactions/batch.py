@@ -11,14 +11,28 @@ from uuid import UUID
 import msgspec
 
 from core import clock
-from core.database import Connection, Database, is_retryable
-from core.errors import BatchNotFound, DatabaseUnavailable, GiroError, IdempotencyKeyReused
+from core.database import (
+    CommitUnknownError,
+    Connection,
+    Database,
+    constraint_name,
+    is_retryable,
+)
+from core.errors import (
+    BatchNotFound,
+    DatabaseUnavailable,
+    GiroError,
+    IdempotencyKeyReused,
+    OutcomeUnknown,
+)
 from core.ids import new_id
 from core.transactions.intake import Result, accept
 from core.transactions.orders import Accepted, Idempotency, Order
 
 MAX_ITEMS: Final = 1_000
 ATTEMPTS: Final = 3
+# What is there already where a commit whose answer was lost was still under way a moment ago.
+OWN_IDS: Final = {"pk_transaction_batches", "pk_transactions"}
 
 _WIN_KEY = """
 INSERT INTO idempotency_keys (owner_id, key, fingerprint, resource_id, created_at)
@@ -71,28 +85,53 @@ async def submit_batch(
 ) -> BatchView:
     """Accept up to ``MAX_ITEMS`` transfers in one commit; refused ones are listed, not raised.
 
-    Raises IdempotencyKeyReused, or DatabaseUnavailable, in which case nothing was accepted.
+    Raises IdempotencyKeyReused, DatabaseUnavailable where nothing was accepted, or OutcomeUnknown
+    where the database was lost for good during the commit itself.
     """
     if not 0 < len(orders) <= MAX_ITEMS:
         raise ValueError(f"a batch has 1 to {MAX_ITEMS} orders")
-    batch_id = new_id()
     key = Idempotency(owner_id, idempotency_key) if idempotency_key is not None else None
+    new = _New(new_id(), owner_id, orders, key, clock.now())
+    unsure = False
     for attempt in range(1, ATTEMPTS + 1):
         try:
+            # A commit that was lost and went through is found by its id.
+            if unsure and await _is_there(database, new.id):
+                return await find_batch(database, new.id)
             async with database.raw_unit_of_work() as connection:
-                earlier = await _win_key(connection, key, batch_id, orders)
-                if earlier is None:
-                    await _accept_all(connection, batch_id, owner_id, orders)
-            return await find_batch(database, earlier or batch_id, replayed=earlier is not None)
+                return await _submit(connection, new)
         except Exception as error:
-            if not is_retryable(error):
+            unsure = unsure or isinstance(error, CommitUnknownError)
+            if not is_retryable(error) and not (unsure and constraint_name(error) in OWN_IDS):
                 raise
             if attempt == ATTEMPTS:
-                raise DatabaseUnavailable from error
+                raise (
+                    OutcomeUnknown(batch_id=new.id) if unsure else DatabaseUnavailable
+                ) from error
             await asyncio.sleep(0.05 * attempt)
-            if await _is_there(database, batch_id):  # the commit went through, its answer did not
-                return await find_batch(database, batch_id)
     raise AssertionError("the last attempt returns or raises")
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A batch as it came; its ids are fixed, so that it may be submitted again."""
+
+    id: UUID
+    owner_id: UUID
+    orders: Sequence[Order]
+    key: Idempotency | None
+    created_at: datetime
+
+
+async def _submit(connection: Connection, new: _New) -> BatchView:
+    """The batch, accepted with the caller's commit; or the one that its key made before.
+
+    What is answered is known before the commit, so that nothing after it can fail.
+    """
+    earlier = await _win_key(connection, new.key, new.id, new.orders)
+    if earlier is not None:
+        return await _find(connection, earlier, replayed=True)
+    return await _accept_all(connection, new)
 
 
 async def find_batch(
@@ -100,7 +139,17 @@ async def find_batch(
 ) -> BatchView:
     """The batch, with its counts. Raises BatchNotFound: unknown, or not the reader's."""
     async with database.raw_connection() as connection:
-        row = await connection.fetchrow(_FIND, batch_id)
+        return await _find(connection, batch_id, reader_id=reader_id, replayed=replayed)
+
+
+async def _find(
+    connection: Connection,
+    batch_id: UUID,
+    *,
+    reader_id: UUID | None = None,
+    replayed: bool = False,
+) -> BatchView:
+    row = await connection.fetchrow(_FIND, batch_id)
     if row is None or reader_id not in {None, row["owner_id"]}:
         raise BatchNotFound
     found = dict(row)
@@ -137,14 +186,24 @@ async def _win_key(
     return found
 
 
-async def _accept_all(
-    connection: Connection, batch_id: UUID, owner_id: UUID, orders: Sequence[Order]
-) -> None:
-    await connection.execute(_BEGIN, batch_id, owner_id, len(orders), clock.now())
-    results = await accept(connection, [replace(order, batch_id=batch_id) for order in orders])
+async def _accept_all(connection: Connection, new: _New) -> BatchView:
+    total = len(new.orders)
+    await connection.execute(_BEGIN, new.id, new.owner_id, total, new.created_at)
+    results = await accept(connection, [replace(order, batch_id=new.id) for order in new.orders])
     items = [_item(index, result) for index, result in enumerate(results)]
     accepted = sum(isinstance(result, Accepted) for result in results)
-    await connection.execute(_COMPLETE, batch_id, msgspec.json.encode(items).decode(), accepted)
+    await connection.execute(_COMPLETE, new.id, msgspec.json.encode(items).decode(), accepted)
+    return BatchView(
+        id=new.id,
+        owner_id=new.owner_id,
+        items=items,
+        total=total,
+        accepted=accepted,
+        created_at=new.created_at,
+        pending=accepted,
+        success=0,
+        failed=0,
+    )
 
 
 def _item(index: int, result: Result) -> dict[str, Any]:

@@ -16,8 +16,20 @@ import msgspec
 
 from core import clock
 from core.batching import Coalescer
-from core.database import Connection, Database, constraint_name, is_retryable
-from core.errors import DatabaseUnavailable, GiroError, IdempotencyKeyReused
+from core.database import (
+    Connection,
+    Database,
+    constraint_name,
+    is_connection_loss,
+    is_retryable,
+)
+from core.errors import (
+    DatabaseUnavailable,
+    GiroError,
+    IdempotencyKeyReused,
+    OutcomeUnknown,
+    Unavailable,
+)
 from core.logging import get_logger
 from core.metrics import stage
 from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
@@ -108,8 +120,8 @@ class Intake:
         """Accept ``order`` durably; answers once it is on disk.
 
         Raises the GiroError that refuses it (AccountNotFound, InsufficientFunds, …),
-        IdempotencyKeyReused, or DatabaseUnavailable, in which case nothing was accepted unless
-        the connection was lost for good during the commit itself.
+        IdempotencyKeyReused, DatabaseUnavailable where nothing was accepted, or OutcomeUnknown
+        where the database was lost for good during the commit itself.
         """
         return await self._shared.submit(order)
 
@@ -117,7 +129,7 @@ class Intake:
         """One result per order; an order that breaks the insert breaks it for itself alone."""
         try:
             return await self._accept_with_retries(orders)
-        except DatabaseUnavailable:
+        except Unavailable:
             raise
         except Exception as error:
             if len(orders) == 1:
@@ -137,23 +149,30 @@ class Intake:
         Safe to repeat: an order's id is fixed, so that a commit whose outcome was lost shows as
         rows that are there already.
         """
+        known: dict[UUID, Result] = {}
+        unsure: set[UUID] = set()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                known = await self._read_back(orders) if attempt > 1 else {}
+                if attempt > 1:
+                    known |= await self._read_back(orders)
                 rest = [order for order in orders if order.id not in known]
                 async with self._database.raw_connection() as connection:
-                    again = iter(await accept(connection, rest))
-                return [known.get(order.id) or next(again) for order in orders]
+                    results = await accept(connection, rest, unsure)
+                fresh = zip(rest, results, strict=True)
+                known |= {order.id: _certain(order, result, unsure) for order, result in fresh}
+                return [known[order.id] for order in orders]
             except Exception as error:
                 if not (is_retryable(error) or constraint_name(error) == OWN_ID):
                     raise
                 if attempt == ATTEMPTS:
-                    raise DatabaseUnavailable from error
+                    if not (known or unsure):
+                        raise DatabaseUnavailable from error
+                    return [known.get(order.id) or _lost(order, unsure) for order in orders]
                 log.warning("intake_again", attempt=attempt, error=repr(error), orders=len(orders))
                 await asyncio.sleep(0.05 * attempt)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _read_back(self, orders: Sequence[Order]) -> dict[UUID, Accepted]:
+    async def _read_back(self, orders: Sequence[Order]) -> dict[UUID, Result]:
         async with self._database.raw_connection() as connection:
             rows = await connection.fetch(
                 "SELECT id, status FROM transactions WHERE id = ANY($1::uuid[])",
@@ -162,10 +181,26 @@ class Intake:
         return {row["id"]: Accepted(row["id"], row["status"]) for row in rows}
 
 
-async def accept(connection: Connection, orders: Sequence[Order]) -> list[Result]:
+def _certain(order: Order, result: Result, unsure: set[UUID]) -> Result:
+    """A refusal is none while an earlier insert of the same order may still be under way."""
+    if isinstance(result, Exception) and order.id in unsure:
+        return OutcomeUnknown(transaction_id=order.id)
+    return result
+
+
+def _lost(order: Order, unsure: set[UUID]) -> Result:
+    if order.id in unsure:
+        return OutcomeUnknown(transaction_id=order.id)
+    return DatabaseUnavailable()
+
+
+async def accept(
+    connection: Connection, orders: Sequence[Order], unsure: set[UUID] | None = None
+) -> list[Result]:
     """Check and insert ``orders`` on ``connection``: in its transaction, or each statement alone.
 
-    One result per order, in order: accepted, replayed, or the error that refuses it.
+    One result per order, in order: accepted, replayed, or the error that refuses it. Where each
+    statement is alone, ``unsure`` gets the ids of rows whose insert was sent and never answered.
     """
     with stage("find_replays"):
         results: dict[UUID, Result] = await replays(connection, orders)
@@ -178,7 +213,7 @@ async def accept(connection: Connection, orders: Sequence[Order]) -> list[Result
         checked = _one_per_key(checked)
     if checked:
         with stage("commit_pending"):
-            accepted = await _insert(connection, checked)
+            accepted = await _insert(connection, checked, unsure)
         results |= {row_id: Accepted(row_id, "pending") for row_id in accepted}
     lost = [order for order in orders if order.id not in results]
     if lost:  # another request won their idempotency keys while these were under way
@@ -274,10 +309,17 @@ def _one_per_key(checked: Sequence[Checked]) -> list[Checked]:
     return first
 
 
-async def _insert(connection: Connection, checked: Sequence[Checked]) -> list[UUID]:
+async def _insert(
+    connection: Connection, checked: Sequence[Checked], unsure: set[UUID] | None
+) -> list[UUID]:
     """Insert the rows in order; answers the ids of those that are in."""
     rows = [_row(item) for item in checked]
-    accepted = await connection.fetch(_ACCEPT, *map(list, zip(*rows, strict=True)), clock.now())
+    try:
+        accepted = await connection.fetch(_ACCEPT, *map(list, zip(*rows, strict=True)), clock.now())
+    except Exception as error:
+        if unsure is not None and is_connection_loss(error):
+            unsure.update(item.order.id for item in checked)
+        raise
     return [row["id"] for row in accepted]
 
 

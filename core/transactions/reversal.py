@@ -3,12 +3,14 @@
 The money goes back the way it came, by a transaction of its own; the first one stays as it is.
 """
 
+from typing import Any
 from uuid import UUID
 
-from core.database import Database, constraint_name
-from core.errors import AlreadyReversed, NotReversible, TransactionNotFound
+from core import outcome
+from core.database import CommitUnknownError, Connection, Database, constraint_name
+from core.errors import AlreadyReversed, NotReversible, OutcomeUnknown, TransactionNotFound
 from core.money import to_major
-from core.transactions.intake import accept, replays
+from core.transactions.intake import Result, accept, replays
 from core.transactions.kinds import REVERSIBLE, TransactionType
 from core.transactions.models import Status
 from core.transactions.orders import Accepted, Idempotency, Order, Party
@@ -32,8 +34,8 @@ async def submit_reversal(
     """Accept the reversal of a settled transaction durably, or replay the one of the same key.
 
     Raises TransactionNotFound, NotReversible (not settled, or not of a reversible type),
-    AlreadyReversed, IdempotencyKeyReused, or what refuses the movement at once
-    (InsufficientFunds, AccountFrozen, …).
+    AlreadyReversed, IdempotencyKeyReused, what refuses the movement at once (InsufficientFunds,
+    AccountFrozen, …), or OutcomeUnknown.
     """
     try:
         async with database.raw_unit_of_work() as connection:
@@ -52,19 +54,28 @@ async def submit_reversal(
                 request_id=request_id,
                 idempotency=idempotency,
             )
-            result = (await replays(connection, [order])).get(order.id)
-            if result is None:
-                if original["status"] != Status.SUCCESS or original["type"] not in REVERSIBLE:
-                    raise NotReversible
-                if original["taken"]:
-                    raise AlreadyReversed
-                (result,) = await accept(connection, [order])
+            found = (await replays(connection, [order])).get(order.id)
+            result = found or await _accept_once(connection, original, order)
+            if isinstance(result, Exception):
+                raise result
+            accepted = result
+    except CommitUnknownError as lost:
+        made = {"transaction_id": accepted.transaction_id}
+        if not await outcome.is_there(database, **made):
+            raise OutcomeUnknown(**made) from lost
     except Exception as error:
         if constraint_name(error) == "uq_transactions_reverses":
             raise AlreadyReversed from error
         raise
-    if isinstance(result, Exception):
-        raise result
+    return accepted
+
+
+async def _accept_once(connection: Connection, original: Any, order: Order) -> Result:
+    if original["status"] != Status.SUCCESS or original["type"] not in REVERSIBLE:
+        raise NotReversible
+    if original["taken"]:
+        raise AlreadyReversed
+    (result,) = await accept(connection, [order])
     return result
 
 

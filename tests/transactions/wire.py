@@ -7,20 +7,35 @@ from urllib.parse import urlsplit
 
 
 class Wire:
-    """Passes bytes both ways. ``lose_answer_to(sent)`` cuts it once, between deed and answer."""
+    """Passes bytes both ways. ``lose_answer_to(sent)`` cuts it once, between deed and answer;
+    ``for_good``, or by ``break_down()``, nothing passes from then on until ``mend()``."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 5432
         self._parts = parts
         self._marker: bytes | None = None
+        self._breaks = False
+        self._broken = False
+        self._ends: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
         self.url = ""
         self.cuts = 0
 
-    def lose_answer_to(self, sent: bytes) -> None:
+    def lose_answer_to(self, sent: bytes, *, for_good: bool = False) -> None:
         """The server gets the next message that contains ``sent``; its answer gets lost."""
         self._marker = sent
+        self._breaks = for_good
+
+    def break_down(self) -> None:
+        """Nothing passes any more."""
+        self._broken = True
+        for end in self._ends:
+            end.close()
+
+    def mend(self) -> None:
+        """New connections pass again."""
+        self._broken = False
 
     @classmethod
     @asynccontextmanager
@@ -34,12 +49,19 @@ class Wire:
             yield wire
         finally:
             server.close()
+            wire.break_down()
             for pump in wire._pumps:
                 pump.cancel()
             await asyncio.gather(*wire._pumps, return_exceptions=True)
 
     async def _connect(self, near: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
+        if self._broken:
+            out.close()
+            return
         far, into = await asyncio.open_connection(self._host, self._port)
+        self._ends |= {out, into}
+        if self._broken:  # meanwhile
+            self.break_down()
         cut = asyncio.Event()
 
         async def ask() -> None:
@@ -55,6 +77,8 @@ class Wire:
                 if cut.is_set():
                     self.cuts += 1
                     into.close()
+                    if self._breaks:
+                        self.break_down()
                     break
                 out.write(data)
             out.close()
