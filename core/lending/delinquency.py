@@ -56,15 +56,17 @@ class Arrears:
         return self.dpd > 0 or self.carried
 
 
-def days_past_due(oldest_unpaid_due: date | None, business_date: date) -> int:
-    """Days from the due date of the oldest unpaid instalment to ``business_date``; 0 if none.
+def days_past_due(oldest_unpaid_due: date | None, closed: date) -> int:
+    """Days past due at the close of ``closed``, by the oldest unpaid instalment; 0 if none.
 
-    On the due date itself nothing is late yet. Holds still while nothing is paid except that it
-    grows by one a day.
+    The close of the due date itself is day 1, as in the regulator's illustration ("Clarifications"
+    of 12 November 2021: dues of 31 March that are unpaid when the day-end process runs for this
+    date are overdue since 31 March; SMA-1 on 30 April, upon completion of 30 days of being overdue,
+    SMA-2 on 30 May, NPA on 29 June). While nothing is paid it grows by one a day.
     """
     if oldest_unpaid_due is None:
         return 0
-    return max(0, (business_date - oldest_unpaid_due).days)
+    return max(0, (closed - oldest_unpaid_due).days + 1)
 
 
 def bucket(dpd: int, edges: BucketEdges) -> Classification:

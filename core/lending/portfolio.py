@@ -26,7 +26,8 @@ SELECT i.due_date, l.currency,
   sum(i.principal_minor + i.interest_minor + i.fee_minor + i.penalty_minor)::bigint AS due,
   sum(i.principal_paid_minor + i.interest_paid_minor + i.fee_paid_minor + i.penalty_paid_minor
   )::bigint AS collected,
-  coalesce(sum(i.unpaid_minor) FILTER (WHERE i.due_date < $3), 0)::bigint AS overdue
+  coalesce(sum(i.unpaid_minor) FILTER (
+    WHERE i.due_date < $3 OR (l.dpd > 0 AND i.due_date <= l.assessed_on)), 0)::bigint AS overdue
 FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
 WHERE i.due_date BETWEEN $1 AND $2 AND i.superseded_at IS NULL AND l.deleted_at IS NULL
 GROUP BY i.due_date, l.currency ORDER BY i.due_date, l.currency

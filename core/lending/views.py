@@ -18,11 +18,14 @@ from core.lending.products import ProductTerms
 from core.lending.schedules import Basis, project
 from core.lending.storage import LoansAtHand, parse_terms
 
-# Nobody is late before the day of collection, which a holiday moves; ``line_status`` says the same.
+# What a day's end found past due, and what is unpaid of the days before $1. Nobody is late before
+# the day of collection, which a holiday moves. ``line_status`` says the same.
 _IS_OVERDUE = """
-(i.due_date < $1
- AND (l.dpd > 0 OR coalesce(i.first_attempt_on, i.next_attempt_on, i.due_date) < $1))
+(CASE WHEN l.dpd > 0 THEN i.due_date < $1 OR i.due_date <= l.assessed_on
+      ELSE i.due_date < $1
+           AND coalesce(i.first_attempt_on, i.next_attempt_on, i.due_date) < $1 END)
 """
+_LATE_THROUGH = "SELECT assessed_on FROM loans WHERE id = $1 AND dpd > 0"
 # What is due next is the oldest unpaid instalment that is not overdue; where all are, the last one
 # that is.
 _SELECT = f"""
@@ -155,6 +158,7 @@ async def find_schedule(
     """The loan's current schedule. Raises LoanNotFound."""
     book = await _owned(connection, loan_id, owner_id)
     today = await business_date(connection, time_zone)
+    late_through: date | None = await connection.fetchval(_LATE_THROUGH, loan_id)
     projected = _projected(book, today)
     lines = book.current() or [_future(row) for row in projected.instalments]
     return ScheduleView(
@@ -165,7 +169,7 @@ async def find_schedule(
         terms=book.terms,
         emi_minor=book.emi,
         apr=_apr(book, projected, today),
-        lines=[LineView(line, line_status(line, today, is_late=book.dpd > 0)) for line in lines],
+        lines=[LineView(line, line_status(line, today, late_through)) for line in lines],
     )
 
 
@@ -177,12 +181,17 @@ async def find_payoff(
     return book, payoff(book, on)
 
 
-def line_status(line: Line, today: date, *, is_late: bool) -> str:
-    """How an instalment stands on ``today``; ``is_late`` where its loan is past due already."""
+def line_status(line: Line, today: date, late_through: date | None) -> str:
+    """How an instalment stands on ``today``.
+
+    ``late_through`` is the last day at whose end its loan was past due, None where it is not.
+    """
     if line.paid_on is not None:
         return "paid"
     collected_on = line.first_attempt_on or line.next_attempt_on or line.due_date
-    if line.due_date < today and (is_late or collected_on < today):
+    if line.due_date < today and (late_through is not None or collected_on < today):
+        return "overdue"
+    if late_through is not None and line.due_date <= late_through:
         return "overdue"
     if line.paid.total:
         return "partial"

@@ -180,7 +180,7 @@ async def test_what_cannot_be_done_is_given_up_and_told_and_holds_up_nobody_else
 
     (run,) = await lender.close_through(day)
     assert (run.status, run.business_date) == ("completed", day)
-    assert (await lender.view(broken)).dpd == 1
+    assert (await lender.view(broken)).dpd == 2
 
 
 async def damage(lender, loan_id, terms):
@@ -219,16 +219,17 @@ async def test_on_a_holiday_nobody_is_collected_from_and_nobody_is_late(lender):
     )
     desk = replace(lender.desk, calendar=calendar)
     day = due
-    while day <= monday:
+    while day < monday:
         await close.close_through(desk, day)
         loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
         assert (loan.dpd, loan.overdue_minor, line.status) == (0, 0, "due")
         assert loan.next_due_date == due
-        assert len(await lender.transactions(loan_id, "emi")) == (day == monday)
+        assert not await lender.transactions(loan_id, "emi")
         day += timedelta(days=1)
-    await close.close_through(desk, day)
+    await close.close_through(desk, monday)
+    assert len(await lender.transactions(loan_id, "emi")) == 1
     loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
-    assert (loan.dpd, line.status) == ((day - due).days, "overdue")
+    assert (loan.dpd, line.status) == ((monday - due).days + 1, "overdue")
     assert loan.overdue_minor >= line.line.unpaid.total > 0
 
 

@@ -49,6 +49,36 @@ async def test_without_funds_it_is_tried_on_days_one_three_and_seven_and_then_le
     assert kinds.count("emi_due") == 1
 
 
+async def test_what_the_due_dates_close_leaves_unpaid_is_overdue_since_one_day(lender):
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower)
+    await lender.withdraw_all(borrower)
+    due = await first_due(lender, loan_id)
+    await lender.close_through(due - timedelta(days=1))
+    loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
+    assert (loan.dpd, loan.overdue_minor, line.status) == (0, 0, "future")
+    assert loan.next_due_date == due
+
+    await lender.close_through(due)
+    loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
+    assert (loan.dpd, loan.classification, line.status) == (1, "sma0", "overdue")
+    assert loan.overdue_minor == line.line.unpaid.total == line.line.asked.total
+    assert loan.next_due_date > due
+    assert line.line.asked.penalty == 0  # being late costs nothing before the days of grace end
+    assert "emi_overdue" in await lender.notices(loan_id)
+    (told,) = await lender.rows(
+        "SELECT body FROM notifications WHERE loan_id = $1 AND kind = 'emi_overdue'", loan_id
+    )
+    assert "since 1 day." in told["body"]
+
+    await lender.deposit(borrower, loan.overdue_minor)
+    await lender.pay(borrower, loan_id)
+    await lender.settle()
+    loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
+    assert (loan.dpd, loan.overdue_minor, line.status) == (0, 0, "paid")
+    assert loan.classification == "standard"
+
+
 async def test_what_the_account_holds_is_collected_and_the_rest_on_the_next_attempt(lender):
     borrower = await lender.borrower()
     loan_id = await lender.loan(borrower)
@@ -57,7 +87,7 @@ async def test_what_the_account_holds_is_collected_and_the_rest_on_the_next_atte
     due = await first_due(lender, loan_id)
     await lender.close_through(due)
     view = await lender.line(loan_id, 1)
-    assert (view.status, view.line.paid.total) == ("partial", 400_00)
+    assert (view.status, view.line.paid.total) == ("overdue", 400_00)
     assert view.line.paid.interest == 120_00  # a month of 1 % on 12,000, before principal
     await lender.deposit(borrower, 1_000_00)
     await lender.close_through(due + timedelta(days=1))

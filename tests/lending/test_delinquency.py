@@ -43,8 +43,27 @@ def test_the_bucket_edges_are_a_setting():
 
 def test_days_are_counted_from_the_oldest_unpaid_instalment():
     assert days_past_due(None, DUE) == 0
-    assert days_past_due(DUE, DUE) == 0
-    assert days_past_due(DUE, date(2026, 4, 30)) == 30
+    assert days_past_due(DUE, DUE - timedelta(days=1)) == 0
+    assert days_past_due(DUE, DUE) == 1
+
+
+@pytest.mark.parametrize(
+    ("closed", "dpd", "expected"),
+    [
+        (date(2026, 3, 30), 0, STANDARD),
+        (date(2026, 3, 31), 1, SMA0),
+        (date(2026, 4, 29), 30, SMA0),
+        (date(2026, 4, 30), 31, SMA1),
+        (date(2026, 5, 29), 60, SMA1),
+        (date(2026, 5, 30), 61, SMA2),
+        (date(2026, 6, 28), 90, SMA2),
+        (date(2026, 6, 29), 91, NPA),
+    ],
+)
+def test_the_regulators_own_illustration_of_dues_of_31_march(closed, dpd, expected):
+    """RBI circular of 12 November 2021: SMA-1 on 30 April, SMA-2 on 30 May, NPA on 29 June."""
+    assert days_past_due(DUE, closed) == dpd
+    assert bucket(dpd, EDGES) is expected
 
 
 def test_an_npa_is_not_upgraded_by_a_part_payment_that_brings_the_days_down():

@@ -287,7 +287,7 @@ async def test_a_default_is_recovered_from_the_other_account_and_written_off(ban
     )
     other = await customer.open_account(300)
     due = date.fromisoformat((await show(customer, loan_id))["next_due_date"])
-    await run(admin, "default-recovery", due + timedelta(days=91))
+    await run(admin, "default-recovery", due + timedelta(days=90))
     loan = await show(customer, loan_id)
     assert (loan["dpd"], loan["classification"], loan["in_default"]) == (91, "npa", True)
     assert await customer.balance(other) == 0

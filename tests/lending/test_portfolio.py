@@ -25,7 +25,7 @@ async def report(lender, since, until):
 async def test_what_is_out_at_risk_and_collected_adds_up_by_hand(lender):
     """Four loans of 12,000: one pays, the others miss their third, second and first due date on.
 
-    On the third due date plus 31 days they are 0, 31, about 62 and about 92 days past due.
+    On the third due date plus 30 days they are 1, 31, about 62 and about 92 days past due.
     """
     await lender.product("no-set-off", set_off=False, late_fee_percent=0, penal_rate=0)
     loans = []
@@ -38,7 +38,7 @@ async def test_what_is_out_at_risk_and_collected_adds_up_by_hand(lender):
     for (borrower, _), instalments in zip(loans, (4, 2, 1, 0), strict=True):
         if instalments:
             await lender.deposit(borrower, EMI * instalments)
-    await lender.close_through(dues[2] + timedelta(days=31))
+    await lender.close_through(dues[2] + timedelta(days=30))
 
     seen = [await lender.view(loan_id) for _, loan_id in loans]
     out = [view.principal_outstanding_minor for view in seen]

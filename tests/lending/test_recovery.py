@@ -79,12 +79,13 @@ async def standing(lender, loan_id):
 async def test_the_classes_follow_the_days_and_default_opens_a_case_once(lender):
     _, loan_id, due = await broke(lender)
     for days, expected in (
-        (0, (0, "standard", False)),
-        (1, (1, "sma0", False)),
-        (31, (31, "sma1", False)),
-        (61, (61, "sma2", False)),
-        (90, (90, "sma2", False)),
-        (91, (91, "npa", True)),
+        (-1, (0, "standard", False)),
+        (0, (1, "sma0", False)),
+        (29, (30, "sma0", False)),
+        (30, (31, "sma1", False)),
+        (60, (61, "sma2", False)),
+        (89, (90, "sma2", False)),
+        (90, (91, "npa", True)),
     ):
         await lender.close_through(due + timedelta(days=days))
         assert await standing(lender, loan_id) == expected
@@ -131,7 +132,7 @@ async def test_set_off_takes_the_due_amount_from_other_accounts_and_never_their_
     poor = await lender.second_account(borrower, 100_00)
     await lender.execute("UPDATE accounts SET overdraft_limit_minor = 500000 WHERE id = $1", poor)
     rich = await lender.second_account(borrower, 90_000_00)
-    await lender.close_through(due + timedelta(days=91))
+    await lender.close_through(due + timedelta(days=90))
     assert await lender.quiet.balance(poor) == 0
     assert await standing(lender, loan_id) == (0, "standard", False)
     taken = 90_000_00 - await lender.quiet.balance(rich)
@@ -147,14 +148,14 @@ async def test_an_earlier_date_assessed_later_makes_no_loan_younger(lender):
     _, loan_id, due = await broke(lender)
     await lender.job(Job.DEFAULT_RECOVERY, due + timedelta(days=120))
     await lender.job(Job.DEFAULT_RECOVERY, due + timedelta(days=5))
-    assert await standing(lender, loan_id) == (120, "npa", True)
+    assert await standing(lender, loan_id) == (121, "npa", True)
 
 
 async def test_default_recovery_as_a_job_of_its_own_needs_no_closed_days(lender):
     _, loan_id, due = await broke(lender)
     run = await lender.job(Job.DEFAULT_RECOVERY, due + timedelta(days=120))
     assert run.status == "completed"
-    assert await standing(lender, loan_id) == (120, "npa", True)
+    assert await standing(lender, loan_id) == (121, "npa", True)
     assert (await case(lender, loan_id)).stage == "set_off"
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from core.database import Connection
 from core.lending import booking, notices
 from core.lending.business_day.chunks import Chunk
+from core.lending.delinquency import days_past_due
 from core.lending.notices import LineName, money
 from core.lending.penalties import late_fee_falls_on, penal_charge
 from core.lending.retries import CollectionCalendar
@@ -24,7 +25,7 @@ from core.notifications import notices as inbox
 _LOCK_OVERDUE = """
 SELECT id FROM loans WHERE id IN (
   SELECT i.loan_id FROM loan_instalments i
-  WHERE i.due_date < $3 AND i.superseded_at IS NULL AND i.paid_on IS NULL
+  WHERE i.due_date <= $3 AND i.superseded_at IS NULL AND i.paid_on IS NULL
 ) AND user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2) AND status IN ('active', 'restructured')
 ORDER BY id FOR NO KEY UPDATE
 """
@@ -35,7 +36,7 @@ SELECT i.loan_id, i.version, i.number, i.due_date, i.penal_to, i.penal_carried, 
          AS overdue_minor,
        l.currency, l.user_id, l.terms::text AS terms
 FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
-WHERE i.loan_id = ANY($1::uuid[]) AND i.due_date < $2
+WHERE i.loan_id = ANY($1::uuid[]) AND i.due_date <= $2
   AND i.superseded_at IS NULL AND i.paid_on IS NULL
 ORDER BY i.loan_id, i.number
 """
@@ -83,9 +84,10 @@ async def charge(
     if not locked:
         return
     rows = await connection.fetch(_OVERDUE, [row["id"] for row in locked], day)
-    # Where the bank could not collect yet, for a holiday, nobody is late.
-    late = [row for row in rows if day > calendar.adjust(row["due_date"])]
-    charges = [_charge(row, day) for row in late]
+    # Where the bank could not collect yet, for a holiday, nobody is late. Overdue is what the
+    # collection day's close leaves unpaid; being late costs from the day after.
+    late = [row for row in rows if day >= calendar.adjust(row["due_date"])]
+    charges = [_charge(row, day) for row in late if day > calendar.adjust(row["due_date"])]
     await _write(connection, charges, day)
     await inbox.write(connection, [_overdue(row, day) for row in late if row["penal_to"] is None])
 
@@ -149,5 +151,5 @@ def _overdue(row: Any, day: date) -> inbox.Notice:
         row["user_id"],
         LineName(row["loan_id"], row["version"], row["number"]),
         money(row["unpaid_minor"], row["currency"]),
-        (day - row["due_date"]).days,
+        days_past_due(row["due_date"], day),
     )

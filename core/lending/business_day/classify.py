@@ -23,7 +23,7 @@ _LOCK = """
 SELECT l.id FROM loans l
 WHERE l.user_id IN (
   SELECT late.user_id FROM loan_instalments i JOIN loans late ON late.id = i.loan_id
-  WHERE i.due_date < $3 AND i.superseded_at IS NULL AND i.paid_on IS NULL
+  WHERE i.due_date <= $3 AND i.superseded_at IS NULL AND i.paid_on IS NULL
     AND late.status IN ('active', 'restructured')
     AND late.user_id >= $1 AND ($2::uuid IS NULL OR late.user_id < $2)
   UNION
@@ -38,7 +38,7 @@ _LOANS = """
 SELECT l.id, l.user_id, l.assessed_on, l.dpd, l.classification, l.in_default,
        l.terms::text AS terms, (
   SELECT min(i.due_date) FROM loan_instalments i
-  WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND i.due_date < $2
+  WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND i.due_date <= $2
 ) AS oldest_due, l.status = 'restructured' AND EXISTS (
   SELECT FROM loan_instalments i
   WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL
@@ -121,7 +121,7 @@ def _borrower(loans: Sequence[Any], day: date, calendar: CollectionCalendar) -> 
 
 
 def _dpd(oldest_due: date | None, day: date, calendar: CollectionCalendar) -> int:
-    """Nobody is late before the bank's collection day, where a holiday moved it."""
-    if oldest_due is None or day <= calendar.adjust(oldest_due):
+    """Nobody is late before the close of the bank's collection day, where a holiday moved it."""
+    if oldest_due is None or day < calendar.adjust(oldest_due):
         return 0
     return days_past_due(oldest_due, day)
