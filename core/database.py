@@ -93,10 +93,12 @@ def make_engine(url: str, **options: Any) -> AsyncEngine:
     """An engine on a ``postgresql://`` URL; ``connect`` among ``options`` goes to asyncpg.
 
     The driver reads the URL itself, so that ``sslmode`` and every other option of libpq's mean
-    what they mean to psql.
+    what they mean to psql. Errors do not tell the values that a statement was given.
     """
     connect = partial(asyncpg.connect, url, **options.pop("connect", {}))
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
+    return create_async_engine(
+        "postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options
+    )
 
 
 class Database:

@@ -13,7 +13,7 @@ from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from core.logging import get_logger
+from core.logging import describe, get_logger
 
 log = get_logger(__name__)
 
@@ -90,7 +90,7 @@ class Jobs:
             if await self._redis.set(BELL_KEY, 1, nx=True, px=BELL_TTL_MS):
                 await self.enqueue(SETTLE_ACTOR, queue=SETTLEMENT_QUEUE, request_id=request_id)
         except RedisError as error:
-            log.warning("bell_not_rung", error=str(error))
+            log.warning("bell_not_rung", error=describe(error))
             return False
         return True
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from core.logging import get_logger
+from core.logging import describe, get_logger
 
 log = get_logger(__name__)
 
@@ -144,7 +144,7 @@ class Locks:
                 keys=[LOCKS, CLAIMS], args=[token, self._ttl_ms, ids, limit]
             )
         except RedisError as error:
-            log.warning("claimed_without_locks", error=repr(error))
+            log.warning("claimed_without_locks", error=describe(error))
             return Held(range(min(limit, len(claimants))), b"", token)
         return Held(taken, locked, token)
 

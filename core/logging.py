@@ -3,11 +3,13 @@
 Our own lines go from structlog straight to standard output; the libraries' come through Python's
 logging and are rendered alike. Context such as ``request_id`` and ``transaction_id`` is bound with
 ``bind`` and rides on every line that follows in the same task. Values under a sensitive name are
-masked before they are rendered.
+masked before they are rendered. Errors are told by ``describe``, in tracebacks too: what the
+database says of a row that it refuses is that row.
 """
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -15,7 +17,7 @@ from typing import Any, Final, TextIO
 
 import msgspec
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor
+from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor
 
 from core.config import Environment, Settings
 
@@ -24,6 +26,9 @@ SENSITIVE_NAMES: Final = (
     "redis_url",
 )  # fmt: skip
 MASK: Final = "***"
+DATABASE_LIBRARIES: Final = frozenset({"asyncpg", "sqlalchemy"})
+DATA_EXCEPTION_CLASS: Final = "22"
+MAX_DESCRIPTION: Final = 500
 # Libraries that tell more than anybody wants to know.
 NOISY: Final = ("uvicorn.error", "dramatiq.worker", "dramatiq.broker", "apscheduler")
 
@@ -37,7 +42,7 @@ def configure(settings: Settings, *, process: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _named(process),
         mask_sensitive,
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_traceback),
     ]
     render = _json_line if settings.environment is Environment.PRODUCTION else _readable_line
     structlog.configure(
@@ -74,6 +79,33 @@ def log_each(
     stream.flush()
 
 
+def describe(error: BaseException) -> str:
+    """An error in one line, with nothing in it of the rows and values that it is about.
+
+    Of a database's error: its class, its SQLSTATE and the server's message, never the DETAIL (the
+    row), the parameters, or the message of a data exception (class 22, which quotes the value).
+    """
+    if not _is_databases(error):
+        return " ".join(repr(error).split())[:MAX_DESCRIPTION]
+    cause = error
+    while True:
+        deeper = getattr(cause, "orig", None) or cause.__cause__
+        if deeper is None or not _is_databases(deeper):
+            break
+        cause = deeper
+    state = getattr(cause, "sqlstate", None)
+    name = type(cause).__name__ + (f"({state})" if state else "")
+    if hasattr(cause, "statement"):  # SQLAlchemy's own, about what it could not even send
+        return f"{name}: {type(deeper).__name__}"
+    if str(state).startswith(DATA_EXCEPTION_CLASS) or not cause.args:
+        return name
+    return f"{name}: {' '.join(str(cause.args[0]).split())}"[:MAX_DESCRIPTION]
+
+
+def _is_databases(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] in DATABASE_LIBRARIES
+
+
 def bind(**context: object) -> AbstractContextManager[object]:
     """Put ``context`` on every line logged inside the ``with`` block, in this task only."""
     return structlog.contextvars.bound_contextvars(**context)
@@ -105,6 +137,29 @@ def _masked_inside(value: Any) -> Any:
 def _is_sensitive(name: str) -> bool:
     lowered = str(name).lower()
     return any(sensitive in lowered for sensitive in SENSITIVE_NAMES)
+
+
+def _traceback(exc_info: ExcInfo) -> str:
+    return "\n".join(_told(exc_info[1], set()))
+
+
+def _told(error: BaseException, told: set[int]) -> list[str]:
+    """The lines of a traceback, causes first, each error as ``describe`` tells it."""
+    told.add(id(error))
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    lines = []
+    if cause is not None and id(cause) not in told:
+        how = "caused" if error.__cause__ else "was being handled when there came"
+        lines += [*_told(cause, told), "", f"This {how}:", ""]
+    lines.append("Traceback (most recent call last):")
+    lines += [frame.rstrip("\n") for frame in traceback.format_tb(error.__traceback__)]
+    if _is_databases(error):
+        lines.append(describe(error))
+    else:
+        lines.append("".join(traceback.format_exception_only(error)).rstrip("\n"))
+    for part in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        lines += ["", *("  " + line for line in _told(part, told))]
+    return lines
 
 
 def _configure_libraries(level: int, shared: list[Processor], render: Processor) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.database import CommitUnknownError, Database, is_retryable
 from core.errors import OutcomeUnknown
-from core.logging import get_logger
+from core.logging import describe, get_logger
 
 log = get_logger(__name__)
 
@@ -55,6 +55,6 @@ async def is_there(database: Database, **made: UUID) -> bool:
         except Exception as error:
             if not is_retryable(error):
                 raise
-            log.warning("outcome_not_read", look=look, error=repr(error), **{name: str(row_id)})
+            log.warning("outcome_not_read", look=look, error=describe(error), **{name: str(row_id)})
         await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
     return False

@@ -16,7 +16,7 @@ from core.config import Settings, get_settings
 from core.garbage import calm_garbage_collection
 from core.ids import new_id
 from core.jobs import make_broker
-from core.logging import configure, get_logger
+from core.logging import configure, describe, get_logger
 from core.platform.failed_jobs import record_failure
 from worker.runtime import Runtime
 
@@ -102,7 +102,7 @@ class JobLog(Middleware):
     ) -> None:
         """Keep what failed after its last retry."""
         if exception is not None and message.failed:
-            log.error("job_failed", error=repr(exception))
+            log.error("job_failed", error=describe(exception))
             _on_loop(
                 record_failure(
                     runtime().database,
@@ -110,7 +110,7 @@ class JobLog(Middleware):
                     queue=message.queue_name,
                     actor=message.actor_name,
                     args=list(message.args),
-                    error=repr(exception),
+                    error=describe(exception),
                     request_id=message.options.get("request_id"),
                     failed_at=now(),
                 )

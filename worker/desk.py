@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from core.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
 from core.lending.business_day.close import Desk
 from core.lending.retries import CollectionCalendar
-from core.logging import get_logger
+from core.logging import describe, get_logger
 from core.transactions.settlement import LANES
 from worker.runtime import Runtime
 
@@ -22,7 +22,7 @@ def desk(runtime: Runtime, *, helpers: bool = True) -> Desk:
         try:
             await runtime.jobs.enqueue(DRIVE_RUN_ACTOR, str(run_id), queue=LENDING_QUEUE)
         except RedisError as error:
-            log.warning("helpers_not_called", run_id=str(run_id), error=str(error))
+            log.warning("helpers_not_called", run_id=str(run_id), error=describe(error))
 
     async def settle_some() -> int:
         # Two batches side by side, and not all there is: on a busy day that would never end.

@@ -21,7 +21,7 @@ from core import clock
 from core.config import get_settings
 from core.database import is_retryable
 from core.lending.business_day.close import drive, forgotten_runs
-from core.logging import configure, get_logger
+from core.logging import configure, describe, get_logger
 from core.platform.ticks import begin_tick, end_tick
 from core.transactions.backlog import has_waited_since
 from worker.cashbacks import credit_cashbacks
@@ -56,7 +56,7 @@ class Scheduler:
             try:
                 await self._stand()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("scheduler_without_database", error=repr(error))
+                log.warning("scheduler_without_database", error=describe(error))
             await self._pause(CANDIDATE_SECONDS)
 
     async def _stand(self) -> None:
@@ -134,7 +134,7 @@ class Scheduler:
             await job.run(self._runtime, due_at)
         except Exception as failure:
             log.exception("due_job_failed", job=job.name, due_at=due_at.isoformat())
-            error = repr(failure)
+            error = describe(failure)
         await end_tick(self._runtime.database, job.name, due_at, clock.now(), error)
 
     async def _pause(self, seconds: float) -> None:
@@ -151,7 +151,7 @@ def next_time_again(action: Callable[[], Awaitable[None]]) -> Callable[[], Await
         except Exception as error:
             if not is_retryable(error):
                 raise
-            log.warning("put_off", action=action.__name__, error=" ".join(str(error).split()))
+            log.warning("put_off", action=action.__name__, error=describe(error))
 
     return run
 

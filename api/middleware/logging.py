@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from core import metrics
-from core.logging import bind, get_logger
+from core.logging import bind, describe, get_logger
 
 log = get_logger(__name__)
 
@@ -123,7 +123,7 @@ class LastResort:
                 log.exception("request_broke", method=scope["method"], path=scope["path"])
                 response = problems.internal(scope)
             else:
-                log.warning("store_unavailable", error=repr(error)[:500])
+                log.warning("store_unavailable", error=describe(error))
             if begun:
                 raise
             await response(scope, receive, watch)

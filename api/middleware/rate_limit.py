@@ -21,7 +21,7 @@ from starlette.requests import Request
 from api.middleware.addresses import client_address
 from core.config import Settings, get_settings
 from core.errors import TooMany
-from core.logging import get_logger
+from core.logging import describe, get_logger
 
 log = get_logger(__name__)
 
@@ -118,7 +118,7 @@ class UserRateLimit:
             try:
                 totals = (await pipeline.execute())[::2]
             except (RedisError, OSError) as error:
-                log.warning("rate_limit_counts_alone", error=repr(error))
+                log.warning("rate_limit_counts_alone", error=describe(error))
                 await asyncio.sleep(1.0)
                 return
             for (_, window, count), total in zip(told, totals, strict=True):

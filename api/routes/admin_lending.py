@@ -25,7 +25,7 @@ from core.lending.business_day.dates import business_date
 from core.lending.business_day.runs import Job, Run
 from core.lending.catalogue import Product
 from core.lending.products import ProductTerms
-from core.logging import get_logger
+from core.logging import describe, get_logger
 
 log = get_logger(__name__)
 
@@ -182,7 +182,7 @@ async def _start(
             DRIVE_RUN_ACTOR, str(run_id), queue=LENDING_QUEUE, request_id=actor.request_id
         )
     except RedisError as error:  # the scheduler goes on with runs that nobody works on
-        log.warning("run_not_rung", run_id=str(run_id), error=str(error))
+        log.warning("run_not_rung", run_id=str(run_id), error=describe(error))
     return reply({"run_id": run_id}, status=202)
 
 

@@ -15,7 +15,7 @@ from api.services import Services
 from api.strict_json import StrictRoute
 from core.errors import Unavailable
 from core.jobs import BELL_KEY
-from core.logging import get_logger
+from core.logging import describe, get_logger
 
 log = get_logger(__name__)
 router = APIRouter(tags=["Health"], route_class=StrictRoute)
@@ -67,7 +67,7 @@ async def _database_state(held: Services) -> str:
             async with held.database.unit_of_work() as session:
                 await session.execute(text("SELECT 1 FROM users LIMIT 1"))
     except Exception as error:  # noqa: BLE001 - whatever it is, the database is not ready
-        log.warning("not_ready", store="database", error=repr(error)[:300])
+        log.warning("not_ready", store="database", error=describe(error))
         return "down"
     return "up"
 
@@ -77,7 +77,7 @@ async def _redis_state(held: Services) -> str:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
             await held.redis.exists(BELL_KEY)
     except Exception as error:  # noqa: BLE001 - whatever it is, Redis is not ready
-        log.warning("not_ready", store="redis", error=repr(error)[:300])
+        log.warning("not_ready", store="redis", error=describe(error))
         return "down"
     return "up"
 

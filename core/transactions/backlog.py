@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from core import clock, metrics
 from core.database import Database, is_retryable
 from core.jobs import QUEUES, Jobs
-from core.logging import get_logger
+from core.logging import describe, get_logger
 
 log = get_logger(__name__)
 
@@ -91,7 +91,7 @@ class BacklogGauges:
         except Exception as error:
             # Whatever it is, the process has better things to do than to die of its gauges.
             if is_retryable(error):
-                log.warning("backlog_unknown", error=repr(error))
+                log.warning("backlog_unknown", error=describe(error))
             else:
                 log.exception("backlog_unknown")
         metrics.pending.set(pending)
@@ -102,6 +102,6 @@ class BacklogGauges:
         try:
             depths |= await self._jobs.depths()
         except (RedisError, OSError) as error:
-            log.warning("queues_unknown", error=repr(error))
+            log.warning("queues_unknown", error=describe(error))
         for queue, depth in depths.items():
             metrics.queue_depth.labels(queue).set(depth)

@@ -30,7 +30,7 @@ from core.errors import (
     OutcomeUnknown,
     Unavailable,
 )
-from core.logging import get_logger
+from core.logging import describe, get_logger
 from core.metrics import stage
 from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
 from core.transactions.orders import Accepted, Idempotency, Order
@@ -134,7 +134,7 @@ class Intake:
         except Exception as error:
             if len(orders) == 1:
                 raise
-            log.exception("intake_isolates", orders=len(orders), error=repr(error))
+            log.exception("intake_isolates", orders=len(orders), error=describe(error))
         return [await self._accept_alone(order) for order in orders]
 
     async def _accept_alone(self, order: Order) -> Result:
@@ -168,7 +168,8 @@ class Intake:
                     if not (known or unsure):
                         raise DatabaseUnavailable from error
                     return [known.get(order.id) or _lost(order, unsure) for order in orders]
-                log.warning("intake_again", attempt=attempt, error=repr(error), orders=len(orders))
+                told = describe(error)
+                log.warning("intake_again", attempt=attempt, error=told, orders=len(orders))
                 await asyncio.sleep(0.05 * attempt)
         raise AssertionError("the last attempt returns or raises")
 

@@ -17,7 +17,7 @@ from core import clock, metrics
 from core.database import Database, is_retryable
 from core.errors import Internal
 from core.locks import Locks
-from core.logging import bind, get_logger, log_each
+from core.logging import bind, describe, get_logger, log_each
 from core.metrics import stage
 from core.transactions.book import LostRace, book
 from core.transactions.claim import Claim, claim
@@ -134,7 +134,7 @@ class Settler:
         except Exception as error:
             if is_retryable(error):
                 raise  # the system's failure: the rows stay pending, the sweep rings again
-            log.exception("batch_broken", transactions=taken.taken, error=repr(error))
+            log.exception("batch_broken", transactions=taken.taken, error=describe(error))
         async with self._database.raw_connection() as connection:
             rows = await connection.fetch(_CLAIMED_IDS, taken.last_seq, list(taken.accounts))
         return await self._isolate(taken, [row["id"] for row in rows])
@@ -152,7 +152,7 @@ class Settler:
                 if attempt == RETRIES or not (isinstance(error, LostRace) or is_retryable(error)):
                     raise
                 metrics.retries.labels(type(error).__name__).inc()
-                log.warning("unit_of_work_again", attempt=attempt, error=repr(error))
+                log.warning("unit_of_work_again", attempt=attempt, error=describe(error))
                 await asyncio.sleep(backoff)
                 backoff *= 2
         raise AssertionError("the last attempt returns or raises")
@@ -181,10 +181,10 @@ class Settler:
                     await connection.execute(
                         _SET_ASIDE, transaction_id, Internal.code, Internal.title
                     )
-            log.exception("transaction_breaks_worker", attempts=attempts, error=repr(error))
+            log.exception("transaction_breaks_worker", attempts=attempts, error=describe(error))
             if attempts is not None and attempts >= MAX_ATTEMPTS:
                 metrics.set_aside.inc()
-                log.critical("transaction_set_aside", error=repr(error))
+                log.critical("transaction_set_aside", error=describe(error))
                 await self._announcer.announce([transaction_id])
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from core.database import Database
-from core.logging import get_logger
+from core.logging import describe, get_logger
 
 log = get_logger(__name__)
 
@@ -37,7 +37,7 @@ class Announcer:
         try:
             await self._redis.publish(CHANNEL, b"".join(i.bytes for i in transaction_ids))
         except RedisError as error:
-            log.warning("not_announced", error=repr(error), transactions=len(transaction_ids))
+            log.warning("not_announced", error=describe(error), transactions=len(transaction_ids))
 
 
 class Waiters:
@@ -95,7 +95,7 @@ class Waiters:
                         if message is not None and self._waiting:
                             self._wake_all(message["data"])
             except (RedisError, OSError) as error:
-                log.warning("not_listening", error=repr(error))
+                log.warning("not_listening", error=describe(error))
                 await asyncio.sleep(LOOK_SECONDS)
 
     def _wake_all(self, packed_ids: bytes) -> None:

@@ -17,7 +17,7 @@ from core.lending.business_day.chunks import Chunk, LeaseLost, Phase
 from core.lending.business_day.classify import classify
 from core.lending.business_day.runs import Job, Run
 from core.lending.retries import CollectionCalendar
-from core.logging import get_logger
+from core.logging import describe, get_logger
 
 log = get_logger(__name__)
 
@@ -205,9 +205,9 @@ async def _note_failure(desk: Desk, chunk: Chunk, error: Exception) -> None:
         await asyncio.sleep(POLL_SECONDS * chunk.attempts)
     async with desk.database.raw_unit_of_work() as connection:
         if chunk.attempts < tries:
-            await chunks.give_back(connection, chunk, repr(error))
+            await chunks.give_back(connection, chunk, describe(error))
         else:
-            await chunks.give_up(connection, chunk, repr(error))
+            await chunks.give_up(connection, chunk, describe(error))
 
 
 async def _phase(desk: Desk, connection: Connection, chunk: Chunk, run: Run) -> bool:
