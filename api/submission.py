@@ -5,15 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.dependencies import SUBMIT_HEADERS, wait_seconds
+from api.dependencies import SUBMIT_HEADERS, prefer_header, request_id, wait_seconds
 from api.responses import reply
 from api.schemas.transactions import Submitted, TransactionAnswer, transaction_answer
 from api.services import Services
 from core import metrics
-from core.audit.log import Actor, record
 from core.errors import GiroError, TransactionNotFound
 from core.logging import get_logger
 from core.metrics import stage
@@ -176,24 +175,11 @@ def _headers(
     return headers
 
 
-async def note_deed(
-    held: Services, actor: Actor, verb: str, transaction_id: UUID, details: dict[str, str]
-) -> None:
-    """Write down what a member of staff has done to a transaction.
-
-    It is accepted by now, so that failing here must not make anybody try again; the transaction
-    itself holds who asked for it.
-    """
-    try:
-        async with held.database.unit_of_work() as session:
-            record(
-                session,
-                actor,
-                f"transaction.{verb}",
-                subject_type="transaction",
-                subject_id=transaction_id,
-                details=details,
-            )
-            await session.commit()
-    except Exception:
-        log.exception("not_audited", transaction_id=str(transaction_id), verb=verb)
+async def ring_and_answer(
+    held: Services, accepted: Accepted, kind: str, request: Request
+) -> Response:
+    """Ring for what a unit of work of the caller's has accepted, and answer it."""
+    if not accepted.replayed:
+        held.bell.ring(request_id(request))
+        metrics.submitted.labels(kind).inc()
+    return await answer(held, accepted, prefer_header(request))

@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     default_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     self_service_cash: bool | None = None
     cashback_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(2)
+    max_accounts: Annotated[int, Field(ge=1, le=10_000)] = 50
+    max_open_applications: Annotated[int, Field(ge=1, le=10_000)] = 20
 
     # Settlement
     settlement_batch_size: Annotated[int, Field(ge=1, le=5_000)] = 1_000

@@ -352,7 +352,12 @@ class LoanStateConflict(Conflict):
 
 class FourEyes(Conflict):
     code = "four_eyes"
-    title = "Who applied for a loan cannot decide on it"
+    title = "Somebody else must do this: nobody acts on what is his own, or alone approves it"
+
+
+class CapReached(Conflict):
+    code = "too_many"
+    title = "A customer may not have more of these at a time"
 
 
 class RunInProgress(Conflict):

@@ -6,9 +6,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import PydanticCustomError
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.dependencies import ActingUser, Admin, AnyCaller, Customer, Held, request_id
+from api.dependencies import (
+    KEY_HEADER,
+    ActingUser,
+    Admin,
+    AnyCaller,
+    Caller,
+    Customer,
+    Held,
+    idempotency_key,
+)
 from api.instants import InstantQuery, beginning, end
 from api.paging import Paging
 from api.responses import no_content, reply
@@ -25,17 +33,18 @@ from api.schemas.accounts import (
 from api.schemas.fields import minor_units, to_decimal
 from api.strict_json import StrictRoute
 from core import clock, outcome
-from core.audit.log import Actor, record
+from core.approvals import accounts as account_deeds
+from core.approvals.openings import AccountRules, Opening, open_for
+from core.audit.log import Actor
 from core.database import driver
-from core.errors import AccountStateConflict, InvalidAmount
-from core.identity import users
+from core.errors import AccountStateConflict, Forbidden, InvalidAmount
+from core.ids import new_id
 from core.ledger import accounts
 from core.ledger.entries import EntryFilter, balance_before, entries_of
 from core.ledger.models import Account, AccountStatus
-from core.lending.live_loans import refuse_live_loans
 from core.money import to_major
-from core.transactions.closing import close_account
-from core.transactions.opening import open_account
+from core.transactions.keys import win_key
+from core.transactions.orders import Idempotency
 
 AmountQuery = Annotated[
     str | None, Query(max_length=40, description="Major units, of credits and debits alike")
@@ -44,31 +53,45 @@ AmountQuery = Annotated[
 router = APIRouter(prefix="/accounts", tags=["Accounts"], route_class=StrictRoute)
 
 
-@router.post("", status_code=201, response_model=AccountAnswer)
+@router.post("", status_code=201, response_model=AccountAnswer, openapi_extra=KEY_HEADER)
 async def open_an_account(
-    request: Request, caller: Customer, held: Held, body: AccountOpening | None = None
+    request: Request,
+    caller: AnyCaller,
+    actor: ActingUser,
+    held: Held,
+    body: AccountOpening | None = None,
 ) -> Response:
-    """Open an account. Its opening deposit is booked before the answer."""
-    settings = held.settings
-    wanted = body or AccountOpening()
-    currency = wanted.currency or settings.default_currency
-    initial_deposit = wanted.initial_deposit or Decimal(0)
-    minor_units("initial_deposit", initial_deposit, currency)
+    """Open an account, for oneself or as staff for a customer.
+
+    Its opening deposit is booked before the answer.
+    """
+    asked = body or AccountOpening()
+    wanted = _opening(asked, caller, held.settings.default_currency)
+    key = idempotency_key(request, asked.idempotency_key)
+    idempotency = None if key is None else Idempotency(caller.user_id, key)
+    account_id = new_id()
     async with held.database.unit_of_work() as session:
-        await users.find_user(session, caller.user_id, lock=True)
-        account = await open_account(
-            session,
-            caller.user_id,
-            currency=currency,
-            nickname=wanted.nickname,
-            initial_deposit=initial_deposit,
-            country=settings.bank_country,
-            bank_code=settings.bank_code,
-            request_id=request_id(request),
-        )
-        await outcome.commit(held.database, session, account_id=account.id)
+        connection = await driver(session)
+        earlier = await win_key(connection, idempotency, wanted.fingerprint(), account_id)
+        if earlier is not None:
+            account = await accounts.find_account(session, str(earlier))
+        else:
+            rules = AccountRules.of(held.settings)
+            account = await open_for(session, wanted, actor, rules, account_id)
+            await outcome.commit(held.database, session, account_id=account_id)
     headers = {"location": f"/accounts/{account.id}"}
+    if earlier is not None:
+        headers["idempotent-replayed"] = "true"
     return reply(AccountAnswer.of(account), status=201, headers=headers)
+
+
+def _opening(body: AccountOpening, caller: Caller, default_currency: str) -> Opening:
+    if caller.is_staff and body.owner_id is None:
+        raise Forbidden("staff open accounts for customers: name the owner")
+    currency = body.currency or default_currency
+    initial_deposit = body.initial_deposit or Decimal(0)
+    minor_units("initial_deposit", initial_deposit, currency)
+    return Opening(body.owner_id or caller.user_id, currency, body.nickname, initial_deposit)
 
 
 @router.get("", response_model=Accounts)
@@ -212,9 +235,7 @@ async def unfreeze(account_id: str, _: Admin, actor: ActingUser, held: Held) -> 
 
 async def _set_frozen(held: Held, account_id: str, actor: Actor, *, frozen: bool) -> Response:
     async with held.database.unit_of_work() as session:
-        account = await accounts.find_account(session, account_id, lock=True)
-        await accounts.set_frozen(session, account, frozen=frozen)
-        _record(session, actor, "freeze" if frozen else "unfreeze", account)
+        account = await account_deeds.set_frozen(session, account_id, actor, frozen=frozen)
         await session.commit()
     return reply(AccountAnswer.of(account))
 
@@ -225,11 +246,13 @@ async def set_overdraft(
 ) -> Response:
     """Set how far below zero the account may go."""
     async with held.database.unit_of_work() as session:
-        account = await accounts.find_account(session, account_id, lock=True)
+        account = await account_deeds.find_others_account(session, account_id, actor, lock=True)
         limit_minor = minor_units("overdraft_limit", body.overdraft_limit, account.currency)
         before_minor = account.overdraft_limit_minor
         await accounts.set_overdraft(session, account, limit_minor)
-        _record(session, actor, "overdraft", account, from_minor=before_minor, to_minor=limit_minor)
+        account_deeds.note(
+            session, actor, "overdraft", account, from_minor=before_minor, to_minor=limit_minor
+        )
         await session.commit()
     return reply(AccountAnswer.of(account))
 
@@ -238,22 +261,6 @@ async def set_overdraft(
 async def close(account_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
     """Close an empty account on which no loan hangs; its history stays."""
     async with held.database.unit_of_work() as session:
-        account = await accounts.find_account(session, account_id, lock=True)
-        await refuse_live_loans(session, account_id=account.id)
-        await close_account(session, account, clock.now())
-        _record(session, actor, "close", account)
+        await account_deeds.close(session, account_id, actor)
         await session.commit()
     return no_content()
-
-
-def _record(
-    session: AsyncSession, actor: Actor, verb: str, account: Account, **details: int
-) -> None:
-    record(
-        session,
-        actor,
-        f"account.{verb}",
-        subject_type="account",
-        subject_id=account.id,
-        details=details,
-    )

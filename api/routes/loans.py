@@ -105,7 +105,9 @@ async def apply(body: LoanApplication, caller: Customer, actor: ActingUser, held
     async with held.database.unit_of_work() as session:
         connection = await driver(session)
         today = await _today(held, connection)
-        loan_id = await applications.apply(connection, wanted, today)
+        loan_id = await applications.apply(
+            connection, wanted, today, max_open=held.settings.max_open_applications
+        )
         record(session, actor, "loan.apply", subject_type="loan", subject_id=loan_id)
         await outcome.commit(held.database, session, loan_id=loan_id)
     return _state(loan_id, LoanStatus.PENDING, status=201)
@@ -187,7 +189,8 @@ async def change_loan(
     async with held.database.unit_of_work() as session:
         connection = await driver(session)
         today = await _today(held, connection)
-        await applications.update(connection, known, Change(**body.model_dump()), today)
+        change = Change(**body.model_dump())
+        await applications.update(connection, known, change, today, by=caller.user_id)
         changes = body.model_dump(exclude_unset=True, mode="json")
         _record(session, actor, "update", known, **changes)
         view = await _read(connection, held, known, caller)
@@ -345,11 +348,11 @@ async def act_on_recovery(
 
 
 @router.delete("/{loan_id}", status_code=204)
-async def delete_loan(loan_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
+async def delete_loan(loan_id: str, caller: Admin, actor: ActingUser, held: Held) -> Response:
     """Hide a loan on which no money is out."""
     known = _id(loan_id)
     async with held.database.unit_of_work() as session:
-        await decisions.delete(await driver(session), known)
+        await decisions.delete(await driver(session), known, by=caller.user_id)
         _record(session, actor, "delete", known)
         await session.commit()
     return no_content()

@@ -30,8 +30,9 @@ from api.schemas.transactions import (
 )
 from api.services import Services
 from api.strict_json import StrictRoute
-from api.submission import note_deed, submission, submit
-from core import metrics
+from api.submission import ring_and_answer, submission, submit
+from core import metrics, outcome
+from core.approvals.money import move_by_hand
 from core.errors import SelfServiceCashOff
 from core.transactions.batch import submit_batch
 from core.transactions.kinds import CONTRA, TransactionType
@@ -112,13 +113,12 @@ async def debit(request: Request, body: ManualMovement, caller: Staff, held: Hel
 async def _submit_by_hand(
     kind: TransactionType, request: Request, body: ManualMovement, caller: Caller, held: Services
 ) -> Response:
-    """Submit what a member of staff has ordered, and write down who it was."""
+    """Submit what a member of staff has ordered."""
     order = _bank_order(kind, request, body, caller, Party(body.account_id))
-    answered = await submit(held, order, prefer_header(request))
-    if "idempotent-replayed" not in answered.headers:
-        details = {"account": body.account_id, "amount": str(body.amount)}
-        await note_deed(held, actor(request), order.type, order.id, details)
-    return answered
+    async with held.database.unit_of_work() as session:
+        accepted = await move_by_hand(session, order, body.account_id, actor(request))
+        await outcome.commit(held.database, session, transaction_id=accepted.transaction_id)
+    return await ring_and_answer(held, accepted, order.type, request)
 
 
 @submission(router, "/payment", model=PaymentSubmitted)

@@ -14,7 +14,6 @@ from api.dependencies import (
     Held,
     idempotency_key,
     prefer_header,
-    request_id,
     wait_seconds,
 )
 from api.instants import InstantQuery, beginning, end
@@ -30,8 +29,15 @@ from api.schemas.transactions import (
 )
 from api.services import Services
 from api.strict_json import StrictRoute
-from api.submission import PENDING, POLL_AFTER_SECONDS, answer, note_deed, read_final, submission
-from core import clock, metrics
+from api.submission import (
+    PENDING,
+    POLL_AFTER_SECONDS,
+    read_final,
+    ring_and_answer,
+    submission,
+)
+from core import clock, outcome
+from core.approvals.money import reverse as take_back
 from core.audit.log import record
 from core.errors import BatchNotFound, TransactionNotFound
 from core.ids import parse_id
@@ -42,7 +48,6 @@ from core.transactions.kinds import TransactionType
 from core.transactions.models import Status
 from core.transactions.orders import Idempotency
 from core.transactions.repository import Filter, page_of_transactions
-from core.transactions.reversal import submit_reversal
 
 router = APIRouter(prefix="/transactions", tags=["Transactions"], route_class=StrictRoute)
 
@@ -130,27 +135,19 @@ async def reverse(
     """Book the opposite of a settled transaction, once."""
     known = _id(transaction_id)
     key = idempotency_key(request, body.idempotency_key if body else None)
-    accepted = await submit_reversal(
-        held.database,
-        known,
-        by=caller.user_id,
-        request_id=request_id(request),
-        idempotency=None if key is None else Idempotency(caller.user_id, key),
-    )
-    if not accepted.replayed:
-        held.bell.ring(request_id(request))
-        metrics.submitted.labels(TransactionType.REVERSAL.value).inc()
-        reversal = {"reversal": str(accepted.transaction_id)}
-        await note_deed(held, actor, "reverse", known, reversal)
-    return await answer(held, accepted, prefer_header(request))
+    idempotency = None if key is None else Idempotency(caller.user_id, key)
+    async with held.database.unit_of_work() as session:
+        accepted = await take_back(session, known, actor, idempotency)
+        await outcome.commit(held.database, session, transaction_id=accepted.transaction_id)
+    return await ring_and_answer(held, accepted, TransactionType.REVERSAL, request)
 
 
 @router.delete("/{transaction_id}", status_code=204)
-async def hide(transaction_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
+async def hide(transaction_id: str, caller: Admin, actor: ActingUser, held: Held) -> Response:
     """Hide the record of a final transaction; its postings stay."""
     known = _id(transaction_id)
     async with held.database.unit_of_work() as session:
-        await hide_transaction(session, known, clock.now())
+        await hide_transaction(session, known, clock.now(), by=caller.user_id)
         record(session, actor, "transaction.hide", subject_type="transaction", subject_id=known)
         await session.commit()
     return no_content()

@@ -3,9 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from api.schemas.fields import AmountOrZero, CurrencyCode, Flag, Money, Text200
+from api.schemas.fields import (
+    AmountOrZero,
+    CurrencyCode,
+    Flag,
+    IdempotencyKeyField,
+    Money,
+    Text200,
+)
 from api.strict_json import Body, example
 from core.ledger.entries import Entry
 from core.ledger.models import Account, AccountStatus
@@ -19,6 +26,8 @@ class AccountOpening(Body):
     initial_deposit: AmountOrZero | None = None
     currency: CurrencyCode | None = None
     nickname: Text200 | None = None
+    owner_id: UUID | None = Field(None, description="For staff: the customer it is opened for")
+    idempotency_key: IdempotencyKeyField = None
 
 
 class AccountChange(Body):

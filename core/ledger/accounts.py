@@ -4,7 +4,7 @@ An account that is changed is locked with NO KEY UPDATE, several in the order of
 settlement does it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -47,6 +47,12 @@ async def accounts_of(
     query = select(Account).where(Account.owner_id == owner_id).order_by(Account.id)
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return (await session.scalars(query)).all()
+
+
+async def owners_of(session: AsyncSession, account_ids: Iterable[UUID | None]) -> Sequence[UUID]:
+    """Who owns these accounts; None, the bank's own side, belongs to nobody."""
+    query = select(Account.owner_id).where(Account.id.in_([i for i in account_ids if i]))
     return (await session.scalars(query)).all()
 
 

@@ -12,10 +12,12 @@ from core.errors import (
     AccountClosed,
     AccountFrozen,
     AccountNotFound,
+    CapReached,
     LoanNotEligible,
     LoanNotFound,
     NoPrimaryAccount,
 )
+from core.identity.persons import refuse_own
 from core.ids import new_id, parse_id
 from core.lending import catalogue, creditability, notices
 from core.lending.amortisation import TermsError
@@ -47,6 +49,9 @@ _UPDATE = """
 UPDATE loans SET amount_minor = $2, interest_rate = $3, tenure_months = $4, purpose = $5,
   processing_fee_minor = $6, emi_minor = $7, monthly_emi_minor = $8, assessment = $9
 WHERE id = $1
+"""
+_OPEN = """
+SELECT count(*) FROM loans WHERE user_id = $1 AND status = 'pending' AND deleted_at IS NULL
 """
 _SET_STATUS = "UPDATE loans SET status = $2, decided_at = clock_timestamp() WHERE id = $1"
 
@@ -87,11 +92,12 @@ class Figures:
     monthly_emi_minor: int
 
 
-async def apply(connection: Connection, wanted: Application, today: date) -> UUID:
+async def apply(connection: Connection, wanted: Application, today: date, *, max_open: int) -> UUID:
     """Take an application in, assess it, tell borrower and staff; answers the loan's id.
 
     Raises LoanProductNotFound, AccountNotFound, NoPrimaryAccount, AccountFrozen, AccountClosed,
-    LoanNotEligible outside the product's limits, InvalidLoanTerms where no schedule follows.
+    LoanNotEligible outside the product's limits, InvalidLoanTerms where no schedule follows,
+    CapReached while ``max_open`` of the customer's applications wait for a decision.
     """
     product = await catalogue.find(connection, wanted.product)
     account = await _account(connection, wanted)
@@ -107,6 +113,8 @@ async def apply(connection: Connection, wanted: Application, today: date) -> UUI
     income = _minor(wanted.monthly_income, currency)
     obligations = _minor(wanted.monthly_obligations, currency)
     await connection.execute(_QUEUE_UP, str(wanted.user_id))
+    if await connection.fetchval(_OPEN, wanted.user_id) >= max_open:
+        raise CapReached(f"{max_open} applications wait for a decision already")
     loan_id = new_id()  # in the order of the queue: ids say which application came before
     assessment = await creditability.assess_application(
         connection,
@@ -132,9 +140,15 @@ async def apply(connection: Connection, wanted: Application, today: date) -> UUI
     return loan_id
 
 
-async def update(connection: Connection, loan_id: UUID, change: Change, today: date) -> None:
-    """Change a pending application. Raises LoanNotFound, LoanStateConflict, LoanNotEligible."""
+async def update(
+    connection: Connection, loan_id: UUID, change: Change, today: date, *, by: UUID
+) -> None:
+    """Change a pending application, as the officer ``by``.
+
+    Raises LoanNotFound, LoanStateConflict, LoanNotEligible, or FourEyes for one's own.
+    """
     loan = await lock(connection, loan_id)
+    await refuse_own(connection, by, [loan["user_id"]])
     after(LoanStatus(loan["status"]), LoanEvent.UPDATE)
     figures = changed_figures(loan, change, today)
     assessment = await assess_loan(connection, loan, figures)
@@ -246,10 +260,7 @@ def _refuse_outside(
     if not least <= amount_minor <= most:
         low, high = to_major(least, currency), to_major(most, currency)
         raise LoanNotEligible(f"this product lends {low:f} to {high:f} {currency}")
-    if not terms.min_tenure_months <= months <= terms.max_tenure_months:
-        raise LoanNotEligible(
-            f"this product runs {terms.min_tenure_months} to {terms.max_tenure_months} months"
-        )
+    terms.refuse_tenure(months)
     terms.refuse_rate(rate)
 
 

@@ -1,7 +1,7 @@
 """Deciding on an application, and paying out what was approved.
 
-Four eyes: who applies never decides. Deciding takes the borrower's loans under lock in id order,
-so that two decisions on one loan, or on one income, never happen at once.
+Four eyes: nobody decides on a loan of his own. Deciding takes the borrower's loans under lock in
+id order, so that two decisions on one loan, or on one income, never happen at once.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from core.database import Connection
-from core.errors import FourEyes, LoanNotFound, LoanStateConflict, OverrideReasonRequired
+from core.errors import LoanNotFound, LoanStateConflict, OverrideReasonRequired
+from core.identity.persons import refuse_own
 from core.lending import booking, notices
 from core.lending.applications import (
     Change,
@@ -76,9 +77,8 @@ async def approve(
     product, OverrideReasonRequired where the rules advise against it and no reason is given.
     """
     loan = await _lock_with_borrower(connection, loan_id)
+    await refuse_own(connection, decider.user_id, [loan["user_id"]])
     after(LoanStatus(loan["status"]), LoanEvent.APPROVE)
-    if loan["user_id"] == decider.user_id:
-        raise FourEyes
     figures = changed_figures(loan, Change(interest_rate=interest_rate), decider.today)
     assessment = await assess_loan(connection, loan, figures)
     declined = assessment.recommendation is Recommendation.DECLINE
@@ -105,9 +105,8 @@ async def reject(
 ) -> None:
     """Turn a pending loan down. Raises LoanNotFound, LoanStateConflict, FourEyes."""
     loan = await lock(connection, loan_id)
+    await refuse_own(connection, decider.user_id, [loan["user_id"]])
     after(LoanStatus(loan["status"]), LoanEvent.REJECT)
-    if loan["user_id"] == decider.user_id:
-        raise FourEyes
     await connection.execute(_REJECT, loan_id, decider.user_id, reason)
     amount = notices.money(loan["amount_minor"], loan["currency"])
     await inbox.write(connection, notices.rejected(loan["user_id"], loan_id, amount, reason))
@@ -116,9 +115,10 @@ async def reject(
 async def disburse_again(connection: Connection, loan_id: UUID, decider: Decider) -> UUID:
     """Submit the disbursement of an approved loan once more, after one that failed.
 
-    Raises LoanNotFound, and LoanStateConflict while another is under way or done.
+    Raises LoanNotFound, FourEyes, and LoanStateConflict while another is under way or done.
     """
     loan = await lock(connection, loan_id)
+    await refuse_own(connection, decider.user_id, [loan["user_id"]])
     after(LoanStatus(loan["status"]), LoanEvent.DISBURSE)
     if await _disbursement_state(connection, loan) != "failed":
         raise LoanStateConflict("the disbursement is under way already")
@@ -128,12 +128,13 @@ async def disburse_again(connection: Connection, loan_id: UUID, decider: Decider
     return order.id
 
 
-async def delete(connection: Connection, loan_id: UUID) -> None:
-    """Hide a loan. Raises LoanNotFound, and LoanStateConflict while money is or goes out.
+async def delete(connection: Connection, loan_id: UUID, *, by: UUID) -> None:
+    """Hide a loan. Raises LoanNotFound, FourEyes, LoanStateConflict while money is or goes out.
 
     What was written off and not recovered is out, too.
     """
     loan = await lock(connection, loan_id)
+    await refuse_own(connection, by, [loan["user_id"]])
     if loan["status"] in {LoanStatus.ACTIVE, LoanStatus.RESTRUCTURED}:
         raise LoanStateConflict("money is out on this loan")
     if (

@@ -125,6 +125,15 @@ class ProductTerms(BaseModel):
                 f"this product's rate is {self.min_rate:f} to {self.max_rate:f} percent a year"
             )
 
+    def refuse_tenure(self, months: int, *, least: int | None = None) -> None:
+        """Raise LoanNotEligible for a tenure that the product does not run.
+
+        ``least`` stands in for the product's minimum: what is left of a loan may be shorter.
+        """
+        least = self.min_tenure_months if least is None else least
+        if not least <= months <= self.max_tenure_months:
+            raise LoanNotEligible(f"this product runs {least} to {self.max_tenure_months} months")
+
     def bucket_edges(self) -> BucketEdges:
         """Where the asset classes begin."""
         return BucketEdges(self.sma0_to, self.sma1_to, self.npa_after_dpd)

@@ -1,4 +1,7 @@
-"""Recovery by people: officers work on a case, an admin writes off."""
+"""Recovery by people: officers work on a case, an admin writes off.
+
+Four eyes: nobody works on a loan of his own.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,6 +18,7 @@ from core.errors import (
     NothingDue,
     UserNotFound,
 )
+from core.identity.persons import refuse_own
 from core.ids import new_id
 from core.lending import booking, cases, endings, notices
 from core.lending.amortisation import TermsError
@@ -90,7 +94,12 @@ async def find_case(connection: Connection, loan_id: UUID) -> CaseView:
 
 
 async def assign(connection: Connection, loan_id: UUID, worker: Worker, officer: UUID) -> None:
-    """Give the case to an officer. Raises UserNotFound, LoanStateConflict without an open case."""
+    """Give the case to an officer. Raises UserNotFound, LoanStateConflict without an open case.
+
+    Raises FourEyes also where the officer is the borrower.
+    """
+    _, book = await _lock(connection, loan_id, worker)
+    await refuse_own(connection, officer, [book.user_id])
     name = await connection.fetchval(_OFFICER, officer)
     if name is None:
         raise UserNotFound("there is no such officer")
@@ -105,7 +114,7 @@ async def assign(connection: Connection, loan_id: UUID, worker: Worker, officer:
 
 async def note(connection: Connection, loan_id: UUID, worker: Worker, text: str) -> None:
     """Add a note to the case."""
-    _, book = await _lock(connection, loan_id)
+    _, book = await _lock(connection, loan_id, worker)
     if book.status not in REPAYING | {LoanStatus.WRITTEN_OFF}:
         raise LoanStateConflict("nothing is to be recovered on this loan")
     await _case_for(connection, loan_id, worker)
@@ -117,7 +126,7 @@ async def set_off(connection: Connection, loan_id: UUID, worker: Worker) -> list
 
     Raises NothingDue where nothing is due or no account holds money.
     """
-    loans, book = await _lock(connection, loan_id)
+    loans, book = await _lock(connection, loan_id, worker)
     after(book.status, LoanEvent.COLLECT)
     await _case_for(connection, loan_id, worker, Stage.SET_OFF)
     due = owed_in_all(book.due(worker.today)).total
@@ -145,12 +154,13 @@ async def restructure(
 ) -> None:
     """Give the loan a new schedule from today; the old one is kept.
 
-    Raises LoanNotEligible for a rate outside the product's, InvalidLoanTerms.
+    Raises LoanNotEligible for a tenure or rate outside the product's, InvalidLoanTerms.
     """
-    loans, book = await _lock(connection, loan_id)
+    loans, book = await _lock(connection, loan_id, worker)
     after(book.status, LoanEvent.RESTRUCTURE)
     await _case_for(connection, loan_id, worker, Stage.RESTRUCTURE)
     rate = book.rate if interest_rate is None else interest_rate
+    book.terms.refuse_tenure(tenure_months, least=1)
     book.terms.refuse_rate(rate)
     try:
         endings.restructure(book, tenure_months, rate, worker.today, calendar)
@@ -170,7 +180,7 @@ async def settle(connection: Connection, loan_id: UUID, worker: Worker, amount: 
 
     Answers the transaction. On success the loan is settled and the difference written off.
     """
-    _, book = await _lock(connection, loan_id)
+    _, book = await _lock(connection, loan_id, worker)
     after(book.status, LoanEvent.SETTLE)
     await _case_for(connection, loan_id, worker, Stage.SETTLEMENT)
     amount_minor = to_minor(amount, book.currency)
@@ -185,7 +195,7 @@ async def write_off(connection: Connection, loan_id: UUID, worker: Worker, reaso
     """Write the loan off; an admin alone may. Raises Forbidden, LoanStateConflict."""
     if not worker.is_admin:
         raise Forbidden("only an admin writes a loan off")
-    loans, book = await _lock(connection, loan_id)
+    loans, book = await _lock(connection, loan_id, worker)
     after(book.status, LoanEvent.WRITE_OFF)
     await _case_for(connection, loan_id, worker, Stage.WRITE_OFF)
     ending = endings.write_off(book, worker.today)
@@ -199,10 +209,14 @@ async def write_off(connection: Connection, loan_id: UUID, worker: Worker, reaso
     )
 
 
-async def _lock(connection: Connection, loan_id: UUID) -> tuple[LoansAtHand, LoanBook]:
+async def _lock(
+    connection: Connection, loan_id: UUID, worker: Worker
+) -> tuple[LoansAtHand, LoanBook]:
     loans = await loans_at_hand(connection)
     await loans.load_all(connection, [loan_id])
-    return loans, loans.book(loan_id)
+    book = loans.book(loan_id)
+    await refuse_own(connection, worker.user_id, [book.user_id])
+    return loans, book
 
 
 async def _case_for(

@@ -22,11 +22,11 @@ from core.errors import (
     BatchNotFound,
     DatabaseUnavailable,
     GiroError,
-    IdempotencyKeyReused,
     OutcomeUnknown,
 )
 from core.ids import new_id
 from core.transactions.intake import Result, accept
+from core.transactions.keys import win_key
 from core.transactions.orders import Accepted, Idempotency, Order
 
 MAX_ITEMS: Final = 1_000
@@ -34,11 +34,6 @@ ATTEMPTS: Final = 3
 # What is there already where a commit whose answer was lost was still under way a moment ago.
 OWN_IDS: Final = {"pk_transaction_batches", "pk_transactions"}
 
-_WIN_KEY = """
-INSERT INTO idempotency_keys (owner_id, key, fingerprint, resource_id, created_at)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING resource_id
-"""
-_KEY = "SELECT fingerprint, resource_id FROM idempotency_keys WHERE owner_id = $1 AND key = $2"
 _BEGIN = """
 INSERT INTO transaction_batches (id, owner_id, items, total, accepted, created_at)
 VALUES ($1, $2, '[]', $3, 0, $4)
@@ -128,7 +123,7 @@ async def _submit(connection: Connection, new: _New) -> BatchView:
 
     What is answered is known before the commit, so that nothing after it can fail.
     """
-    earlier = await _win_key(connection, new.key, new.id, new.orders)
+    earlier = await win_key(connection, new.key, _fingerprint(new.orders), new.id)
     if earlier is not None:
         return await _find(connection, earlier, replayed=True)
     return await _accept_all(connection, new)
@@ -167,23 +162,8 @@ async def _is_there(database: Database, batch_id: UUID) -> bool:
     return found is not None
 
 
-async def _win_key(
-    connection: Connection, key: Idempotency | None, batch_id: UUID, orders: Sequence[Order]
-) -> UUID | None:
-    """None where this batch is new, else the id of the batch that the key made before."""
-    if key is None:
-        return None
-    fingerprint = sha256(b"batch" + b"".join(order.fingerprint() for order in orders)).digest()
-    won = await connection.fetchval(
-        _WIN_KEY, key.owner_id, key.key, fingerprint, batch_id, clock.now()
-    )
-    if won is not None:
-        return None
-    earlier = await connection.fetchrow(_KEY, key.owner_id, key.key)
-    if earlier is None or earlier["fingerprint"] != fingerprint:
-        raise IdempotencyKeyReused
-    found: UUID = earlier["resource_id"]
-    return found
+def _fingerprint(orders: Sequence[Order]) -> bytes:
+    return sha256(b"batch" + b"".join(order.fingerprint() for order in orders)).digest()
 
 
 async def _accept_all(connection: Connection, new: _New) -> BatchView:

@@ -6,12 +6,20 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.database import driver
 from core.errors import TransactionNotFound, TransactionPending
+from core.identity.persons import refuse_own
+from core.ledger.accounts import owners_of
 from core.transactions.models import Status, Transaction
 
 
-async def hide_transaction(session: AsyncSession, transaction_id: UUID, at: datetime) -> None:
-    """Hide a final transaction. Raises TransactionNotFound or TransactionPending."""
+async def hide_transaction(
+    session: AsyncSession, transaction_id: UUID, at: datetime, *, by: UUID
+) -> None:
+    """Hide a final transaction, as the admin ``by``.
+
+    Raises TransactionNotFound, TransactionPending, or FourEyes for one on an own account.
+    """
     row = await session.scalar(
         select(Transaction)
         .where(Transaction.id == transaction_id, Transaction.hidden_at.is_(None))
@@ -19,6 +27,8 @@ async def hide_transaction(session: AsyncSession, transaction_id: UUID, at: date
     )
     if row is None:
         raise TransactionNotFound
+    owners = await owners_of(session, [row.debit_account_id, row.credit_account_id])
+    await refuse_own(await driver(session), by, owners)
     if row.status == Status.PENDING:
         raise TransactionPending
     row.hidden_at = at

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.errors import CapReached
 from core.ids import new_id
 from core.ledger.accounts import accounts_of
 from core.ledger.chart import LedgerCode
@@ -21,24 +22,30 @@ async def open_account(
     session: AsyncSession,
     owner_id: UUID,
     *,
+    account_id: UUID,
     currency: str,
     nickname: str | None,
     initial_deposit: Decimal,
     country: str,
     bank_code: str,
+    max_accounts: int,
+    opened_by: UUID,
     request_id: str | None = None,
 ) -> Account:
     """Open an account and book its opening deposit (major units, 0 for none); the caller commits.
 
     The owner's first account is the primary one; the caller holds the owner's row locked, so that
-    two accounts opened at once are not both the first. Raises CurrencyNotSupported, InvalidAmount.
+    two accounts opened at once are not both the first, nor both the last that the owner may have.
+    Raises CurrencyNotSupported, InvalidAmount, or CapReached at ``max_accounts`` open ones.
     """
     await refuse_unsupported(session, currency)
     deposit_minor = to_minor(initial_deposit, currency)
     siblings = await accounts_of(session, owner_id)
+    if sum(sibling.status != AccountStatus.CLOSED for sibling in siblings) >= max_accounts:
+        raise CapReached(f"a customer has at most {max_accounts} accounts")
     number = await next_account_number(session)
     account = Account(
-        id=new_id(),
+        id=account_id,
         owner_id=owner_id,
         account_number=number,
         iban=make_iban(number, country=country, bank_code=bank_code),
@@ -54,11 +61,13 @@ async def open_account(
     session.add(account)
     await session.flush()
     if deposit_minor:
-        await _book_deposit(session, account, request_id)
+        await _book_deposit(session, account, opened_by, request_id)
     return account
 
 
-async def _book_deposit(session: AsyncSession, account: Account, request_id: str | None) -> None:
+async def _book_deposit(
+    session: AsyncSession, account: Account, opened_by: UUID, request_id: str | None
+) -> None:
     deposit = Transaction(
         id=new_id(),
         type=TransactionType.DEPOSIT,
@@ -67,7 +76,7 @@ async def _book_deposit(session: AsyncSession, account: Account, request_id: str
         currency=account.currency,
         credit_account_id=account.id,
         contra_code=LedgerCode.CASH,
-        initiated_by=account.owner_id,
+        initiated_by=opened_by,
         description="Opening deposit",
         request_id=request_id,
         created_at=account.created_at,

@@ -164,7 +164,7 @@ EVERY_TRANSACTION_ENDS_ONCE: Final = (
 ONE_KEY_ONE_TRANSACTION: Final = (
     Check(
         5,
-        "every idempotency key stands for one transaction or batch",
+        "every idempotency key stands for one transaction, batch or account",
         "SELECT count(*) FROM idempotency_keys",
         """
         SELECT format('key of user %s stands for %s, which does not exist', owner_id, resource_id)
@@ -172,6 +172,7 @@ ONE_KEY_ONE_TRANSACTION: Final = (
         FROM idempotency_keys k
         WHERE NOT EXISTS (SELECT FROM transactions WHERE id = k.resource_id)
           AND NOT EXISTS (SELECT FROM transaction_batches WHERE id = k.resource_id)
+          AND NOT EXISTS (SELECT FROM accounts WHERE id = k.resource_id)
         UNION ALL
         SELECT format('%s stands behind %s keys', resource_id, count(*)) FROM idempotency_keys
         GROUP BY resource_id HAVING count(*) > 1

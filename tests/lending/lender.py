@@ -102,6 +102,7 @@ class Lender:
                     },
                 ),
                 await dates.business_date(connection, "UTC"),
+                max_open=100,
             )
 
     async def approve(self, loan_id: UUID, **fields: Any) -> UUID:

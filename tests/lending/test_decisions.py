@@ -37,7 +37,8 @@ async def decide(lender, step, *args, by=OFFICER, **fields):
 
 async def change(lender, loan_id, **fields):
     async with lender.quiet.database.raw_unit_of_work() as connection:
-        await applications.update(connection, loan_id, Change(**fields), await lender.today())
+        today = await lender.today()
+        await applications.update(connection, loan_id, Change(**fields), today, by=OFFICER)
 
 
 async def test_the_products_limits_hold(lender):
@@ -161,7 +162,7 @@ async def test_a_deleted_application_is_gone(lender):
     borrower = await lender.borrower()
     loan_id = await lender.apply(borrower)
     async with lender.quiet.database.raw_unit_of_work() as connection:
-        await decisions.delete(connection, loan_id)
+        await decisions.delete(connection, loan_id, by=OFFICER)
     with pytest.raises(LoanNotFound):
         await lender.approve(loan_id)
     with pytest.raises(LoanNotFound):

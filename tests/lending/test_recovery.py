@@ -68,7 +68,7 @@ async def case(lender, loan_id):
 
 async def hide(lender, loan_id):
     async with lender.quiet.database.raw_unit_of_work() as connection:
-        await decisions.delete(connection, loan_id)
+        await decisions.delete(connection, loan_id, by=OFFICER)
 
 
 async def standing(lender, loan_id):

@@ -9,10 +9,11 @@ import pytest
 
 from core import clock
 from core.database import Database
+from core.ids import new_id
 from core.transactions.cashback import credit_due, earned_minor, register
 from core.transactions.kinds import CONTRA, Kinds, TransactionType
 from core.transactions.orders import Order, Party
-from core.transactions.reversal import submit_reversal
+from core.transactions.reversal import accept_reversal, find_original
 from core.transactions.settlement import Settler
 from tests.quiet import Quiet
 
@@ -37,6 +38,14 @@ async def pay(quiet: Quiet, account: UUID, amount: str) -> UUID:
     await quiet.intake.submit(order)
     await settler(quiet).drain()
     return order.id
+
+
+async def take_back(quiet: Quiet, payment: UUID) -> UUID:
+    """Accept the payment's reversal; not settled yet."""
+    async with quiet.database.raw_unit_of_work() as connection:
+        original = await find_original(connection, payment)
+        accepted = await accept_reversal(connection, original, by=new_id(), request_id=None)
+    return accepted.transaction_id
 
 
 async def credited(quiet: Quiet, at: datetime) -> int:
@@ -86,7 +95,7 @@ async def test_several_schedulers_at_once_credit_once(quiet: Quiet, database: Da
 async def test_a_payment_taken_back_earns_nothing(quiet: Quiet) -> None:
     account = await quiet.account(10_000)
     payment = await pay(quiet, account, "100.00")
-    await submit_reversal(quiet.database, payment, by=account, request_id=None)
+    await take_back(quiet, payment)
     await settler(quiet).drain()
     await credited(quiet, clock.now() + DAY)
     assert await quiet.balance(account) == 10_000

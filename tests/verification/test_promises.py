@@ -18,7 +18,7 @@ from core.database import Database
 from core.ids import new_id
 from core.ledger.snapshots import SETTLING_TIME, take_snapshot
 from core.transactions.orders import Idempotency
-from core.transactions.reversal import submit_reversal
+from core.transactions.reversal import accept_reversal, find_original
 from core.verification import CHECKS, verify
 from core.verification.verify import _run
 from ops.embedded import testing
@@ -40,7 +40,9 @@ async def scratch() -> AsyncIterator[Settings]:
         await quiet.transfer(bert, anna, 50)
         await quiet.transfer(bert, anna, 50)  # fails: no longer covered
         await quiet.settler().drain()
-        await submit_reversal(database, paid.transaction_id, by=new_id(), request_id=None)
+        async with database.raw_unit_of_work() as connection:
+            original = await find_original(connection, paid.transaction_id)
+            await accept_reversal(connection, original, by=new_id(), request_id=None)
         await quiet.settler().drain()
         await quiet.transfer(anna, bert, 3, idempotency=Idempotency(key.owner_id, "k2"))
         await take_snapshot(database, clock.now() - SETTLING_TIME, clock.now())

@@ -1,0 +1,1 @@
+"""What staff do to customers' money and standing, and who else must agree: four eyes."""

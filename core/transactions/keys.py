@@ -1,0 +1,45 @@
+"""Idempotency keys of what is made in one unit of work: the first use wins, others find it."""
+
+from uuid import UUID
+
+from core import clock
+from core.database import Connection
+from core.errors import IdempotencyKeyReused
+from core.transactions.orders import Idempotency
+
+_WIN = """
+INSERT INTO idempotency_keys (owner_id, key, fingerprint, resource_id, created_at)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING resource_id
+"""
+_FIND = "SELECT fingerprint, resource_id FROM idempotency_keys WHERE owner_id = $1 AND key = $2"
+
+
+async def win_key(
+    connection: Connection, key: Idempotency | None, fingerprint: bytes, resource_id: UUID
+) -> UUID | None:
+    """Take ``key`` for ``resource_id``, which the caller makes in the same unit of work.
+
+    None where that is new (or there is no key), else the id that the key's first use made; a use
+    that is under way is waited for. Raises IdempotencyKeyReused for another request.
+    """
+    if key is None:
+        return None
+    won = await connection.fetchval(
+        _WIN, key.owner_id, key.key, fingerprint, resource_id, clock.now()
+    )
+    return None if won is not None else await find_key(connection, key, fingerprint)
+
+
+async def find_key(
+    connection: Connection, key: Idempotency | None, fingerprint: bytes
+) -> UUID | None:
+    """What the key's first use made, or None. Raises IdempotencyKeyReused for another request."""
+    if key is None:
+        return None
+    earlier = await connection.fetchrow(_FIND, key.owner_id, key.key)
+    if earlier is None:
+        return None
+    if earlier["fingerprint"] != fingerprint:
+        raise IdempotencyKeyReused
+    found: UUID = earlier["resource_id"]
+    return found
