@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 COMPILE := $(UV) pip compile -q --universal --generate-hashes --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test bench lint format types imports check lock clean
+.PHONY: help setup up demo test faults bench lint format types imports check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: setup ## play the main job through the API and check the books
 
 test: setup ## run the tests on real servers (ARGS="tests/ops")
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
+
+faults: setup ## break things under load, check all promises (ARGS="--short --seed 1 --fault NAME")
+	@exec $(BIN)/python -m tests.faults $(ARGS)
 
 bench: setup ## measure this system beside pgbench (ARGS="--quick")
 	@exec $(BIN)/giro bench $(ARGS)
