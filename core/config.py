@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     bank_code: Annotated[str, Field(pattern=r"^[0-9A-Z]+$")] = "50010517"
     default_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     self_service_cash: bool | None = None
-    cashback_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(2)
+    cashback_percent: Annotated[Decimal, Field(ge=0, lt=100)] = Decimal(2)
     max_accounts: Annotated[int, Field(ge=1, le=10_000)] = 50
     max_open_applications: Annotated[int, Field(ge=1, le=10_000)] = 20
 

@@ -123,13 +123,19 @@ class Batch(Base):
 
 
 class Cashback(Base):
-    """What a settled payment has earned: credited by a transaction when due, or cancelled."""
+    """What a settled payment has earned: credited by a transaction when due, or cancelled.
+
+    ``taken_back_by`` is the payment's reversal that took a credited one back.
+    """
 
     __tablename__ = "cashbacks"
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint(
             "transaction_id IS NULL OR cancelled_at IS NULL", name="credited_or_cancelled"
+        ),
+        CheckConstraint(
+            "taken_back_by IS NULL OR transaction_id IS NOT NULL", name="taken_back_was_credited"
         ),
         Index(
             "ix_cashbacks_due",
@@ -145,6 +151,7 @@ class Cashback(Base):
     due_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
     transaction_id: Mapped[UUID | None] = mapped_column(ForeignKey("transactions.id"), unique=True)
     cancelled_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
+    taken_back_by: Mapped[UUID | None] = mapped_column(ForeignKey("transactions.id"), unique=True)
 
 
 class IdempotencyKey(Base):

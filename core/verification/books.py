@@ -188,6 +188,19 @@ ONE_KEY_ONE_TRANSACTION: Final = (
         GROUP BY reverses HAVING count(*) > 1
         """,
     ),
+    Check(
+        5,
+        "no payment that was taken back keeps its cashback",
+        "SELECT count(*) FROM cashbacks",
+        """
+        SELECT format('payment %s was taken back by %s, its cashback %s was not', c.payment_id,
+                      r.id, c.transaction_id) AS what
+        FROM cashbacks c
+        JOIN transactions r ON r.reverses = c.payment_id AND r.status = 'success'
+        LEFT JOIN transactions t ON t.id = c.transaction_id
+        WHERE c.taken_back_by IS DISTINCT FROM r.id AND t.status = 'success'
+        """,
+    ),
 )
 
 POSTINGS_ARE_APPEND_ONLY: Final = (

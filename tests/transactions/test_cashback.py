@@ -10,12 +10,14 @@ import pytest
 from core import clock
 from core.database import Database
 from core.ids import new_id
+from core.ledger.chart import LedgerCode
 from core.transactions.cashback import credit_due, earned_minor, register
 from core.transactions.kinds import CONTRA, Kinds, TransactionType
 from core.transactions.orders import Order, Party
 from core.transactions.reversal import accept_reversal, find_original
 from core.transactions.settlement import Settler
 from tests.quiet import Quiet
+from tests.transactions.books import assert_books_are_sound
 
 DAY = timedelta(hours=24)
 
@@ -99,6 +101,111 @@ async def test_a_payment_taken_back_earns_nothing(quiet: Quiet) -> None:
     await settler(quiet).drain()
     await credited(quiet, clock.now() + DAY)
     assert await quiet.balance(account) == 10_000
+
+
+async def expense(quiet: Quiet, payment: UUID) -> int:
+    """What the payment's cashback has cost the bank, in minor units."""
+    async with quiet.database.raw_connection() as connection:
+        cost: int = await connection.fetchval(
+            "SELECT coalesce(-sum(p.amount_minor), 0)::bigint FROM postings p"
+            " JOIN transactions t ON t.id = p.transaction_id"
+            " WHERE p.ledger_code = $2 AND (t.reverses = $1 OR t.details->>'payment_id' = $3)",
+            payment,
+            LedgerCode.CASHBACK_EXPENSE.value,
+            str(payment),
+        )
+    return cost
+
+
+async def test_a_credited_cashback_goes_back_with_its_payment(quiet: Quiet) -> None:
+    account = await quiet.account(10_000)
+    payment = await pay(quiet, account, "100.00")
+    await credited(quiet, clock.now() + DAY)
+    assert (await quiet.balance(account), await expense(quiet, payment)) == (200, 200)
+    await take_back(quiet, payment)
+    await settler(quiet).drain()
+    assert (await quiet.balance(account), await expense(quiet, payment)) == (10_000, 0)
+    await assert_books_are_sound(quiet)
+
+
+async def test_a_cashback_that_is_spent_is_taken_from_what_the_reversal_brings(
+    quiet: Quiet,
+) -> None:
+    account, other = await quiet.account(10_000), await quiet.account()
+    payment = await pay(quiet, account, "100.00")
+    await credited(quiet, clock.now() + DAY)
+    await quiet.transfer(account, other, 2)
+    await settler(quiet).drain()
+    assert await quiet.balance(account) == 0
+    reversal = await take_back(quiet, payment)
+    await quiet.transfer(account, other, "98.00")  # all that comes back, in the same batch
+    await settler(quiet).drain()
+    assert await quiet.states([reversal]) == [("success", None)]
+    assert (await quiet.balance(account), await quiet.balance(other)) == (0, 10_000)
+    await assert_books_are_sound(quiet)
+
+
+@pytest.mark.parametrize("batch_size", [1, 100], ids=["one by one", "in one batch"])
+@pytest.mark.parametrize("first", ["cashback", "reversal"])
+async def test_a_cashback_and_a_reversal_under_way_together_leave_neither(
+    quiet: Quiet, database: Database, first: str, batch_size: int
+) -> None:
+    account = await quiet.account(10_000)
+    payment = await pay(quiet, account, "100.00")
+    later = clock.now() + DAY
+    if first == "cashback":
+        await credit_due(database, later)
+        await take_back(quiet, payment)
+    else:
+        # What is due was read a moment before the reversal was there to be seen.
+        reversal = await take_back(quiet, payment)
+        async with database.raw_unit_of_work() as connection:
+            name = "UPDATE transactions SET reverses = $2 WHERE id = $1"
+            await connection.execute(name, reversal, None)
+        await credit_due(database, later)
+        async with database.raw_unit_of_work() as connection:
+            await connection.execute(name, reversal, payment)
+    kinds = Kinds()
+    register(kinds, percent=Decimal(2))
+    await quiet.settler(kinds=kinds, batch_size=batch_size).drain()
+    await credited(quiet, later + 7 * DAY)
+    assert (await quiet.balance(account), await expense(quiet, payment)) == (10_000, 0)
+    await assert_books_are_sound(quiet)
+
+
+async def test_a_reversal_that_fails_leaves_the_cashback_to_come(
+    quiet: Quiet, database: Database
+) -> None:
+    account = await quiet.account(10_000)
+    payment = await pay(quiet, account, "100.00")
+    later = clock.now() + DAY
+    reversal = await take_back(quiet, payment)
+    await credit_due(database, later)
+    await set_status(database, account, "frozen")
+    await settler(quiet).drain()
+    assert await quiet.states([reversal]) == [("failed", "account_frozen")]
+    await set_status(database, account, "active")
+    assert await quiet.balance(account) == 0, "nothing is credited while it may be taken back"
+    await credited(quiet, later)
+    assert await quiet.balance(account) == 200
+    await assert_books_are_sound(quiet)
+
+
+async def test_reversals_and_crediting_at_once_never_leave_both(
+    quiet: Quiet, database: Database
+) -> None:
+    account = await quiet.account(100_000)
+    payments = [await pay(quiet, account, "100.00") for _ in range(8)]
+    later = clock.now() + DAY
+    await asyncio.gather(
+        *(credit_due(database, later) for _ in range(3)),
+        *(take_back(quiet, payment) for payment in payments),
+        *(settler(quiet).drain() for _ in range(3)),
+    )
+    await settler(quiet).drain()
+    await credited(quiet, later)
+    assert await quiet.balance(account) == 100_000
+    await assert_books_are_sound(quiet)
 
 
 async def set_status(database: Database, account: UUID, status: str) -> None:

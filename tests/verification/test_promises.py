@@ -155,6 +155,12 @@ FORGERIES = {
         "UPDATE transactions SET reverses = (SELECT reverses FROM transactions"
         " WHERE reverses IS NOT NULL) WHERE type = 'transfer' AND status = 'success'",
     ),
+    "a payment that was taken back kept its cashback": (
+        {5},
+        "INSERT INTO cashbacks (payment_id, account_id, currency, amount_minor, due_at,"
+        " transaction_id) SELECT o.id, o.debit_account_id, o.currency, 1, now(), o.id"
+        " FROM transactions o JOIN transactions r ON r.reverses = o.id",
+    ),
     # 8: postings are append-only
     "postings may be changed": ({8}, "ALTER TABLE postings DISABLE TRIGGER postings_append_only"),
     "unbalanced postings may come in": ({8}, "DROP TRIGGER postings_balance ON postings"),
