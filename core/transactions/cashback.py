@@ -2,7 +2,8 @@
 
 What a payment earns is written in the unit of work that settles it, so that neither can be without
 the other. The scheduler credits what is due by ordinary transactions; the link from the cashback
-to its transaction is written in the same commit, so that none is credited twice.
+to its transaction is written in the same commit, so that none is credited twice. What becomes of
+it when the payment is taken back stands in ``clawback``.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from core.errors import AccountClosed
 from core.ledger.chart import LedgerCode
 from core.money import to_major
 from core.notifications import notices
+from core.transactions.clawback import ReversalKind, cashback_rule, payment_of
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.intake import Result, accept
 from core.transactions.kinds import Kinds, TransactionType
@@ -31,17 +33,12 @@ SELECT payment_id, account_id, currency, amount_minor, clock_timestamp() + $5
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[])
   AS e (payment_id, account_id, currency, amount_minor)
 """
-# A payment that was taken back earns nothing.
-_CANCEL_REVERSED = """
-UPDATE cashbacks c SET cancelled_at = clock_timestamp()
-FROM transactions r
-WHERE r.reverses = c.payment_id AND r.status <> 'failed'
-  AND c.due_at <= $1 AND c.transaction_id IS NULL AND c.cancelled_at IS NULL
-"""
 _DUE = """
 SELECT c.payment_id, c.account_id, c.currency, c.amount_minor, p.payment_ref
 FROM cashbacks c JOIN transactions p ON p.id = c.payment_id
 WHERE c.due_at <= $1 AND c.transaction_id IS NULL AND c.cancelled_at IS NULL
+  AND NOT EXISTS (SELECT FROM transactions r
+                  WHERE r.reverses = c.payment_id AND r.status <> 'failed')
 ORDER BY c.due_at, c.payment_id LIMIT $2 FOR UPDATE OF c SKIP LOCKED
 """
 _CREDITED = """
@@ -51,6 +48,13 @@ WHERE c.payment_id = d.payment_id
 """
 _CANCEL = """
 UPDATE cashbacks SET cancelled_at = clock_timestamp() WHERE payment_id = ANY($1::uuid[])
+"""
+# A payment that was taken back meanwhile earns nothing any more.
+_CANCEL_REVERSED = """
+UPDATE cashbacks c SET transaction_id = NULL, cancelled_at = clock_timestamp()
+FROM transactions r
+WHERE c.payment_id = ANY($1::uuid[]) AND r.reverses = c.payment_id AND r.status = 'success'
+RETURNING c.payment_id
 """
 # Later than what it was judged by, which may lie ahead of the clock: judged again by the same
 # instant, it is not due.
@@ -99,25 +103,25 @@ class CashbackKind:
 
     type = TransactionType.CASHBACK.value
 
-    async def load(self, _connection: Connection, _movements: Sequence[Movement]) -> Rule:
-        """Nothing to load: the amount moves."""
-        return move_amount
+    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+        """Lock the cashbacks: the amount moves, unless the payment was taken back before."""
+        return await cashback_rule(connection, movements)
 
     async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
-        """Let the failed ones fall due again."""
-        failed = [
-            UUID(outcome.movement.details["payment_id"])
-            for outcome in outcomes
-            if outcome.failure is not None and outcome.movement.details
-        ]
+        """Let the failed ones fall due again, or never where the payment was taken back."""
+        failed = {payment_of(outcome.movement) for outcome in outcomes if outcome.failure}
         if failed:
-            await _put_off(connection, failed)
+            rows = await connection.fetch(_CANCEL_REVERSED, list(failed))
+            failed -= {row["payment_id"] for row in rows}
+        if failed:
+            await _put_off(connection, sorted(failed))
 
 
 def register(kinds: Kinds, *, percent: Decimal) -> None:
-    """Settle payments and cashbacks as here, at ``percent``."""
+    """Settle payments, cashbacks and reversals as here and in ``clawback``, at ``percent``."""
     kinds.replace(PaymentKind(percent))
     kinds.replace(CashbackKind())
+    kinds.replace(ReversalKind())
 
 
 def earned_minor(amount_minor: int, percent: Decimal) -> int:
@@ -134,7 +138,6 @@ async def credit_due(database: Database, now: datetime) -> int:
     submitted = 0
     while True:
         async with database.raw_unit_of_work() as connection:
-            await connection.execute(_CANCEL_REVERSED, now)
             due = await connection.fetch(_DUE, now, AT_ONCE)
             if not due:
                 return submitted

@@ -18,15 +18,8 @@ from core.transactions.orders import Accepted, Idempotency, Order, Party
 _ORIGINAL = """
 SELECT t.id, t.type, t.status, t.amount_minor, t.currency, t.debit_account_id,
        t.credit_account_id, t.contra_code,
-<<<<<<< Updated upstream
        EXISTS (SELECT FROM transactions r WHERE r.reverses = t.id AND r.status <> 'failed') AS taken
 FROM transactions t WHERE t.id = $1 AND t.hidden_at IS NULL
-=======
-       EXISTS (SELECT FROM transactions r
-               WHERE r.reverses = t.id AND r.status <> 'failed') AS taken,
-       t.hidden_at IS NOT NULL AS hidden
-FROM transactions t WHERE t.id = $1
->>>>>>> Stashed changes
 """
 
 
