@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
 import asyncpg
 from sqlalchemy import MetaData, event, text
@@ -138,7 +138,7 @@ class Database:
         )
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, name: str) -> "Database":
+    def from_settings(cls, settings: Settings, *, name: str) -> Self:
         """The database of ``settings``, for the process called ``name``."""
         return cls(
             settings.database_url,

@@ -30,7 +30,7 @@ DATABASE_LIBRARIES: Final = frozenset({"asyncpg", "sqlalchemy"})
 DATA_EXCEPTION_CLASS: Final = "22"
 MAX_DESCRIPTION: Final = 500
 # Libraries that tell more than anybody wants to know.
-NOISY: Final = ("uvicorn.error", "dramatiq.worker", "dramatiq.broker", "apscheduler")
+NOISY: Final = ("uvicorn.error", "dramatiq.worker", "dramatiq.broker")
 
 
 def configure(settings: Settings, *, process: str) -> None:

@@ -32,7 +32,7 @@ def worker(python: str = sys.executable) -> list[str]:
 
 
 def scheduler(python: str = sys.executable) -> list[str]:
-    """The clock. Several may run; an advisory lock elects the one that works."""
+    """The clock. Several may run; a lease in the database says which one works."""
     return [python, "-m", "worker.scheduler"]
 
 

@@ -27,9 +27,9 @@ class Runtime:
     gauges: BacklogGauges
 
     @classmethod
-    def start(cls, settings: Settings, *, name: str) -> "Runtime":
-        """Connect lazily; nothing is asked of a store yet."""
-        database = Database.from_settings(settings, name=name)
+    def start(cls, settings: Settings, *, name: str, database: Database | None = None) -> "Runtime":
+        """Connect lazily; nothing is asked of a store yet. ``database``: instead of its own."""
+        database = database or Database.from_settings(settings, name=name)
         redis = connect(settings.redis_url)
         jobs = Jobs(redis, settings.redis_url)
         return cls(

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from core import clock
 from core.identity.sessions import forget_ended_sessions
 from core.ledger.snapshots import take_snapshot
 from core.lending.business_day.close import close_through
+from core.platform.leadership import database_now
 from worker.desk import desk
 from worker.runtime import Runtime
 
@@ -60,4 +60,4 @@ async def _forget_sessions(runtime: Runtime, due_at: datetime) -> None:
 
 async def _snapshot(runtime: Runtime, due_at: datetime) -> None:
     midnight = due_at.replace(hour=0, minute=0, second=0, microsecond=0)
-    await take_snapshot(runtime.database, midnight, clock.now())
+    await take_snapshot(runtime.database, midnight, await database_now(runtime.database))

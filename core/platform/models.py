@@ -4,7 +4,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TIMESTAMP, Index, PrimaryKeyConstraint, Text
+from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    CheckConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -22,6 +30,20 @@ class SchedulerTick(Base):
     started_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
     finished_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class SchedulerLeadership(Base):
+    """Which scheduler leads: one row. ``term`` fences its deeds, ``beat`` says that it lives."""
+
+    __tablename__ = "scheduler_leadership"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    holder: Mapped[UUID | None]
+    term: Mapped[int] = mapped_column(BigInteger)
+    beat: Mapped[int] = mapped_column(BigInteger)
+    taken_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
+    renewed_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
 
 
 class FailedJob(Base):

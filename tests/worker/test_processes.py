@@ -1,6 +1,8 @@
 """The processes are killed and their queues lost; what was accepted reaches its end."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -21,7 +23,6 @@ from tests.bank import Bank
 from tests.conftest import fresh_settings
 from tests.quiet import Quiet, transfer_order
 from tests.system import System
-from worker.scheduler import LEADER_LOCK
 
 LOCK_SECONDS = 2
 
@@ -123,40 +124,60 @@ async def test_a_worker_killed_under_load_is_replaced_and_everything_ends(
     await assert_books_are_sound(books)
 
 
-async def leader(books: Quiet) -> int | None:
-    """The server process in which the leader holds its lock."""
+async def leader(books: Quiet) -> int:
+    """The term of whoever leads; 0 for nobody yet."""
     async with books.database.raw_connection() as connection:
-        found: int | None = await connection.fetchval(
-            "SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
-            " WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()"
-            " AND (l.classid::bigint << 32) + l.objid::bigint = $1",
-            LEADER_LOCK,
-        )
-    return found
+        term: int = await connection.fetchval("SELECT term FROM scheduler_leadership")
+    return term
 
 
-async def leader_other_than(books: Quiet, old: int | None) -> int:
-    """Wait until somebody else leads."""
+async def next_leader(books: Quiet, old: int) -> int:
+    """Wait until somebody leads in a later term."""
     for _ in range(200):
-        found = await leader(books)
-        if found not in {None, old}:
-            return found
+        if (term := await leader(books)) > old:
+            return term
         await asyncio.sleep(0.05)
     raise AssertionError("nobody leads")
 
 
 async def test_a_killed_scheduler_is_succeeded_within_seconds(city: System, books: Quiet) -> None:
     # Given a leader, and a second scheduler that stands by
-    first = await leader_other_than(books, None)
+    first = await next_leader(books, 0)
     city.spawn("heir", processes.scheduler())
     await asyncio.sleep(1.5)
     assert await leader(books) == first
     # When the leader is killed
     city.kill("scheduler")
     # Then the heir leads within seconds, and the sweep goes on
-    await leader_other_than(books, first)
+    await next_leader(books, first)
     ids = await accept_quietly(books, await some_orders(books, 10))
     await all_final(books, ids, 30)
+
+
+async def test_a_leader_that_hangs_is_deposed_and_the_sweep_goes_on(
+    city: System, books: Quiet
+) -> None:
+    # Given a leader and a scheduler that stands by
+    first = await next_leader(books, 0)
+    hung = city.running.pop("heir")
+    city.spawn("scheduler", processes.scheduler())
+    await books.redis.flushdb()
+    # When the leader hangs, with work accepted that nobody was rung for
+    os.kill(hung.pid, signal.SIGSTOP)
+    hung_at = monotonic()
+    ids = await accept_quietly(books, await some_orders(books, 10))
+    # Then another leads within five seconds and sweeps
+    second = await next_leader(books, first)
+    await all_final(books, ids, 5)
+    assert monotonic() - hung_at < 7, "a lease of three seconds, a start-up and a sweep"
+    # And when the old one wakes up, it does nothing and stands by
+    os.kill(hung.pid, signal.SIGCONT)
+    await asyncio.sleep(1.5)
+    assert await leader(books) == second
+    city.running["heir"] = hung
+    assert hung.poll() is None
+    city.kill("heir", signal.SIGTERM)
+    assert "scheduler_deposed" in city.log.read_text()
 
 
 async def test_what_an_api_answered_202_to_before_it_was_killed_ends_all_the_same(

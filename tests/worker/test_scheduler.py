@@ -1,7 +1,7 @@
 """The clock: when things fall due, and what it does while its database is away."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 
 import pytest
 from structlog.testing import capture_logs
@@ -9,20 +9,20 @@ from structlog.testing import capture_logs
 from core import clock
 from core.config import Settings
 from core.database import Database
-from core.platform.ticks import ABANDONED_AFTER, begin_tick, end_tick
+from core.platform.ticks import begin_tick, end_tick
 from tests.conftest import fresh_settings
 from tests.quiet import Quiet
+from worker.clockwork import Clockwork, next_time_again
 from worker.runtime import Runtime
 from worker.schedule import DailyJob, daily_jobs
-from worker.scheduler import Scheduler, next_time_again
 
 
 @pytest.fixture
 async def stranded():
-    """A scheduler whose database nobody serves."""
+    """A leader whose database nobody serves."""
     settings = Settings(_env_file=None, database_url="postgresql://giro:giro@127.0.0.1:1/giro")
     runtime = Runtime.start(settings, name="test")
-    yield Scheduler(runtime)
+    yield Clockwork(runtime)
     await runtime.close()
 
 
@@ -75,13 +75,13 @@ async def ticks(runtime: Runtime) -> dict[str, tuple[datetime, datetime | None, 
 
 async def test_everything_due_runs_once_and_is_recorded_and_what_failed_runs_again():
     runtime = Runtime.start(fresh_settings("clock"), name="test")
-    scheduler = Scheduler(runtime)
+    clockwork = Clockwork(runtime)
     # When the leader looks twice, what is due has run once
-    await scheduler.run_due()
+    await clockwork.run_due()
     first = await ticks(runtime)
     assert set(first) == {"forget-sessions", "ledger-snapshot", "close-day"}
     assert all(finished and error is None for _, finished, error in first.values())
-    await scheduler.run_due()
+    await clockwork.run_due()
     assert await ticks(runtime) == first
 
     # A job that fails keeps its error, and the next look runs it again
@@ -93,29 +93,26 @@ async def test_everything_due_runs_once_and_is_recorded_and_what_failed_runs_aga
             raise LookupError("not today")
 
     job = DailyJob("fragile", time(0, 0), "UTC", fragile)
-    await scheduler.run_once(job)
+    await clockwork.run_once(job)
     _, finished, error = (await ticks(runtime))["fragile"]
     assert finished is None
     assert error == "LookupError('not today')"
-    await scheduler.run_once(job)
-    await scheduler.run_once(job)
+    await clockwork.run_once(job)
+    await clockwork.run_once(job)
     assert len(runs) == 2
     assert runs[0] == runs[1]
     await runtime.close()
 
 
-async def test_what_falls_due_is_begun_once_and_again_only_if_it_failed_or_was_abandoned(
-    quiet: Quiet, database: Database
-):
-    due, now = clock.now(), clock.now()
+async def test_what_falls_due_is_begun_until_it_is_done(quiet: Quiet, database: Database):
+    due = clock.now()
     job = f"test-{due.timestamp()}"
-    assert await begin_tick(database, job, due, now)
-    assert not await begin_tick(database, job, due, now), "another is at it"
+    assert await begin_tick(database, job, due)
     # It failed: whoever looks next tries again.
-    await end_tick(database, job, due, now, error="no such table")
-    assert await begin_tick(database, job, due, now)
-    # Whoever began it died: after a while it is free again.
-    assert await begin_tick(database, job, due, now + ABANDONED_AFTER + timedelta(seconds=1))
+    await end_tick(database, job, due, error="no such table")
+    assert await begin_tick(database, job, due)
+    # Who began it died, or was deposed: the leader of today begins it again.
+    assert await begin_tick(database, job, due)
     # Done is done.
-    await end_tick(database, job, due, now)
-    assert not await begin_tick(database, job, due, now + 2 * ABANDONED_AFTER)
+    await end_tick(database, job, due)
+    assert not await begin_tick(database, job, due)

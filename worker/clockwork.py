@@ -1,0 +1,113 @@
+"""What the leading scheduler does again and again, by the database's clock.
+
+How long it pauses is measured by the event loop's monotonic clock, and what falls due by the
+database's: the clock of the scheduler's own host may be wrong, and may step.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
+from core.database import is_retryable
+from core.lending.business_day.close import drive, forgotten_runs
+from core.logging import get_logger
+from core.platform.leadership import database_now
+from core.platform.ticks import begin_tick, end_tick
+from core.transactions.backlog import has_waited_since
+from worker.cashbacks import credit_cashbacks
+from worker.desk import desk
+from worker.runtime import Runtime
+from worker.schedule import DailyJob, daily_jobs
+
+log = get_logger(__name__)
+
+Deed = Callable[[], Awaitable[None]]
+
+SWEEP_SECONDS: Final = 1.0
+LOOK_FOR_DUE_SECONDS: Final = 15.0
+RESUME_SECONDS: Final = 5.0
+CASHBACK_SECONDS: Final = 15.0
+
+
+class Clockwork:
+    """A leader's deeds. Its runtime's database is fenced by the leader's term."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def start(self) -> set[asyncio.Task[None]]:
+        """Begin every deed; each goes on in a task of its own until that is cancelled."""
+        return {
+            asyncio.create_task(again_and_again(deed, seconds), name=deed.__name__)
+            for deed, seconds in (
+                (self.sweep, SWEEP_SECONDS),
+                (self.resume_runs, RESUME_SECONDS),
+                (self.credit_cashbacks, CASHBACK_SECONDS),
+                (self.run_due, LOOK_FOR_DUE_SECONDS),
+            )
+        }
+
+    async def sweep(self) -> None:
+        """Ring for transactions that have waited too long; without Redis, settle them here."""
+        waited = timedelta(seconds=self._runtime.settings.sweep_after_seconds)
+        now = await database_now(self._runtime.database)
+        if not await has_waited_since(self._runtime.database, now - waited):
+            return
+        log.info("sweep_rings")
+        if not await self._runtime.jobs.ring():
+            await self._runtime.settler.drain()
+
+    async def resume_runs(self) -> None:
+        """Go on with runs of the business day that nobody works on."""
+        for run_id in await forgotten_runs(self._runtime.database):
+            log.info("run_resumed", run_id=str(run_id))
+            await drive(desk(self._runtime), run_id)
+
+    async def credit_cashbacks(self) -> None:
+        """Credit the cashbacks that have fallen due."""
+        await credit_cashbacks(self._runtime, await database_now(self._runtime.database))
+
+    async def run_due(self) -> None:
+        """Run every daily job for its latest due instant, unless that was done."""
+        for job in daily_jobs(self._runtime):
+            await self.run_once(job)
+
+    async def run_once(self, job: DailyJob) -> None:
+        """Run ``job`` for its latest due instant, unless that was done; record how it ended."""
+        database = self._runtime.database
+        due_at = job.latest_due(await database_now(database))
+        if not await begin_tick(database, job.name, due_at):
+            return
+        log.info("job_due", job=job.name, due_at=due_at.isoformat())
+        error: str | None = None
+        try:
+            await job.run(self._runtime, due_at)
+        except Exception as failure:
+            log.exception("due_job_failed", job=job.name, due_at=due_at.isoformat())
+            error = repr(failure)
+        await end_tick(database, job.name, due_at, error)
+
+
+async def again_and_again(deed: Deed, seconds: float) -> None:
+    """Do ``deed`` with pauses of ``seconds``, whatever becomes of it, until cancelled."""
+    while True:
+        try:
+            await next_time_again(deed)()
+        except Exception:
+            log.exception("deed_failed", action=deed.__name__)
+        await asyncio.sleep(seconds)
+
+
+def next_time_again(deed: Deed) -> Deed:
+    """``deed``, for which a database that is away is one line: its next turn does the work."""
+
+    async def run() -> None:
+        try:
+            await deed()
+        except Exception as error:
+            if not is_retryable(error):
+                raise
+            log.warning("put_off", action=deed.__name__, error=" ".join(str(error).split()))
+
+    return run
