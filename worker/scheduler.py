@@ -101,11 +101,16 @@ class Scheduler:
         deeds: set[asyncio.Task[None]],
         renewed_at: float,
     ) -> None:
-        """Beat until stopped or deposed. Raises TimeoutError where it could not in time."""
+        """Beat until stopped, deposed, or too late to be sure not to be."""
         while not self._stopping.is_set():
             asked_at = time.monotonic()
             left = renewed_at + RENEWED_WITHIN_SECONDS - asked_at
-            if not await asyncio.wait_for(renew(connection, term), max(left, 0.0)):
+            try:
+                renewed = await asyncio.wait_for(renew(connection, term), max(left, 0.0))
+            except TimeoutError:
+                log.warning("scheduler_could_not_renew", term=term.number)
+                return
+            if not renewed:
                 log.warning("scheduler_deposed", term=term.number)
                 return
             renewed_at = asked_at
