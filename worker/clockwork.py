@@ -11,7 +11,7 @@ from typing import Final
 
 from core.database import is_retryable
 from core.lending.business_day.close import drive, forgotten_runs
-from core.logging import get_logger
+from core.logging import describe, get_logger
 from core.platform.leadership import database_now
 from core.platform.ticks import begin_tick, end_tick
 from core.transactions.backlog import has_waited_since
@@ -85,7 +85,7 @@ class Clockwork:
             await job.run(self._runtime, due_at)
         except Exception as failure:
             log.exception("due_job_failed", job=job.name, due_at=due_at.isoformat())
-            error = repr(failure)
+            error = describe(failure)
         await end_tick(database, job.name, due_at, error)
 
 
@@ -108,6 +108,6 @@ def next_time_again(deed: Deed) -> Deed:
         except Exception as error:
             if not is_retryable(error):
                 raise
-            log.warning("put_off", action=deed.__name__, error=" ".join(str(error).split()))
+            log.warning("put_off", action=deed.__name__, error=describe(error))
 
     return run
