@@ -92,9 +92,9 @@ async def withdrawal(
 async def _submit_cash(
     kind: TransactionType, request: Request, body: CashMovement, caller: Caller, held: Services
 ) -> Response:
-    if not held.settings.cash_desk_open:
-        raise SelfServiceCashOff
-    order = _bank_order(kind, request, body, caller, Party(body.account, caller.user_id))
+    refusal = None if held.settings.cash_desk_open else SelfServiceCashOff()
+    party = Party(body.account, caller.user_id)
+    order = _bank_order(kind, request, body, caller, party, refusal=refusal)
     return await submit(held, order, prefer_header(request))
 
 

@@ -10,7 +10,14 @@ from uuid import UUID
 import msgspec
 
 from core.database import Connection
-from core.errors import CurrencyMismatch, Invalid, LoanNotFound, NothingDue, PayoffNotCovered
+from core.errors import (
+    CurrencyMismatch,
+    GiroError,
+    Invalid,
+    LoanNotFound,
+    NothingDue,
+    PayoffNotCovered,
+)
 from core.ids import parse_id
 from core.ledger.chart import LedgerCode
 from core.lending.kinds.payment import PREPAYMENTS, PaymentMode
@@ -24,7 +31,6 @@ from core.transactions.orders import Idempotency, Order, Party
 _CURRENCY = """
 SELECT currency FROM accounts WHERE owner_id = $1 AND (account_number = $2 OR id = $3)
 """
-_KEY_USED = "SELECT EXISTS (SELECT FROM idempotency_keys WHERE owner_id = $1 AND key = $2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +58,29 @@ class LoanPaymentOrder(Order):
 
 
 async def order(connection: Connection, request: PaymentRequest, on: date) -> Order:
-    """The order for intake. Raises LoanNotFound for another's loan, LoanStateConflict, NothingDue,
-    PayoffNotCovered, Invalid for a prepayment without amount."""
-    book = await LoansAtHand().read(connection, request.loan_id)
-    if book.user_id != request.user_id:
-        raise LoanNotFound
-    await _refuse_other_currency(connection, request, book.currency)
+    """The order for intake, with what refuses it, if anything does: LoanNotFound (another's, too),
+    LoanStateConflict, NothingDue, PayoffNotCovered, CurrencyMismatch, Invalid for a prepayment
+    without amount. Intake refuses it with that unless its key has made a payment before.
+    """
     try:
+        book = await LoansAtHand().read(connection, request.loan_id)
+        if book.user_id != request.user_id:
+            raise LoanNotFound
+        await _refuse_other_currency(connection, request, book.currency)
         amount, details = plan(book, request.amount, request.mode, on)
-    except NothingDue:
-        if not await _is_replay(connection, request):
-            raise
-        amount, details = 1, {}  # never inserted: the key answers what it had made
-    return _order(request, book, amount, details, on)
+    except GiroError as refusal:
+        return _order(request, Decimal(0), refusal=refusal)
+    return _order(
+        request,
+        to_major(amount, book.currency),
+        debit=Party(request.from_account or str(book.account_id), request.user_id),
+        details={
+            "loan_id": str(book.id),
+            "business_date": on.isoformat(),
+            "mode": request.mode.value,
+            **details,
+        },
+    )
 
 
 def plan(
@@ -137,31 +153,16 @@ async def _refuse_other_currency(
             raise CurrencyMismatch
 
 
-async def _is_replay(connection: Connection, request: PaymentRequest) -> bool:
-    if request.idempotency_key is None:
-        return False
-    return bool(await connection.fetchval(_KEY_USED, request.user_id, request.idempotency_key))
-
-
-def _order(
-    request: PaymentRequest, book: LoanBook, amount: int, meant: dict[str, Any], on: date
-) -> Order:
-    account = request.from_account or str(book.account_id)
+def _order(request: PaymentRequest, amount: Decimal, **known: Any) -> Order:
     key = request.idempotency_key
     return LoanPaymentOrder(
         type="loan_payment",
-        amount=to_major(amount, book.currency),
-        debit=Party(account, request.user_id),
+        amount=amount,
         contra_code=LedgerCode.LOANS_RECEIVABLE,
         initiated_by=request.user_id,
         description="Loan payment",
-        details={
-            "loan_id": str(book.id),
-            "business_date": on.isoformat(),
-            "mode": request.mode.value,
-            **meant,
-        },
         request_id=request.request_id,
         idempotency=Idempotency(request.user_id, key) if key else None,
         asked=(str(request.loan_id), str(request.amount), request.mode, str(request.from_account)),
+        **known,
     )

@@ -79,6 +79,8 @@ class Checked(NamedTuple):
 
 def check(order: Order, directory: Directory) -> Checked:
     """The order with its parties resolved. Raises the GiroError that refuses it at once."""
+    if order.refusal is not None:
+        raise order.refusal
     debit = directory.find(order.debit) if order.debit else None
     credit = directory.find(order.credit) if order.credit else None
     if debit and credit and debit.id == credit.id:

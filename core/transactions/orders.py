@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from core.errors import GiroError
 from core.ids import new_id, parse_id
 
 
@@ -41,6 +42,8 @@ class Order:
     """One requested movement. ``amount`` is in major units of the accounts' currency.
 
     A side that is None is the bank's: ``contra_code`` names the ledger account that stands in.
+    ``refusal`` is what its maker has found against it already: intake raises it unless the order's
+    key has made a transaction before, so that a replay is a replay whatever has ended since.
     """
 
     type: str
@@ -57,6 +60,7 @@ class Order:
     batch_id: UUID | None = None
     request_id: str | None = None
     idempotency: Idempotency | None = None
+    refusal: GiroError | None = None
     id: UUID = field(default_factory=new_id)
 
     def fingerprint(self) -> bytes:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from core.database import Connection, constraint_name
-from core.errors import AlreadyReversed, NotReversible, TransactionNotFound
+from core.errors import AlreadyReversed, GiroError, NotReversible, TransactionNotFound
 from core.ids import new_id
 from core.money import to_major
-from core.transactions.intake import accept, replays
+from core.transactions.intake import accept
 from core.transactions.kinds import REVERSIBLE, TransactionType
 from core.transactions.models import Status
 from core.transactions.orders import Accepted, Idempotency, Order, Party
@@ -18,8 +18,10 @@ from core.transactions.orders import Accepted, Idempotency, Order, Party
 _ORIGINAL = """
 SELECT t.id, t.type, t.status, t.amount_minor, t.currency, t.debit_account_id,
        t.credit_account_id, t.contra_code,
-       EXISTS (SELECT FROM transactions r WHERE r.reverses = t.id AND r.status <> 'failed') AS taken
-FROM transactions t WHERE t.id = $1 AND t.hidden_at IS NULL
+       EXISTS (SELECT FROM transactions r
+               WHERE r.reverses = t.id AND r.status <> 'failed') AS taken,
+       t.hidden_at IS NOT NULL AS hidden
+FROM transactions t WHERE t.id = $1
 """
 
 
@@ -35,10 +37,11 @@ class Original(NamedTuple):
     credit_account_id: UUID | None
     contra_code: str | None
     taken: bool
+    hidden: bool
 
 
 async def find_original(connection: Connection, transaction_id: UUID) -> Original:
-    """The transaction. Raises TransactionNotFound."""
+    """The transaction, hidden or not. Raises TransactionNotFound."""
     row = await connection.fetchrow(_ORIGINAL, transaction_id)
     if row is None:
         raise TransactionNotFound
@@ -46,7 +49,10 @@ async def find_original(connection: Connection, transaction_id: UUID) -> Origina
 
 
 def refuse_irreversible(original: Original) -> None:
-    """Raise NotReversible (not settled, or not of a reversible type) or AlreadyReversed."""
+    """Raise TransactionNotFound for a hidden one, NotReversible (not settled, or not of a
+    reversible type) or AlreadyReversed."""
+    if original.hidden:
+        raise TransactionNotFound
     if original.status != Status.SUCCESS or original.type not in REVERSIBLE:
         raise NotReversible
     if original.taken:
@@ -64,8 +70,8 @@ async def accept_reversal(
 ) -> Accepted:
     """Accept the reversal in the caller's unit of work, or replay the one of the same key.
 
-    Raises NotReversible, AlreadyReversed, IdempotencyKeyReused, or what refuses the movement at
-    once (InsufficientFunds, AccountFrozen, …).
+    Raises what ``refuse_irreversible`` raises, IdempotencyKeyReused, or what refuses the movement
+    at once (InsufficientFunds, AccountFrozen, …).
     """
     order = Order(
         type=TransactionType.REVERSAL,
@@ -78,20 +84,26 @@ async def accept_reversal(
         reverses=original.id,
         request_id=request_id,
         idempotency=idempotency,
+        refusal=_refusal(original),
         id=reversal_id or new_id(),
     )
-    result = (await replays(connection, [order])).get(order.id)
-    if result is None:
-        refuse_irreversible(original)
-        try:
-            (result,) = await accept(connection, [order])
-        except Exception as error:
-            if constraint_name(error) == "uq_transactions_reverses":
-                raise AlreadyReversed from error
-            raise
+    try:
+        (result,) = await accept(connection, [order])
+    except Exception as error:
+        if constraint_name(error) == "uq_transactions_reverses":
+            raise AlreadyReversed from error
+        raise
     if isinstance(result, Exception):
         raise result
     return result
+
+
+def _refusal(original: Original) -> GiroError | None:
+    try:
+        refuse_irreversible(original)
+    except GiroError as refusal:
+        return refusal
+    return None
 
 
 def _party(account_id: UUID | None) -> Party | None:

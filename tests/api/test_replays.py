@@ -1,0 +1,123 @@
+"""A replay is a replay in every state: one key, one transaction, whatever has ended since."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from core.errors import IdempotencyKeyReused, SelfServiceCashOff
+from core.ids import new_id
+from core.transactions.orders import Idempotency, Order, Party
+from tests.bank import Bank, Person
+from tests.quiet import Quiet
+
+WAIT = {"Prefer": "wait=20"}
+
+
+async def borrowed(bank: Bank) -> tuple[Person, dict[str, Any], str]:
+    """A customer with 1,500 of their own and a loan of 1,200 that is paid out."""
+    customer, officer = await bank.customer(), await bank.officer()
+    account = await customer.open_account(1_500)
+    wanted = {"amount": 1_200, "tenure_months": 12, "monthly_income": 50_000}
+    loan_id = (await customer.post("/loans/apply", wanted)).json()["loan_id"]
+    approved = await officer.put(f"/loans/{loan_id}/approve")
+    await customer.final(approved.json()["transaction_id"])
+    return customer, account, loan_id
+
+
+def is_replay_of(answer: Any, first: Any) -> bool:
+    return bool(
+        answer.status_code == 200
+        and answer.headers.get("idempotent-replayed") == "true"
+        and answer.json()["transaction_id"] == first.json()["transaction_id"]
+        and answer.json()["status"] == "success"
+    )
+
+
+async def test_a_foreclosure_is_replayed_after_the_loan_has_ended_and_was_deleted(
+    bank: Bank,
+) -> None:
+    customer, account, loan_id = await borrowed(bank)
+    path, headers = f"/loans/{loan_id}/pay", {**WAIT, "Idempotency-Key": "be rid of it"}
+    first = await customer.post(path, {"mode": "foreclose"}, headers=headers)
+    assert (first.status_code, first.json()["status"]) == (200, "success")
+    left = await customer.balance(account)
+    assert is_replay_of(await customer.post(path, {"mode": "foreclose"}, headers=headers), first)
+
+    without_key = await customer.post(path, {"mode": "foreclose"})
+    assert (without_key.status_code, without_key.json()["code"]) == (409, "loan_state_conflict")
+    reused = await customer.post(path, {"mode": "due"}, headers=headers)
+    assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
+
+    admin = await bank.admin()
+    assert (await admin.delete(f"/loans/{loan_id}")).status_code == 204
+    assert is_replay_of(await customer.post(path, {"mode": "foreclose"}, headers=headers), first)
+    assert (await customer.post(path, {"mode": "foreclose"})).status_code == 404
+    assert await customer.balance(account) == left
+
+
+async def test_fifty_foreclosures_at_once_with_one_key_are_one(bank: Bank) -> None:
+    customer, account, loan_id = await borrowed(bank)
+    before = await customer.balance(account)
+    headers = {**WAIT, "Idempotency-Key": "all at once"}
+    answers = await asyncio.gather(
+        *(
+            customer.post(f"/loans/{loan_id}/pay", {"mode": "foreclose"}, headers=headers)
+            for _ in range(50)
+        )
+    )
+    assert {answer.status_code for answer in answers} == {200}, [a.text for a in answers]
+    assert len({answer.json()["transaction_id"] for answer in answers}) == 1
+    paid = Decimal(str(answers[0].json()["amount"]))
+    assert Decimal(str(before)) - Decimal(str(await customer.balance(account))) == paid
+
+
+async def test_a_transfer_is_replayed_after_its_account_was_closed(bank: Bank) -> None:
+    customer, friend, admin = await bank.customer(), await bank.customer(), await bank.admin()
+    account, theirs = await customer.open_account(10), await friend.open_account()
+    headers = {"Idempotency-Key": "the last of it"}
+    first = await customer.transfer(theirs, 10, headers=headers)
+    assert first.json()["status"] == "success"
+    assert (await admin.delete(f"/accounts/{account['account_id']}")).status_code == 204
+    assert is_replay_of(await customer.transfer(theirs, 10, headers=headers), first)
+    await admin.put(f"/accounts/{theirs['account_id']}/freeze")
+    assert is_replay_of(await customer.transfer(theirs, 10, headers=headers), first)
+    assert (await customer.transfer(theirs, 10)).status_code == 400
+
+
+async def test_a_reversal_is_replayed_after_its_transaction_was_hidden(bank: Bank) -> None:
+    customer, admin = await bank.customer(), await bank.admin()
+    account = await customer.open_account()
+    deposit = await customer.post("/transactions/deposit", {"amount": 10}, headers=WAIT)
+    path = f"/transactions/{deposit.json()['transaction_id']}"
+    headers = {**WAIT, "Idempotency-Key": "take it back"}
+    first = await admin.post(f"{path}/reverse", headers=headers)
+    assert first.json()["status"] == "success"
+    assert (await admin.delete(path)).status_code == 204
+    assert is_replay_of(await admin.post(f"{path}/reverse", headers=headers), first)
+    assert (await admin.post(f"{path}/reverse")).status_code == 404
+    assert await customer.balance(account) == 0
+
+
+async def test_what_refuses_an_order_refuses_no_replay_of_it(quiet: Quiet) -> None:
+    """The cash desk closes between a deposit and its repetition."""
+    account, owner = await quiet.account(), new_id()
+
+    def deposit(amount: int, refusal: Any = None, key: str = "cash") -> Order:
+        return Order(
+            type="deposit",
+            amount=Decimal(amount),
+            credit=Party(str(account)),
+            contra_code="1000",
+            idempotency=Idempotency(owner, key),
+            refusal=refusal,
+        )
+
+    first = await quiet.intake.submit(deposit(10))
+    again = await quiet.intake.submit(deposit(10, SelfServiceCashOff()))
+    assert (again.transaction_id, again.replayed) == (first.transaction_id, True)
+    with pytest.raises(IdempotencyKeyReused):
+        await quiet.intake.submit(deposit(11, SelfServiceCashOff()))
+    with pytest.raises(SelfServiceCashOff):
+        await quiet.intake.submit(deposit(10, SelfServiceCashOff(), key="another"))
