@@ -1,21 +1,17 @@
-"""The API's documentation: OpenAPI, and its pages served without the internet."""
+"""The API's documentation: OpenAPI, made whole."""
 
-from importlib.resources import files
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
-from starlette.responses import HTMLResponse
-from starlette.staticfiles import StaticFiles
 
+from api import docs_pages
 from api.problems import MEDIA_TYPE, published_codes
 from api.responses import reply
 from api.routes.aliases import ALIASES
 from core.errors import NotFound
 
-ASSETS: Final = "/static/docs"
 DESCRIPTION: Final = """\
 A money movement is **submitted**, durably accepted (`202`), settled by a worker, and **polled**:
 
@@ -156,32 +152,10 @@ def _without_null(operation: dict[str, Any]) -> None:
             media["schema"] = objects[0]
 
 
-def install(app: FastAPI) -> None:
-    """Serve ``/docs``, ``/redoc`` and ``/problems`` on ``app``."""
+def install(app: FastAPI, *, with_pages: bool) -> None:
+    """Describe ``app``, and serve ``/problems`` and, ``with_pages``, ``/docs`` and ``/redoc``."""
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
-    app.mount(ASSETS, StaticFiles(directory=str(files("fastapi_offline") / "static")))
     router = APIRouter(include_in_schema=False)
-
-    @router.get("/docs")
-    async def swagger() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title=app.title,
-            swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
-            swagger_css_url=f"{ASSETS}/swagger-ui.css",
-            swagger_favicon_url=f"{ASSETS}/favicon.png",
-            swagger_ui_parameters={"persistAuthorization": False, "docExpansion": "none"},
-        )
-
-    @router.get("/redoc")
-    async def redoc() -> HTMLResponse:
-        return get_redoc_html(
-            openapi_url="/openapi.json",
-            title=app.title,
-            redoc_js_url=f"{ASSETS}/redoc.standalone.js",
-            redoc_favicon_url=f"{ASSETS}/favicon.png",
-            with_google_fonts=False,
-        )
 
     @router.get("/problems")
     async def list_problems() -> object:
@@ -194,6 +168,8 @@ def install(app: FastAPI) -> None:
         return reply(_entry(code))
 
     app.include_router(router)
+    if with_pages:
+        docs_pages.install(app)
 
 
 def _entry(code: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from api.routes import (
     users,
 )
 from core import logging
-from core.config import Settings, get_settings
+from core.config import ApiSettings, Settings
 from core.garbage import calm_garbage_collection
 
 HOT_PATHS = {"/transactions/transfer", "/transactions/{transaction_id}"}
@@ -63,10 +63,11 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings.shows_docs else None,
     )
     app.state.limiter = limiter
     app.router.routes.extend(_routes())
-    docs.install(app)
+    docs.install(app, with_pages=settings.shows_docs)
     problems.install(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -95,4 +96,4 @@ def _version() -> str:
         return "0"
 
 
-app = create_app(get_settings())
+app = create_app(ApiSettings())

@@ -11,10 +11,13 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core.weak_keys import MIN_SECRET_BYTES, is_weak_secret
+
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-MIN_SECRET_BYTES = 32
-# Secrets that were published in a document, an example or a tutorial sign nothing worth trusting.
-PLACEHOLDER_WORDS = ("secret", "change", "your-", "your_", "example", "placeholder", "password")
+STRONG_KEY = (
+    f"must be at least {MIN_SECRET_BYTES} random bytes and no placeholder outside development; "
+    "`openssl rand -hex 32` makes one"
+)
 
 
 class Environment(StrEnum):
@@ -60,6 +63,9 @@ class Settings(BaseSettings):
     # HTTP
     cors_origins: Annotated[list[str], NoDecode] = []
     trusted_proxies: Annotated[list[str], NoDecode] = []
+    docs_open: bool | None = None
+    metrics_open: bool | None = None
+    metrics_token: str = ""
     rate_limit_enabled: bool = True
     rate_limit_login: str = "30/minute"
     rate_limit_public: str = "1200/minute"
@@ -174,29 +180,41 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _refuse_weak_secret(self) -> Self:
-        if self.environment is not Environment.DEVELOPMENT and is_weak_secret(self.secret_key):
-            raise ValueError(
-                f"SECRET_KEY must be at least {MIN_SECRET_BYTES} bytes and no known placeholder "
-                "outside development; `openssl rand -hex 32` makes one"
-            )
+        if self.environment is Environment.DEVELOPMENT:
+            return self
+        for name in ("secret_key", "secret_key_previous"):
+            key = getattr(self, name)
+            if key and is_weak_secret(key):
+                raise ValueError(f"{name.upper()} {STRONG_KEY}")
         return self
 
     @property
     def cash_desk_open(self) -> bool:
         """Whether customers may deposit and withdraw cash themselves; off in production."""
-        if self.self_service_cash is None:
-            return self.environment is Environment.DEVELOPMENT
-        return self.self_service_cash
+        return self._in_development_unless(self.self_service_cash)
+
+    @property
+    def shows_docs(self) -> bool:
+        """Whether the API's documentation may be read by anybody; off in production."""
+        return self._in_development_unless(self.docs_open)
+
+    @property
+    def shows_metrics(self) -> bool:
+        """Whether the API's metrics may be read without METRICS_TOKEN; off in production."""
+        return self._in_development_unless(self.metrics_open)
+
+    def _in_development_unless(self, told: bool | None) -> bool:
+        return self.environment is Environment.DEVELOPMENT if told is None else told
 
 
-def is_weak_secret(secret: str) -> bool:
-    """Whether a signing key is too short, a known placeholder, or one character repeated."""
-    lowered = secret.lower()
-    return (
-        len(secret.encode()) < MIN_SECRET_BYTES
-        or len(set(secret)) < 8
-        or any(word in lowered for word in PLACEHOLDER_WORDS)
-    )
+class ApiSettings(Settings):
+    """The settings of what issues tokens: outside development it needs a key to sign them with."""
+
+    @model_validator(mode="after")
+    def _refuse_missing_secret(self) -> Self:
+        if self.environment is not Environment.DEVELOPMENT and not self.secret_key:
+            raise ValueError(f"SECRET_KEY {STRONG_KEY}")
+        return self
 
 
 @lru_cache(maxsize=1)

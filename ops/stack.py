@@ -28,6 +28,8 @@ from ops.supervisor import Child, ChildFailedError, Spec, Supervisor
 # Waits for what is being settled to be committed.
 WORKER_GRACE_SECONDS = 30.0
 READY_WITHIN_SECONDS = 120.0
+# What issues no tokens is given no key to sign them with.
+NO_KEYS = {"SECRET_KEY": "", "SECRET_KEY_PREVIOUS": "", "METRICS_TOKEN": ""}
 
 
 class StackError(EmbeddedError):
@@ -159,7 +161,7 @@ class Stack:
         schema.refuse_newer()
         process = await asyncio.create_subprocess_exec(
             *processes.migrate(),
-            env={**os.environ, **environment},
+            env={**os.environ, **environment, **NO_KEYS},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -181,9 +183,10 @@ class Stack:
                 port=port,
             )
         )
+        keyless = {**environment, **NO_KEYS}
         for number in range(1, options.workers + 1):
-            await self.supervisor.start(_worker_spec(number, environment, free_port()))
-        await self.supervisor.start(Spec("scheduler", processes.scheduler(), environment))
+            await self.supervisor.start(_worker_spec(number, keyless, free_port()))
+        await self.supervisor.start(Spec("scheduler", processes.scheduler(), keyless))
         async with httpx2.AsyncClient(base_url=self.run.api_url, timeout=5) as client:
             await _until_api_ready(client, api)
 

@@ -1,6 +1,7 @@
 """Probes and metrics."""
 
 import asyncio
+from hmac import compare_digest
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -13,7 +14,7 @@ from api.dependencies import services
 from api.responses import reply
 from api.services import Services
 from api.strict_json import StrictRoute
-from core.errors import Unavailable
+from core.errors import NotFound, Unavailable
 from core.jobs import BELL_KEY
 from core.logging import describe, get_logger
 
@@ -83,6 +84,13 @@ async def _redis_state(held: Services) -> str:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics() -> Response:
-    """Prometheus metrics of this process."""
+async def metrics(request: Request, held: Annotated[Services, Depends(services)]) -> Response:
+    """Prometheus metrics of this process; where they are closed, for METRICS_TOKEN's bearer."""
+    if not (held.settings.shows_metrics or _brings_token(request, held.settings.metrics_token)):
+        raise NotFound
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _brings_token(request: Request, token: str) -> bool:
+    said = request.headers.get("authorization", "").encode()
+    return bool(token) and compare_digest(said, f"Bearer {token}".encode())

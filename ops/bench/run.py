@@ -26,6 +26,7 @@ UNLIMITED = "100000000/minute"
 ENVIRONMENT: Mapping[str, str] = {
     # As a bank runs it, logs and all; what is measured is not how often one may come.
     "ENVIRONMENT": "production",
+    "METRICS_OPEN": "true",  # what each stage takes is read from there
     "RATE_LIMIT_LOGIN": UNLIMITED,
     "RATE_LIMIT_PUBLIC": UNLIMITED,
     "RATE_LIMIT_USER": UNLIMITED,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from core.config import Settings
+from core.config import ApiSettings, Settings
 from ops.output import Output
 from ops.stack import Options, Stack
 
@@ -31,7 +31,7 @@ def command(
     PostgreSQL and Redis are embedded (data below .giro) unless DATABASE_URL or REDIS_URL are set.
     Prints `ready http://127.0.0.1:8000` once everything answers.
     """
-    settings = Settings()
+    settings = ApiSettings()
     options = Options(
         home=home or settings.giro_home,
         host=host,

@@ -1,9 +1,14 @@
 """The settings: what development forgives, production refuses."""
 
+import secrets
+from base64 import b64encode
+from collections.abc import Callable
+
 import pytest
 from pydantic import ValidationError
 
-from core.config import Settings, is_weak_secret
+from core.config import ApiSettings, Settings
+from core.weak_keys import is_weak_secret
 from ops.cli import settings_refused
 
 STRONG = "8d1f6a0c94e7b25310bd4f7298c6ae5d7302f9be1648ca5d0e93b7f2416ad85c"
@@ -16,20 +21,61 @@ def settings(**values: object) -> Settings:
 @pytest.mark.parametrize(
     "secret",
     [
-        "",
         "short",
         "x" * 64,
         "abc" * 20,
         "your-secret-key-that-is-long-enough-1234567890",
         "CHANGE-me-0123456789abcdefghijklmnopq",
         STRONG[:31],
+        "0123456789abcdef" * 2,
+        "0123456789abcdef" * 4,
+        "fedcba9876543210" * 2,
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
+        "qwertyuiopasdfghjklzxcvbnm123456",
+        "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9",
+        "00112233445566778899aabbccddeeff",
+        "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6",
+        "9f3c7b1e" * 4,
+        "9f3c7b1e55d0" * 3,
     ],
 )
 def test_a_weak_secret_is_refused_outside_development(secret: str) -> None:
     assert is_weak_secret(secret)
     with pytest.raises(ValidationError, match="SECRET_KEY"):
         settings(environment="production", secret_key=secret)
+    with pytest.raises(ValidationError, match="SECRET_KEY_PREVIOUS"):
+        settings(environment="production", secret_key=STRONG, secret_key_previous=secret)
     assert settings(environment="development", secret_key=secret).secret_key == secret
+
+
+@pytest.mark.parametrize("make", [secrets.token_hex, secrets.token_urlsafe, secrets.token_bytes])
+def test_keys_that_a_machine_made_are_welcome(make: Callable[[int], str | bytes]) -> None:
+    for _ in range(500):
+        made = make(32)
+        key = made if isinstance(made, str) else b64encode(made).decode()
+        assert not is_weak_secret(key), key
+
+
+def test_the_key_is_asked_of_the_api_and_not_of_the_workers() -> None:
+    assert not settings(environment="production").secret_key
+    with pytest.raises(ValidationError, match="SECRET_KEY"):
+        ApiSettings(_env_file=None, environment="production")  # type: ignore[call-arg]
+    assert ApiSettings(_env_file=None).environment == "development"  # type: ignore[call-arg]
+
+
+def test_documentation_and_metrics_are_open_in_development_only_unless_told() -> None:
+    here, there = settings(), settings(environment="production")
+    assert (here.shows_docs, here.shows_metrics) == (True, True)
+    assert (there.shows_docs, there.shows_metrics) == (False, False)
+    told = settings(environment="production", docs_open=True, metrics_open=True)
+    assert (told.shows_docs, told.shows_metrics) == (True, True)
+
+
+@pytest.mark.parametrize("proxies", ["everybody", "10.0.0.1/8", "10.0.0.0/8,proxy.example"])
+def test_a_trusted_proxy_is_an_address_or_a_network(proxies: str) -> None:
+    with pytest.raises(ValidationError, match="TRUSTED_PROXIES"):
+        settings(trusted_proxies=proxies)
+    assert settings(trusted_proxies="10.0.0.0/8, ::1").trusted_proxies == ["10.0.0.0/8", "::1/128"]
 
 
 def test_a_strong_secret_is_welcome_everywhere() -> None:

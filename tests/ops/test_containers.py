@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -207,10 +208,48 @@ def test_programs_have_no_rights_they_do_not_need(compose):
         assert dockerfile.exists()
 
 
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_an_image_is_in_production_unless_told_otherwise(name):
+    words = instructions(name)
+    final = words[[word for word, _ in words].index("FROM", 1) :]
+    assert any(word == "ENV" and "ENVIRONMENT=production" in rest for word, rest in final)
+
+
+def test_the_api_alone_knows_the_keys(compose):
+    services = compose["services"]
+    for key in ("SECRET_KEY", "SECRET_KEY_PREVIOUS", "METRICS_TOKEN"):
+        assert services["api"]["environment"][key].startswith(f"${{{key}:")
+        for name in ("worker", "scheduler", "migrate"):
+            assert services[name]["environment"][key] == "", "env_file would bring it"
+
+
+def test_a_worker_starts_in_production_without_the_key(tmp_path):
+    """As a container does: the variable is there, and empty."""
+    program = "from core.config import Settings, ApiSettings; Settings(); ApiSettings()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "ENVIRONMENT": "production", "SECRET_KEY": "", "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "for ApiSettings" in done.stderr, "the API alone refuses to start without it"
+
+
 def test_images_are_pinned_by_version(compose):
     for name, service in compose["services"].items():
         _, _, tag = service["image"].partition(":")
         assert re.match(r"\d+\.\d+", tag), name
+
+
+@pytest.mark.parametrize(("name", "oldest"), [("postgres", (18, 6)), ("redis", (7, 4, 9))])
+def test_the_stores_have_their_latest_repairs(compose, name, oldest):
+    """The patch releases of August and May 2026, which close known holes."""
+    tag = compose["services"][name]["image"].partition(":")[2]
+    version = tuple(map(int, tag.partition("-")[0].split(".")))
+    assert version[: len(oldest) - 1] == oldest[:-1], "another line is a decision of its own"
+    assert version >= oldest
 
 
 async def test_the_containers_script_makes_the_role_and_its_database(compose):

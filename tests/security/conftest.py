@@ -7,19 +7,23 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from core.config import Environment
 from ops import processes
 from tests.bank import Bank
 from tests.system import System
 
 NEW_KEY = secrets.token_hex(32)
+METRICS_TOKEN = secrets.token_hex(16)
 PROXY = "127.0.0.1"
 
 
 @pytest.fixture(scope="session")
 def guarded_system(system: System) -> Iterator[System]:
-    """A second API on the system's stores: key changed, limits on, behind a trusted proxy."""
+    """A second API on the system's stores, in production: key changed, behind a trusted proxy."""
     settings = system.settings.model_copy(
         update={
+            "environment": Environment.PRODUCTION,
+            "metrics_token": METRICS_TOKEN,
             "secret_key": NEW_KEY,
             "secret_key_previous": system.settings.secret_key,
             "trusted_proxies": [PROXY],

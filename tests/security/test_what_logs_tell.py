@@ -72,7 +72,7 @@ async def break_over(trouble: Trouble, database: Database) -> None:
 async def test_an_unforeseen_error_tells_nobodys_data(
     database: Database, capfd: pytest.CaptureFixture[str], trouble: Trouble
 ) -> None:
-    settings = Settings(_env_file=None, environment="production", secret_key="Xk29-vB7q" * 5)
+    settings = Settings(_env_file=None, environment="production")
     configure(settings, process="test")
     try:
         await break_over(trouble, database)
