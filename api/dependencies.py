@@ -92,25 +92,32 @@ class RoleCheck(OAuth2):
         self._roles = frozenset(roles or Role)
 
     async def __call__(self, request: Request) -> Caller:  # type: ignore[override]
-        """The caller. Raises Unauthenticated, InvalidToken, TooMany or Forbidden."""
-        with stage("authenticate"):
-            return await self._identify(request)
+        """The caller. Raises Unauthenticated, InvalidToken, TooMany or Forbidden.
 
-    async def _identify(self, request: Request) -> Caller:
-        held: Services = request.app.state.services
-        header = request.headers.get("authorization")
-        if header is None:
-            raise Unauthenticated
-        if header[:7].lower() != BEARER:
-            raise InvalidToken("a bearer token is expected")
-        claims = held.tokens.read(header[7:].strip())
-        role = await held.sessions.role_of(claims.session_id, claims.user_id)
-        caller = Caller(claims.user_id, role, claims.email, claims.session_id)
-        request.state.caller = caller
-        held.user_limit.hit(caller.user_id)
-        if role not in self._roles:
+        Asked once, before the body is read; whoever asks again hears what was found then.
+        """
+        caller: Caller | None = request.scope["state"].get("caller")
+        if caller is None:
+            with stage("authenticate"):
+                caller = await _identify(request)
+        if caller.role not in self._roles:
             raise Forbidden
         return caller
+
+
+async def _identify(request: Request) -> Caller:
+    held: Services = request.app.state.services
+    header = request.headers.get("authorization")
+    if header is None:
+        raise Unauthenticated
+    if header[:7].lower() != BEARER:
+        raise InvalidToken("a bearer token is expected")
+    claims = held.tokens.read(header[7:].strip())
+    role = await held.sessions.role_of(claims.session_id, claims.user_id)
+    caller = Caller(claims.user_id, role, claims.email, claims.session_id)
+    request.state.caller = caller
+    held.user_limit.hit(caller.user_id)
+    return caller
 
 
 def require_role(*roles: str) -> RoleCheck:

@@ -9,7 +9,6 @@ from starlette.routing import BaseRoute
 
 from api import docs, problems, services
 from api.middleware import addresses, cors
-from api.middleware.body_limit import BodyLimit
 from api.middleware.logging import LastResort, LoggingMiddleware
 from api.middleware.rate_limit import limiter
 from api.routes import (
@@ -70,7 +69,6 @@ def create_app(settings: Settings) -> FastAPI:
     docs.install(app, with_pages=settings.shows_docs)
     problems.install(app)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(LastResort)
     cors.install(app, settings)
     app.add_middleware(LoggingMiddleware)

@@ -20,7 +20,7 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from api.responses import encode
-from core.database import CommitUnknownError, is_retryable, sqlstate
+from core.database import CommitUnknownError, is_out_of_time, is_retryable, sqlstate
 from core.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -30,6 +30,8 @@ from core.errors import (
     InvalidAmount,
     NotFound,
     OutcomeUnknown,
+    Overloaded,
+    QueryTooLong,
     RedisUnavailable,
     Refused,
     TooMany,
@@ -113,6 +115,8 @@ def from_error(scope: Scope, error: GiroError) -> Response:
     errors: Sequence[Mapping[str, str]] | None = None
     if isinstance(error, TooMany):
         headers["retry-after"] = str(max(1, error.retry_after_seconds))
+    elif isinstance(error, Overloaded):
+        headers["retry-after"] = str(error.retry_after_seconds)
     elif isinstance(error, Unavailable):
         headers["retry-after"] = str(RETRY_AFTER_OUTAGE_SECONDS)
     elif isinstance(error, Unauthenticated):
@@ -181,17 +185,14 @@ def from_unexpected(scope: Scope, error: Exception) -> Response | None:
             return from_error(scope, RedisUnavailable())
         if isinstance(cause, CommitUnknownError):
             return from_error(scope, OutcomeUnknown())
+        if is_out_of_time(cause):
+            return from_error(scope, QueryTooLong())
         if isinstance(cause, PoolTimeoutError) or is_retryable(cause):
             return from_error(scope, DatabaseUnavailable())
         if isinstance(cause, DBAPIError | asyncpg.PostgresError) and sqlstate(cause) in NOT_UTF8:
             return from_error(scope, Invalid("a value holds characters that cannot be stored"))
         cause = cause.__cause__
     return None
-
-
-def too_large(scope: Scope) -> Response:
-    """The answer to a body beyond the limit; what is still to come of it is not read."""
-    return _from_status(scope, 413, {"connection": "close"})
 
 
 def refuse_nul(scope: Scope) -> Response:

@@ -8,6 +8,7 @@ from secrets import token_hex
 
 from redis.asyncio import Redis
 
+from api.crowd import Crowd
 from api.middleware.rate_limit import UserRateLimit
 from core import cache
 from core.config import Settings
@@ -23,8 +24,11 @@ from core.transactions.intake import Intake
 from core.transactions.pressure import BatchGate
 from core.transactions.repository import TransactionReader
 from core.transactions.waiting import Waiters
+from core.turns import Turns
 
 log = get_logger(__name__)
+
+MAX_WAITING_LISTINGS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,10 @@ class Services:
 
     settings: Settings
     database: Database
+    listings: Database
+    probe: Database
+    crowd: Crowd
+    listing_turns: Turns
     redis: "Redis"
     jobs: Jobs
     intake: Intake
@@ -53,7 +61,17 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 
     Reaches for no store yet: a process may start before they do, and says 503 meanwhile.
     """
-    database = Database.from_settings(settings, name="api")
+    database = Database.from_settings(
+        settings, name="api", statement_timeout_seconds=settings.statement_timeout_seconds
+    )
+    # What reads much never keeps a movement of money waiting, nor the probe of both.
+    listings = Database.from_settings(
+        settings,
+        name="api-listings",
+        pool_size=settings.listing_pool_size,
+        statement_timeout_seconds=settings.listing_timeout_seconds,
+    )
+    probe = Database.from_settings(settings, name="api-probe", pool_size=1)
     redis = cache.connect(settings.redis_url)
     jobs = Jobs(redis, settings.redis_url)
     bell = Doorbell(jobs)
@@ -71,6 +89,13 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         yield Services(
             settings=settings,
             database=database,
+            listings=listings,
+            probe=probe,
+            crowd=Crowd(
+                most=settings.max_running_requests,
+                most_each=settings.max_running_requests_per_user,
+            ),
+            listing_turns=_listing_turns(settings),
             redis=redis,
             jobs=jobs,
             intake=Intake(database),
@@ -93,7 +118,20 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         await bell.close()
         jobs.close()
         await redis.aclose()
-        await database.close()
+        for each in (probe, listings, database):
+            await each.close()
+
+
+def _listing_turns(settings: Settings) -> Turns:
+    return Turns(
+        "listings",
+        settings.listing_pool_size,
+        # One user's slow filters leave room for the others'.
+        running_each=max(1, settings.listing_pool_size // 2),
+        max_waiting=MAX_WAITING_LISTINGS,
+        waiting_each=MAX_WAITING_LISTINGS // 4,
+        patience_seconds=settings.database_timeout_seconds,
+    )
 
 
 def _session_life(settings: Settings) -> SessionLife:

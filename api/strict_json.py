@@ -24,10 +24,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
+from api.admission import admitted
 from core.errors import UnexpectedBody
 from core.metrics import stage
 
 MAX_DEPTH: Final = 32
+# No body of ours has as many fields; each one that is not known would be an error to report.
+MAX_FIELDS: Final = 100
 # Room for an empty object and the white space around it; whatever is longer says something.
 EMPTY_OBJECT_BYTES: Final = 64
 
@@ -47,6 +50,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise NotStrictError("a key occurs twice in one object")
+    if len(found) > MAX_FIELDS:
+        raise NotStrictError(f"an object has more than {MAX_FIELDS} fields")
     return found
 
 
@@ -126,12 +131,12 @@ class StrictRoute(APIRoute):
         """FastAPI's handler, given a StrictRequest, or refusing a body that is not declared."""
         handle = super().get_route_handler()
         if self.body_field is None:
-            return _refusing_bodies(self, handle)
+            return admitted(self, _refusing_bodies(self, handle))
 
         async def handle_strictly(request: Request) -> Response:
             return await handle(StrictRequest(request.scope, request.receive))
 
-        return handle_strictly
+        return admitted(self, handle_strictly)
 
 
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]

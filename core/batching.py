@@ -6,7 +6,12 @@ needed: the flush itself is the window, so a lone request waits for nobody and a
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+from core import metrics
+from core.errors import Overloaded
+
+MAX_WAITING: Final = 2_000
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,7 +22,8 @@ class Coalescer(Generic[Item, Result]):
 
     ``flush`` takes up to ``max_batch`` items and returns one result for each, in order; a result
     that is an exception is raised to its submitter alone. An exception raised by ``flush`` itself
-    is raised to all submitters of that batch.
+    is raised to all submitters of that batch. Where ``max_waiting`` items wait already, the next
+    is refused at once.
     """
 
     def __init__(
@@ -26,15 +32,23 @@ class Coalescer(Generic[Item, Result]):
         *,
         max_batch: int = 500,
         lanes: int = 1,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self._flush = flush
+        self._max_waiting = max_waiting
         self._max_batch = max_batch
         self._free_lanes = lanes
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: Item) -> Result:
-        """The result for ``item``, once the batch it travelled in has been flushed."""
+        """The result for ``item``, once the batch it travelled in has been flushed.
+
+        Raises Overloaded, and the item is not taken, where too many wait.
+        """
+        if len(self._waiting) >= self._max_waiting:
+            metrics.shed.labels("shared").inc()
+            raise Overloaded
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._free_lanes:

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     database_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+    statement_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+    listing_pool_size: Annotated[int, Field(ge=1, le=200)] = 4
+    listing_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
 
     # Tokens
     secret_key: str = ""
@@ -70,7 +73,10 @@ class Settings(BaseSettings):
     rate_limit_login: str = "30/minute"
     rate_limit_public: str = "1200/minute"
     rate_limit_user: str = "30000/minute"
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 16_384
+    max_batch_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    max_running_requests: Annotated[int, Field(ge=1)] = 2_000
+    max_running_requests_per_user: Annotated[int, Field(ge=1)] = 200
 
     # The bank
     bank_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"

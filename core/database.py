@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, Final, Self, TypeAlias, cast
 
 import asyncpg
 from sqlalchemy import MetaData, event, text
@@ -31,6 +31,8 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import DeclarativeBase
 
 from core.config import Settings
+from core.errors import Overloaded
+from core.turns import Turns
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -47,10 +49,15 @@ _SERIALIZATION_FAILURE = "40001"
 _DEADLOCK_DETECTED = "40P01"
 _CONNECTION_EXCEPTION_CLASS = "08"
 _OPERATOR_INTERVENTION_CLASS = "57"
+_QUERY_CANCELED = "57014"  # by its time limit, or by an operator: the connection lives on
 _TOO_MANY_CONNECTIONS = "53300"
 _INSUFFICIENT_RESOURCES_CLASS = "53"  # the disk or the memory is full
 _SYSTEM_ERROR_CLASS = "58"
 _READ_ONLY = "25006"  # a standby that is about to be promoted
+
+
+MAX_WAITING: Final = 200
+SERVER_MAY_BE_LATE_SECONDS: Final = 5.0
 
 
 class CommitUnknownError(Exception):
@@ -105,13 +112,33 @@ class Database:
     """One engine and its pool. Made in a running event loop, closed with ``close``.
 
     ``pool_size`` connections at most; a unit of work that finds none free for
-    ``timeout_seconds`` raises ``sqlalchemy.exc.TimeoutError``.
+    ``timeout_seconds``, or ``max_waiting`` before it in the queue, raises Overloaded. A statement
+    that takes longer than ``statement_timeout_seconds`` is stopped; None: none ever is.
     """
 
     def __init__(
-        self, url: str, *, name: str, pool_size: int = 10, timeout_seconds: float = 10.0
+        self,
+        url: str,
+        *,
+        name: str,
+        pool_size: int = 10,
+        timeout_seconds: float = 10.0,
+        max_waiting: int = MAX_WAITING,
+        statement_timeout_seconds: float | None = None,
     ) -> None:
         self.url = url
+        self._turns = Turns(
+            f"database_{name}",
+            pool_size,
+            max_waiting=max_waiting,
+            patience_seconds=timeout_seconds,
+        )
+        limits: dict[str, str] = {}
+        give_up_after_seconds = None
+        if statement_timeout_seconds is not None:
+            limits["statement_timeout"] = str(int(statement_timeout_seconds * 1000))
+            # A server that hangs stops nothing: then the driver gives up, somewhat later.
+            give_up_after_seconds = statement_timeout_seconds + SERVER_MAY_BE_LATE_SECONDS
         self.engine = make_engine(
             url,
             pool_size=pool_size,
@@ -122,6 +149,7 @@ class Database:
             pool_pre_ping=False,
             connect={
                 "timeout": timeout_seconds,
+                "command_timeout": give_up_after_seconds,
                 "server_settings": {
                     "application_name": f"giro-{name}",
                     "timezone": "UTC",
@@ -129,6 +157,7 @@ class Database:
                     # A process that hangs inside a unit of work must not hold its row locks.
                     "idle_in_transaction_session_timeout": "60000",
                     "tcp_keepalives_idle": "10",
+                    **limits,
                 },
             },
         )
@@ -138,25 +167,33 @@ class Database:
         )
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, name: str) -> Self:
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        name: str,
+        pool_size: int | None = None,
+        statement_timeout_seconds: float | None = None,
+    ) -> Self:
         """The database of ``settings``, for the process called ``name``."""
         return cls(
             settings.database_url,
             name=name,
-            pool_size=settings.database_pool_size,
+            pool_size=pool_size or settings.database_pool_size,
             timeout_seconds=settings.database_timeout_seconds,
+            statement_timeout_seconds=statement_timeout_seconds,
         )
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
         """A session that rolls back at the end unless ``session.commit()`` was awaited."""
-        async with self._sessions() as session:
+        async with self._turns.turn(), self._sessions() as session:
             yield session
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
         """A read-only session that sees one moment of the database throughout."""
-        async with self._sessions() as session:
+        async with self._turns.turn(), self._sessions() as session:
             await session.connection(
                 execution_options={
                     "isolation_level": "REPEATABLE READ",
@@ -186,6 +223,11 @@ class Database:
     @asynccontextmanager
     async def raw_connection(self) -> AsyncIterator[Connection]:
         """The driver's connection outside any transaction; it returns to the pool afterwards."""
+        async with self._turns.turn(), self._pooled() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _pooled(self) -> AsyncIterator[Connection]:
         pooled = await self.engine.raw_connection()
         driver = cast("asyncpg.Connection[asyncpg.Record]", pooled.driver_connection)
         try:
@@ -253,6 +295,8 @@ def is_connection_loss(error: BaseException) -> bool:
     driver_error = _driver_error(error)
     if isinstance(driver_error, ValueError):  # an argument that cannot be encoded, and never will
         return False
+    if is_out_of_time(error):
+        return False
     # InternalClientError: the server's last word was an error, and it never got ready again.
     if isinstance(error, _LOSSES) or isinstance(driver_error, asyncpg.InternalClientError):
         return True
@@ -263,6 +307,11 @@ def is_connection_loss(error: BaseException) -> bool:
     )
 
 
+def is_out_of_time(error: BaseException) -> bool:
+    """Whether the server stopped a statement, by its time limit or an operator's word."""
+    return sqlstate(error) == _QUERY_CANCELED
+
+
 def is_retryable(error: BaseException) -> bool:
     """Whether the whole unit of work may run again: deadlock, serialization, server lost or full.
 
@@ -270,8 +319,8 @@ def is_retryable(error: BaseException) -> bool:
     """
     state = sqlstate(error) or ""
     return (
-        state in {_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED, _READ_ONLY}
+        state in {_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED, _READ_ONLY, _QUERY_CANCELED}
         or state.startswith((_INSUFFICIENT_RESOURCES_CLASS, _SYSTEM_ERROR_CLASS))
-        or isinstance(error, NoConnectionFree)
+        or isinstance(error, NoConnectionFree | Overloaded)
         or is_connection_loss(error)
     )

@@ -77,6 +77,11 @@ class TooMany(GiroError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TooManyRunning(TooMany):
+    code = "too_many_running"
+    title = "Too many of your requests are under way; wait for their answers"
+
+
 class Unavailable(GiroError):
     """A store is down; trying again later helps."""
 
@@ -380,6 +385,19 @@ class Internal(GiroError):
 class DatabaseUnavailable(Unavailable):
     code = "database_unavailable"
     title = "The database is not available; nothing was accepted"
+
+
+class Overloaded(Unavailable):
+    """A queue is full. ``retry_after_seconds`` says when to come again."""
+
+    code = "overloaded"
+    title = "Too much is under way at the moment; nothing was accepted"
+    retry_after_seconds = 1
+
+
+class QueryTooLong(Unavailable):
+    code = "query_too_long"
+    title = "This took too long and was stopped; nothing was changed, and a narrower filter helps"
 
 
 class OutcomeUnknown(Unavailable):

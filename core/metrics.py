@@ -22,6 +22,7 @@ time_to_final = Histogram(
 stage_seconds = Histogram(
     "giro_stage_seconds", "Where the time goes, by stage", ["stage"], buckets=_SECONDS
 )
+shed = Counter("giro_shed_total", "Requests turned away because a queue was full", ["queue"])
 retries = Counter("giro_settlement_retries_total", "Units of work run again", ["reason"])
 runs_failed = Counter(
     "giro_business_day_runs_failed_total", "Runs of the business day given up", ["job"]

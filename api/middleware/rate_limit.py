@@ -9,7 +9,7 @@ A process that cannot reach Redis goes on with its own counts.
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from limits import RateLimitItem, parse
@@ -56,12 +56,29 @@ def _make_limiter(settings: Settings) -> Limiter:
 
 
 limiter = _make_limiter(get_settings())
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 # The handler must take ``request``. Guessing one password is limited tighter than calling.
-limit_public: Decorator = limiter.shared_limit(get_settings().rate_limit_public, scope="public")
-limit_login: Decorator = limiter.shared_limit(
+limit_login: Callable[[Handler], Handler] = limiter.shared_limit(
     get_settings().rate_limit_login, scope="login", key_func=address_and_email
 )
+
+
+@limiter.shared_limit(get_settings().rate_limit_public, scope="public")
+async def limit_address(request: Request) -> None:
+    """Count a public request of its address. Raises RateLimitExceeded."""
+    # One limit of a request ends slowapi's interest in it; that of logins is yet to come.
+    request.state._rate_limiting_complete = False
+
+
+def limit_public(handler: Handler) -> Handler:
+    """Decorate a handler that anybody may call: its address is counted before its body is read."""
+    vars(handler)["limited_publicly"] = True
+    return handler
+
+
+def is_public(handler: Callable[..., Any]) -> bool:
+    """Whether the handler is one of ``limit_public``."""
+    return getattr(handler, "limited_publicly", False)
 
 
 class _Window:

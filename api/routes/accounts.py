@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import PydanticCustomError
 
+from api.admission import lists
 from api.dependencies import (
     KEY_HEADER,
     ActingUser,
@@ -95,6 +96,7 @@ def _opening(body: AccountOpening, caller: Caller, default_currency: str) -> Ope
 
 
 @router.get("", response_model=Accounts)
+@lists
 async def list_accounts(
     caller: AnyCaller,
     held: Held,
@@ -103,7 +105,7 @@ async def list_accounts(
     owner_id: Annotated[UUID | None, Query(description="One customer's, for staff")] = None,
 ) -> Response:
     """The caller's accounts, the newest first; any customer's for officers and admins."""
-    async with held.database.unit_of_work() as session:
+    async with held.listings.unit_of_work() as session:
         rows = await accounts.list_accounts(
             session,
             owner_id=caller.scope or owner_id,
@@ -125,12 +127,13 @@ async def show_account(account_id: str, caller: AnyCaller, held: Held) -> Respon
 
 
 @router.get("/{account_id}/balance", response_model=BalanceAnswer)
+@lists
 async def show_balance(
     account_id: str, caller: AnyCaller, held: Held, at: InstantQuery = None
 ) -> Response:
     """The balance now, or as it was at an instant."""
     until = end("at", at)
-    async with held.database.unit_of_work() as session:
+    async with held.listings.unit_of_work() as session:
         account = await accounts.find_account(session, account_id, owner_id=caller.scope)
         balance_minor, available_minor = account.balance_minor, None
         if until is not None:
@@ -151,6 +154,7 @@ async def show_balance(
 
 
 @router.get("/{account_id}/transactions", response_model=Entries)
+@lists
 async def list_entries(
     account_id: str,
     caller: AnyCaller,
@@ -166,7 +170,7 @@ async def list_entries(
 ) -> Response:
     """The account's ledger entries with the balance after each, the newest first."""
     ends = [moment for moment in (end("to", until), end("timestamp", timestamp)) if moment]
-    async with held.database.unit_of_work() as session:
+    async with held.listings.unit_of_work() as session:
         account = await accounts.find_account(session, account_id, owner_id=caller.scope)
         wanted = EntryFilter(
             since=beginning("from", since),

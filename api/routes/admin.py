@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.admission import lists
 from api.dependencies import ActingUser, Admin, Held
 from api.paging import Paging
 from api.responses import reply
@@ -56,6 +57,7 @@ async def make_user(body: NewUser, _: Admin, actor: ActingUser, held: Held) -> R
 
 
 @router.get("/users", response_model=Users)
+@lists
 async def list_users(
     _: Admin,
     held: Held,
@@ -65,7 +67,7 @@ async def list_users(
     email: Annotated[str | None, Query(max_length=254, description="A part of it")] = None,
 ) -> Response:
     """All users, the newest first."""
-    async with held.database.unit_of_work() as session:
+    async with held.listings.unit_of_work() as session:
         rows = await users.list_users(
             session,
             UserFilter(role=role, status=status, email=email),
@@ -105,9 +107,10 @@ def _user_id(text: str) -> UUID:
 
 
 @router.get("/countries", response_model=Countries)
+@lists
 async def list_countries(_: Admin, held: Held) -> Response:
     """All countries, and whether the bank serves their residents."""
-    async with held.database.unit_of_work() as session:
+    async with held.listings.unit_of_work() as session:
         rows = await countries.list_countries(session)
     return reply({"items": [CountryAnswer.of(row) for row in rows], "next_cursor": None})
 
@@ -128,9 +131,10 @@ async def set_country(
 
 
 @router.get("/currencies", response_model=Currencies)
+@lists
 async def list_currencies(_: Admin, held: Held) -> Response:
     """All currencies, and whether accounts may be opened in them."""
-    async with held.database.unit_of_work() as session:
+    async with held.listings.unit_of_work() as session:
         rows = await currencies.list_currencies(session)
     return reply({"items": [_currency(row) for row in rows], "next_cursor": None})
 

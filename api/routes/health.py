@@ -65,7 +65,7 @@ async def ready(request: Request, held: Annotated[Services, Depends(services)]) 
 async def _database_state(held: Services) -> str:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-            async with held.database.unit_of_work() as session:
+            async with held.probe.unit_of_work() as session:
                 await session.execute(text("SELECT 1 FROM users LIMIT 1"))
     except Exception as error:  # noqa: BLE001 - whatever it is, the database is not ready
         log.warning("not_ready", store="database", error=describe(error))

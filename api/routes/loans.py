@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.admission import lists
 from api.dependencies import (
     ActingUser,
     Admin,
@@ -114,6 +115,7 @@ async def apply(body: LoanApplication, caller: Customer, actor: ActingUser, held
 
 
 @router.get("", response_model=Loans)
+@lists
 async def list_loans(
     caller: AnyCaller,
     held: Held,
@@ -121,7 +123,7 @@ async def list_loans(
     status: Annotated[LoanStatus | None, Query(description="Only loans in this state")] = None,
 ) -> Response:
     """The caller's loans, the newest first; all for officers and admins."""
-    async with held.database.raw_connection() as connection:
+    async with held.listings.raw_connection() as connection:
         rows = await views.page_of_loans(
             connection,
             owner_id=caller.scope,
@@ -141,9 +143,10 @@ async def show_loan(loan_id: str, caller: AnyCaller, held: Held) -> Response:
 
 
 @router.get("/{loan_id}/schedule", response_model=ScheduleAnswer)
+@lists
 async def show_schedule(loan_id: str, caller: AnyCaller, held: Held) -> Response:
     """The loan's schedule; before disbursement, the one it would have today."""
-    async with held.database.raw_connection() as connection:
+    async with held.listings.raw_connection() as connection:
         view = await views.find_schedule(
             connection,
             _id(loan_id),

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
+from api.admission import lists
 from api.dependencies import AnyCaller, Held
 from api.paging import Paging
 from api.responses import reply
@@ -39,6 +40,7 @@ class Notifications(BaseModel):
 
 
 @router.get("", response_model=Notifications)
+@lists
 async def list_notifications(
     caller: AnyCaller,
     held: Held,
@@ -47,7 +49,7 @@ async def list_notifications(
     unread: Annotated[bool, Query(description="Only those not read yet")] = False,
 ) -> Response:
     """The caller's notices, the newest first; officers and admins also see the staff's."""
-    async with held.database.raw_connection() as connection:
+    async with held.listings.raw_connection() as connection:
         rows = await notices.inbox(
             connection,
             caller.user_id,

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Response
 from redis.exceptions import RedisError
 
+from api.admission import lists
 from api.dependencies import ActingUser, Admin, Held
 from api.instants import InstantQuery, beginning, end, invalid_instant
 from api.paging import Paging
@@ -51,14 +52,16 @@ SHOWN_FAILED_JOBS: Final = 100
 
 
 @router.get("/ledger/trial-balance", response_model=TrialBalanceAnswer)
+@lists
 async def show_trial_balance(_: Admin, held: Held) -> Response:
     """Every ledger account on its side; debits equal credits in each currency."""
-    async with held.database.raw_connection() as connection:
+    async with held.listings.raw_connection() as connection:
         balance = await trial_balance(connection)
     return reply(TrialBalanceAnswer.of(balance, now=clock.now()))
 
 
 @router.get("/reports", response_model=Report)
+@lists
 async def report(
     _: Admin,
     held: Held,
@@ -71,7 +74,7 @@ async def report(
     first = beginning("from", since) or max(last, EARLIEST) - REPORT_SPAN
     if first >= last:
         raise invalid_instant("from", "must be before `to`")
-    async with held.database.snapshot() as session:
+    async with held.listings.snapshot() as session:
         connection = await driver(session)
         totals = await counters.counters(connection, midnight=_midnight(held))
         volumes = await counters.volumes(connection, since=first, until=last)
@@ -103,10 +106,11 @@ def _midnight(held: Services) -> datetime:
 
 
 @router.get("/jobs", response_model=JobsAnswer)
+@lists
 async def show_jobs(_: Admin, held: Held) -> Response:
     """Queues and their depth, the oldest pending transaction, failed jobs."""
-    waiting = await backlog(held.database)
-    async with held.database.unit_of_work() as session:
+    waiting = await backlog(held.listings)
+    async with held.listings.unit_of_work() as session:
         failed = await failed_jobs(session, limit=SHOWN_FAILED_JOBS)
     age = (clock.now() - waiting.oldest).total_seconds() if waiting.oldest else None
     return reply(
@@ -146,6 +150,7 @@ async def retry_job(job_id: str, _: Admin, actor: ActingUser, held: Held) -> Res
 
 
 @router.get("/audit", response_model=AuditEntries)
+@lists
 async def read_audit(
     _: Admin,
     held: Held,
@@ -166,7 +171,7 @@ async def read_audit(
         since=beginning("from", since),
         until=end("to", until),
     )
-    async with held.database.unit_of_work() as session:
+    async with held.listings.unit_of_work() as session:
         rows = await audit.read(session, wanted, before_id=page.after_id(), limit=page.fetch)
     shown, next_cursor = page.cut(rows, lambda entry: [entry.id])
     items = [AuditAnswer.model_validate(entry, from_attributes=True) for entry in shown]

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
+from api.admission import takes_batches
 from api.dependencies import (
     KEY_HEADER,
     Caller,
@@ -163,12 +164,13 @@ def _bank_order(
 
 
 @router.post("/batch", status_code=202, response_model=BatchSubmitted, openapi_extra=KEY_HEADER)
+@takes_batches
 async def batch(request: Request, body: BatchSubmission, caller: Customer, held: Held) -> Response:
     """Submit up to a thousand transfers at once; each is settled by itself."""
     identity = request_id(request)
     orders = [_transfer_order(item, caller, identity) for item in body.items]
     key = idempotency_key(request, body.idempotency_key)
-    async with held.batch_gate.admitted():
+    async with held.batch_gate.admitted(caller.user_id):
         view = await submit_batch(
             held.database, orders, owner_id=caller.user_id, idempotency_key=key
         )

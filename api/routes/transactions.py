@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.admission import lists
 from api.dependencies import (
     WAIT_HEADER,
     ActingUser,
@@ -62,6 +63,7 @@ async def show_batch(batch_id: str, caller: AnyCaller, held: Held) -> Response:
 
 
 @router.get("", response_model=Transactions)
+@lists
 async def list_transactions(
     caller: AnyCaller,
     held: Held,
@@ -74,7 +76,7 @@ async def list_transactions(
 ) -> Response:
     """The caller's transactions, the newest first; all for officers and admins."""
     account_ids = await _account_ids(held, caller, account)
-    async with held.database.raw_connection() as connection:
+    async with held.listings.raw_connection() as connection:
         rows = await page_of_transactions(
             connection,
             Filter(
@@ -95,7 +97,7 @@ async def list_transactions(
 
 async def _account_ids(held: Services, caller: Caller, account: str | None) -> list[UUID] | None:
     """The accounts whose transactions the caller may and wants to see; None for all there are."""
-    async with held.database.unit_of_work() as session:
+    async with held.listings.unit_of_work() as session:
         if account is not None:
             found = await accounts.find_account(session, account, owner_id=caller.scope)
             return [found.id]

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 
+from api.admission import lists
 from api.dependencies import ActingUser, AnyCaller, Customer, Held
 from api.loan_answers import loan_answer
 from api.paging import MAX_LIMIT
@@ -62,9 +63,10 @@ async def delete_profile(caller: AnyCaller, actor: ActingUser, held: Held) -> Re
 
 
 @router.get("/overview", response_model=Overview)
+@lists
 async def overview(caller: Customer, held: Held) -> Response:
     """Everything at a glance: profile, accounts, loans, the latest transactions."""
-    async with held.database.snapshot() as session:
+    async with held.listings.snapshot() as session:
         user = await users.find_user(session, caller.user_id)
         accounts = await accounts_of(session, caller.user_id)
         connection = await driver(session)

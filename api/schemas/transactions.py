@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WrapValidator
 
+from api.schemas.few_errors import in_pieces
 from api.schemas.fields import AccountName, Amount, IdempotencyKeyField, Money, Text200, Text500
 from api.strict_json import Body, example
 from core.money import to_major
@@ -67,7 +68,11 @@ class BatchSubmission(Body):
     """Up to a thousand transfers, each settled by itself."""
 
     model_config = example({"items": [{"to_account": "1000000024", "amount": 1000}]})
-    items: Annotated[list[TransferItem], Field(min_length=1, max_length=MAX_ITEMS)]
+    items: Annotated[
+        list[TransferItem],
+        Field(min_length=1, max_length=MAX_ITEMS),
+        WrapValidator(in_pieces),
+    ]
     idempotency_key: IdempotencyKeyField = None
 
 

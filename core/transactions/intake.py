@@ -21,6 +21,7 @@ from core.database import (
     Database,
     constraint_name,
     is_connection_loss,
+    is_out_of_time,
     is_retryable,
 )
 from core.errors import (
@@ -28,6 +29,7 @@ from core.errors import (
     GiroError,
     IdempotencyKeyReused,
     OutcomeUnknown,
+    Overloaded,
     Unavailable,
 )
 from core.logging import describe, get_logger
@@ -164,9 +166,9 @@ class Intake:
             except Exception as error:
                 if not (is_retryable(error) or constraint_name(error) == OWN_ID):
                     raise
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or isinstance(error, Overloaded) or is_out_of_time(error):
                     if not (known or unsure):
-                        raise DatabaseUnavailable from error
+                        raise _refusal(error) from error
                     return [known.get(order.id) or _lost(order, unsure) for order in orders]
                 told = describe(error)
                 log.warning("intake_again", attempt=attempt, error=told, orders=len(orders))
@@ -187,6 +189,10 @@ def _certain(order: Order, result: Result, unsure: set[UUID]) -> Result:
     if isinstance(result, Exception) and order.id in unsure:
         return OutcomeUnknown(transaction_id=order.id)
     return result
+
+
+def _refusal(error: Exception) -> Unavailable:
+    return error if isinstance(error, Unavailable) else DatabaseUnavailable()
 
 
 def _lost(order: Order, unsure: set[UUID]) -> Result:

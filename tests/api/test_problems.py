@@ -67,10 +67,10 @@ async def test_a_malformed_body_names_each_of_its_fields(bank: Bank) -> None:
 
 async def test_a_refusal_is_never_larger_than_what_it_refuses(bank: Bank) -> None:
     customer = await bank.customer()
-    answer = await customer.post("/accounts", {f"wrong{n}": 1 for n in range(10_000)})
+    answer = await customer.post("/accounts", {f"wrong{n}": 1 for n in range(100)})
     problem = check_problem(answer, 422, "validation_error")
     assert len(problem["errors"]) == 100
-    answer = await customer.post("/accounts", {"w" * 100_000: 1})
+    answer = await customer.post("/accounts", {"w" * 10_000: 1})
     problem = check_problem(answer, 422, "validation_error")
     assert [error["field"] for error in problem["errors"]] == ["w" * 200]
     assert len(answer.content) < 1_000

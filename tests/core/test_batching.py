@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from core.batching import Coalescer
+from core.errors import Overloaded
 
 
 class Ferry:
@@ -112,4 +113,19 @@ async def test_when_all_leave_the_lane_is_free_again() -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     ferry.leave.set()
+    assert await shared.submit(5) == 10
+
+
+async def test_beyond_so_many_waiting_the_next_is_refused_at_once() -> None:
+    ferry = Ferry()
+    shared: Coalescer[int, int] = Coalescer(ferry, max_waiting=2)
+    aboard = board(shared, 1)
+    await a_moment()
+    waiting = board(shared, 2, 3)
+    await a_moment()
+    with pytest.raises(Overloaded):
+        await asyncio.wait_for(shared.submit(4), 1)
+    ferry.leave.set()
+    assert await asyncio.gather(*aboard, *waiting) == [2, 4, 6]
+    assert ferry.trips == [[1], [2, 3]], "who was refused has not travelled"
     assert await shared.submit(5) == 10

@@ -4,6 +4,7 @@ import asyncio
 from decimal import Decimal
 from time import monotonic
 
+from core.ids import new_id
 from core.transactions.pressure import BatchGate
 from tests.quiet import Quiet
 
@@ -17,7 +18,7 @@ async def test_a_batch_waits_until_settlement_has_caught_up(quiet: Quiet) -> Non
     entered = asyncio.Event()
 
     async def enter() -> None:
-        async with gate.admitted():
+        async with gate.admitted(new_id()):
             entered.set()
 
     waiting = asyncio.create_task(enter())
@@ -31,6 +32,7 @@ async def test_without_workers_a_batch_is_accepted_all_the_same(quiet: Quiet) ->
     account = await quiet.account()
     await quiet.deposit(account, Decimal(1))
     started = monotonic()
-    async with BatchGate(quiet.database, max_pending=0, patience_seconds=0.3).admitted():
+    gate = BatchGate(quiet.database, max_pending=0, patience_seconds=0.3)
+    async with gate.admitted(new_id()):
         assert monotonic() - started >= 0.3
     await quiet.settler().drain()

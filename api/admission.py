@@ -1,0 +1,129 @@
+"""What a request passes before its body is read: room, its token, its limits.
+
+A body costs memory to read and time to check, so it is read of those alone who may send it: first
+the process has room, then the token is checked (or the address's limit, on public routes), then
+the caller has no more than so many requests under way, then the body's length is looked at, and
+then the route's own queue has a place. Whoever is turned away is so at once, and nothing was done.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from api.bodies import limited, until_gone
+from api.dependencies import Caller, RoleCheck
+from api.middleware.rate_limit import is_public, limit_address
+from api.services import Services
+from core.config import Settings
+
+CLIENT_GONE: Final = 499
+Handle = Callable[[Request], Coroutine[Any, Any, Response]]
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class Queue(StrEnum):
+    """The queues of their own that a route may stand in."""
+
+    BATCHES = "batches"
+    LISTINGS = "listings"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a handler asks of admission, beside what its dependencies ask."""
+
+    queue: Queue | None = None
+    large_body: bool = False
+
+
+def takes_batches(handler: Handler) -> Handler:
+    """Decorate a handler of batches: larger bodies, few at a time."""
+    return _with(handler, Terms(Queue.BATCHES, large_body=True))
+
+
+def lists(handler: Handler) -> Handler:
+    """Decorate a handler that reads much: it reads ``held.listings``, in a queue of their own, and
+    is stopped when its client hangs up."""
+    return _with(handler, Terms(Queue.LISTINGS))
+
+
+def _with(handler: Handler, terms: Terms) -> Handler:
+    vars(handler)["admission"] = terms
+    return handler
+
+
+def admitted(route: APIRoute, handle: Handle) -> Handle:
+    """``handle`` for those requests of ``route`` that are let in."""
+    checks = list(_role_checks(route.dependant))
+    public = is_public(route.endpoint)
+    reads_body = route.body_field is not None
+    terms: Terms = getattr(route.endpoint, "admission", Terms())
+
+    async def admit(request: Request) -> Response:
+        held: Services = request.app.state.services
+        held.crowd.enter()
+        try:
+            if public:
+                await limit_address(request)
+            caller: Caller | None = None
+            for check in checks:
+                caller = await check(request)
+            if caller is None:
+                return await serve(request, held, None)
+            held.crowd.enter_as(caller.user_id)
+            try:
+                return await serve(request, held, caller)
+            finally:
+                held.crowd.leave_as(caller.user_id)
+        finally:
+            held.crowd.leave()
+
+    async def serve(request: Request, held: Services, caller: Caller | None) -> Response:
+        if reads_body:
+            request = await limited(request, _max_bytes(held.settings, terms))
+        if terms.queue is None or caller is None:
+            return await handle(request)
+        if terms.queue is Queue.LISTINGS:
+            return await _unless_gone(request, held, caller.user_id, handle)
+        async with held.batch_gate.place(caller.user_id):
+            return await handle(request)
+
+    return admit
+
+
+def _role_checks(dependant: Dependant) -> Iterator[RoleCheck]:
+    for inner in dependant.dependencies:
+        if isinstance(inner.call, RoleCheck):
+            yield inner.call
+        yield from _role_checks(inner)
+
+
+def _max_bytes(settings: Settings, terms: Terms) -> int:
+    return settings.max_batch_body_bytes if terms.large_body else settings.max_body_bytes
+
+
+async def _unless_gone(request: Request, held: Services, user_id: UUID, handle: Handle) -> Response:
+    """The answer, in the user's turn; abandoned as soon as nobody waits for it any more."""
+
+    async def in_turn() -> Response:
+        async with held.listing_turns.turn(user_id):
+            return await handle(request)
+
+    answering = asyncio.create_task(in_turn())
+    gone = asyncio.create_task(until_gone(Request(request.scope, request.receive)))
+    try:
+        await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            return answering.result()
+        return Response(status_code=CLIENT_GONE)
+    finally:
+        gone.cancel()
+        answering.cancel()
+        await asyncio.gather(gone, answering, return_exceptions=True)
