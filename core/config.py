@@ -89,7 +89,7 @@ class Settings(BaseSettings):
 
     # Settlement
     settlement_batch_size: Annotated[int, Field(ge=1, le=5_000)] = 1_000
-    account_lock_ttl_seconds: Annotated[int, Field(ge=1)] = 5
+    account_lock_ttl_seconds: Annotated[int, Field(ge=1)] = 3
     sweep_after_seconds: Annotated[float, Field(gt=0)] = 2.0
     worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0

@@ -8,6 +8,7 @@ the hot paths, where the ORM's work per row would be most of the cost.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Self, TypeAlias, cast
 
@@ -47,6 +48,10 @@ NAMING = {
 # SQLSTATEs after which the whole unit of work may simply run again.
 _SERIALIZATION_FAILURE = "40001"
 _DEADLOCK_DETECTED = "40P01"
+_LOCK_NOT_AVAILABLE = "55P03"
+# The server ended a unit of work, and its connection, that had stood still or gone on for too long.
+_IDLE_IN_TRANSACTION = "25P03"
+_TRANSACTION_TIMEOUT = "25P04"
 _CONNECTION_EXCEPTION_CLASS = "08"
 _OPERATOR_INTERVENTION_CLASS = "57"
 _QUERY_CANCELED = "57014"  # by its time limit, or by an operator: the connection lives on
@@ -88,6 +93,33 @@ class UnitOfWork(AsyncSession):
             if is_connection_loss(error):
                 raise CommitUnknownError from error
             raise
+
+
+KNOWS_TRANSACTION_TIMEOUT: Final = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """For how long the server lets a unit of work hold up others, in seconds; then it is undone.
+
+    ``lock`` is the longest wait for a lock, ``idle`` the longest silence of a process that holds
+    some (it may have been stopped, or lost its host), ``whole`` the time of the whole unit of work
+    on a server that can tell (PostgreSQL 17 and later).
+    """
+
+    lock: float
+    idle: float
+    whole: float
+
+    def begin(self, server_version: int) -> str:
+        """The statements that begin a unit of work within these bounds, as one."""
+        settings = {"lock_timeout": self.lock, "idle_in_transaction_session_timeout": self.idle}
+        if server_version >= KNOWS_TRANSACTION_TIMEOUT:
+            settings["transaction_timeout"] = self.whole
+        return "BEGIN;" + "".join(
+            f"SET LOCAL {name} = {max(1, int(seconds * 1000))};"
+            for name, seconds in settings.items()
+        )
 
 
 class Base(DeclarativeBase):
@@ -221,6 +253,23 @@ class Database:
                 raise
 
     @asynccontextmanager
+    async def bounded_unit_of_work(self, bounds: Bounds) -> AsyncIterator[Connection]:
+        """As ``raw_unit_of_work``, within ``bounds`` that the server keeps by itself."""
+        async with self.raw_connection() as connection:
+            await connection.execute(bounds.begin(connection.get_server_version().major))
+            try:
+                yield connection
+            except BaseException as error:
+                await _roll_back(connection, error)
+                raise
+            try:
+                await connection.execute("COMMIT;")
+            except Exception as error:
+                if is_connection_loss(error):
+                    raise CommitUnknownError from error
+                raise
+
+    @asynccontextmanager
     async def raw_connection(self) -> AsyncIterator[Connection]:
         """The driver's connection outside any transaction; it returns to the pool afterwards."""
         async with self._turns.turn(), self._pooled() as connection:
@@ -251,6 +300,17 @@ def _refuse_closed(connection: Any, _record: object, _fairy: object) -> None:
     """A server that went away closed every pooled connection: have all of them made anew."""
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
+
+
+async def _roll_back(connection: Connection, error: BaseException) -> None:
+    """Undo what is open; a connection that cannot even do that is cut off, which undoes it, too."""
+    try:
+        if isinstance(error, asyncio.CancelledError) or connection.is_closed():
+            connection.terminate()
+        else:
+            await connection.execute("ROLLBACK;")
+    except (*_LOSSES, asyncpg.PostgresError, asyncpg.InternalClientError):
+        connection.terminate()
 
 
 async def driver(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
@@ -303,13 +363,21 @@ def is_connection_loss(error: BaseException) -> bool:
     state = sqlstate(error)
     return state is not None and (
         state.startswith((_CONNECTION_EXCEPTION_CLASS, _OPERATOR_INTERVENTION_CLASS))
-        or state == _TOO_MANY_CONNECTIONS
+        or state in {_TOO_MANY_CONNECTIONS, _IDLE_IN_TRANSACTION, _TRANSACTION_TIMEOUT}
     )
 
 
 def is_out_of_time(error: BaseException) -> bool:
     """Whether the server stopped a statement, by its time limit or an operator's word."""
     return sqlstate(error) == _QUERY_CANCELED
+
+
+def was_held_up(error: BaseException) -> bool:
+    """Whether a unit of work came to the end of its bounds, by what others hold or by its size.
+
+    Nobody is at fault; to run it again as it is would only wait again.
+    """
+    return sqlstate(error) in {_LOCK_NOT_AVAILABLE, _TRANSACTION_TIMEOUT}
 
 
 def is_retryable(error: BaseException) -> bool:

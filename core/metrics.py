@@ -24,6 +24,9 @@ stage_seconds = Histogram(
 )
 shed = Counter("giro_shed_total", "Requests turned away because a queue was full", ["queue"])
 retries = Counter("giro_settlement_retries_total", "Units of work run again", ["reason"])
+held_elsewhere = Counter(
+    "giro_settlement_held_elsewhere_total", "Accounts left out because others held their rows"
+)
 runs_failed = Counter(
     "giro_business_day_runs_failed_total", "Runs of the business day given up", ["job"]
 )

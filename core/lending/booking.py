@@ -19,10 +19,18 @@ from core.lending.allocation import Split
 from core.transactions.decide import Leg
 from core.transactions.journal import JournalEntry, book_journal
 
-_PENDING_COLUMNS = (
-    "id", "type", "amount_minor", "currency", "debit_account_id", "credit_account_id",
-    "contra_code", "initiated_by", "description", "details", "request_id", "created_at",
-)  # fmt: skip
+# In order: the rows are numbered as they come.
+_INSERT_PENDING = """
+INSERT INTO transactions (id, type, amount_minor, currency, debit_account_id, credit_account_id,
+                          contra_code, initiated_by, description, details, request_id, created_at)
+SELECT id, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
+       initiated_by, description, details, request_id, $12
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::uuid[], $7::text[],
+            $8::uuid[], $9::text[], $10::jsonb[], $11::text[]) WITH ORDINALITY
+  AS o (id, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
+        initiated_by, description, details, request_id, place)
+ORDER BY place
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +54,12 @@ async def insert_pending(connection: Connection, orders: Sequence[PendingOrder])
     """Insert ``orders`` as pending transactions, in order; ring for workers after the commit."""
     if not orders:
         return
-    now = clock.now()
     rows = [
         (o.id, o.type, o.amount_minor, o.currency, o.debit_account_id, o.credit_account_id,
-         o.contra_code, o.initiated_by, o.description, json.dumps(o.details), o.request_id, now)
+         o.contra_code, o.initiated_by, o.description, json.dumps(o.details), o.request_id)
         for o in orders
     ]  # fmt: skip
-    await connection.copy_records_to_table("transactions", columns=_PENDING_COLUMNS, records=rows)
+    await connection.execute(_INSERT_PENDING, *zip(*rows, strict=True), clock.now())
 
 
 async def post(connection: Connection, entries: Sequence[JournalEntry]) -> list[UUID | None]:

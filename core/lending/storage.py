@@ -38,6 +38,8 @@ SELECT id, user_id, account_id, status, currency, amount_minor AS amount, intere
        period_start, period_end, period_interest_minor, period_accrued_minor
 FROM loans WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE
 """
+_LOCK_FREE_LOANS = f"{_LOCK_LOANS} SKIP LOCKED"
+_EXISTING = "SELECT id FROM loans WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL"
 _READ_LOAN = _LOCK_LOANS.replace(" FOR NO KEY UPDATE", "")
 _LINE_COLUMNS = """
 loan_id, version, number, period_start, due_date, opening_minor, penalty_minor, fee_minor,
@@ -128,6 +130,18 @@ class LoansAtHand:
         if wanted:
             for row in await connection.fetch(_LOCK_LOANS, wanted):
                 self.books[row["id"]] = _book(row)
+
+    async def lock_free(self, connection: Connection, loan_ids: Iterable[UUID]) -> set[UUID]:
+        """As ``lock``, without waiting; answers those that another unit of work holds."""
+        wanted = sorted(set(loan_ids) - self.books.keys())
+        if not wanted:
+            return set()
+        for row in await connection.fetch(_LOCK_FREE_LOANS, wanted):
+            self.books[row["id"]] = _book(row)
+        missing = [loan_id for loan_id in wanted if loan_id not in self.books]
+        if not missing:
+            return set()
+        return {row["id"] for row in await connection.fetch(_EXISTING, missing)}
 
     async def load_due(self, connection: Connection, loan_ids: Iterable[UUID], by: date) -> None:
         """Read the unpaid lines of these loans that are due ``by`` a date."""

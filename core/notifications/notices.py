@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from core import clock
 from core.database import Connection
 from core.errors import NotificationNotFound
 from core.ids import new_id
@@ -18,7 +17,6 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid
   AS n (id, user_id, kind, title, body, loan_id, once)
 ON CONFLICT (once) WHERE once IS NOT NULL DO NOTHING
 """
-_COLUMNS = ("id", "user_id", "to_staff", "kind", "title", "body", "loan_id", "created_at")
 _INBOX = """
 SELECT n.id, n.kind, n.title, n.body, n.loan_id, n.created_at, r.read_at
 FROM notifications n
@@ -68,21 +66,9 @@ class InboxItem:
 
 async def write(connection: Connection, notices: Sequence[Notice]) -> None:
     """Write ``notices``; one whose ``once`` stands already is not written again."""
-    once = [
-        (new_id(), n.user_id, n.kind, n.title, n.body, n.loan_id, n.once)
-        for n in notices
-        if n.once is not None
-    ]
-    if once:
-        await connection.execute(_INSERT, *map(list, zip(*once, strict=True)))
-    now = clock.now()
-    plain = [
-        (new_id(), n.user_id, n.user_id is None, n.kind, n.title, n.body, n.loan_id, now)
-        for n in notices
-        if n.once is None
-    ]
-    if plain:
-        await connection.copy_records_to_table("notifications", columns=_COLUMNS, records=plain)
+    if notices:
+        rows = [(new_id(), n.user_id, n.kind, n.title, n.body, n.loan_id, n.once) for n in notices]
+        await connection.execute(_INSERT, *zip(*rows, strict=True))
 
 
 async def inbox(

@@ -3,25 +3,31 @@
 PostgreSQL is the authority here. The rows to settle are read again after the account rows are
 locked, so that neither a lost Redis lock nor a stale claim can settle anything twice or out of
 order; ``status = 'pending'`` guards every change of state.
+
+It waits for nobody, unless told to. An account whose row somebody else holds is left out of the
+unit of work, with everything that has to wait behind it. Nor does the server ever wait for this
+process in the middle of a statement, as it does during a COPY, where no limit of time ends one that
+hangs.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from core.database import Connection
 from core.metrics import stage
 from core.transactions.claim import Claim
 from core.transactions.decide import AccountState, Movement, Outcome, Rule, decide
-from core.transactions.kinds import Kinds
+from core.transactions.kinds import Kinds, RowsHeld
 
 # NO KEY UPDATE: as strong among ourselves, and it lets foreign keys to the account be checked.
 _LOCK_ACCOUNTS = """
 SELECT id, currency, status, balance_minor, overdraft_limit_minor FROM accounts
 WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
+_LOCK_FREE_ACCOUNTS = f"{_LOCK_ACCOUNTS} SKIP LOCKED"
 _PENDING = """
 SELECT id, seq, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
        created_at, details, request_id
@@ -46,14 +52,28 @@ UPDATE transactions t SET status = 'failed', settled_at = $4,
 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS f (id, code, reason)
 WHERE t.id = f.id AND t.status = 'pending'
 """
-_POSTING_COLUMNS: Final = (
-    "transaction_id", "leg", "account_id", "ledger_code", "amount_minor", "currency",
-    "balance_after_minor", "booked_at",
-)  # fmt: skip
+# In order: ``entry_no`` numbers an account's postings as they follow from each other.
+_POST = """
+INSERT INTO postings (transaction_id, leg, account_id, ledger_code, amount_minor, currency,
+                      balance_after_minor, booked_at)
+SELECT transaction_id, leg, account_id, ledger_code, amount_minor, currency, balance_after_minor, $8
+FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::text[], $5::bigint[], $6::text[],
+            $7::bigint[]) WITH ORDINALITY
+  AS p (transaction_id, leg, account_id, ledger_code, amount_minor, currency, balance_after_minor,
+        place)
+ORDER BY place
+"""
 
 
 # The places of _PENDING's columns are those of Movement's fields.
 _ID, _DEBIT, _CREDIT = map(Movement._fields.index, ("id", "debit_account_id", "credit_account_id"))
+
+
+class Booked(NamedTuple):
+    """What a unit of work did: outcomes in order of acceptance, accounts that others held."""
+
+    outcomes: Sequence[Outcome]
+    held_elsewhere: Collection[UUID]
 
 
 class LostRace(Exception):  # noqa: N818 - an event between workers, not an error
@@ -66,22 +86,24 @@ async def book(
     kinds: Kinds,
     *,
     only: Collection[UUID] | None = None,
-) -> list[Outcome]:
+    in_line: bool = False,
+) -> Booked:
     """Settle what ``claim`` took, inside the transaction open on ``connection``.
 
-    ``only`` narrows it to some transactions, to isolate one that breaks its batch. Answers the
-    outcomes in order of acceptance; whatever is raised, nothing was changed once the transaction
-    has rolled back.
+    ``only`` narrows it to some transactions, to isolate one that breaks its batch. ``in_line``
+    waits for accounts that others hold, as long as the transaction's bounds allow. Whatever is
+    raised, nothing was changed once the transaction has rolled back.
     """
+    lock = _LOCK_ACCOUNTS if in_line else _LOCK_FREE_ACCOUNTS
     with stage("lock_rows"):
-        rows = await connection.fetch(_LOCK_ACCOUNTS, list(claim.accounts))
+        rows = await connection.fetch(lock, list(claim.accounts))
     accounts = {row["id"]: AccountState(*row) for row in rows}
     with stage("read_pending"):
         pending = await connection.fetch(_PENDING, claim.last_seq)
-        movements = _settleable(pending, accounts, only)
+    movements, rules, waiting = await _prepare(connection, kinds, pending, accounts, only)
+    held = waiting | (claim.accounts - accounts.keys())
     if not movements:
-        return []
-    rules = await _load_rules(connection, kinds, movements)
+        return Booked((), held)
     with stage("decide"):
         before = {account.id: account.balance_minor for account in accounts.values()}
         outcomes = decide(movements, accounts, rules)
@@ -94,18 +116,51 @@ async def book(
                 _BALANCES, [a.id for a in changed], [a.balance_minor for a in changed]
             )
     await _apply_effects(connection, kinds, outcomes)
-    return outcomes
+    return Booked(outcomes, held)
+
+
+async def _prepare(
+    connection: Connection,
+    kinds: Kinds,
+    pending: Sequence[Any],
+    accounts: Collection[UUID],
+    only: Collection[UUID] | None,
+) -> tuple[list[Movement], dict[str, Rule], set[UUID]]:
+    """What can be settled, the rules for it, and the accounts of what waits for rows of others."""
+    held: set[UUID] = set()
+    waiting: set[UUID] = set()
+    while True:
+        movements = _settleable(pending, accounts, only, held)
+        try:
+            return movements, await _load_rules(connection, kinds, movements), waiting
+        except RowsHeld as others:
+            held.update(others.movements)
+            waiting.update(
+                account
+                for movement in movements
+                if movement.id in held
+                for account in (movement.debit_account_id, movement.credit_account_id)
+                if account is not None
+            )
 
 
 def _settleable(
-    pending: Sequence[Any], held: Collection[UUID], only: Collection[UUID] | None
+    pending: Sequence[Any],
+    locked: Collection[UUID],
+    only: Collection[UUID] | None,
+    held: Collection[UUID],
 ) -> list[Movement]:
-    """Those whose accounts are all held and not needed by an earlier one that stays behind."""
-    open_sides = {None, *held}
+    """Those whose accounts are all locked and not needed by an earlier one that stays behind."""
+    open_sides = {None, *locked}
     taken = []
     for row in pending:  # many of them are other workers': only what is taken is made a Movement
         debit, credit = row[_DEBIT], row[_CREDIT]
-        if debit in open_sides and credit in open_sides and (only is None or row[_ID] in only):
+        if (
+            debit in open_sides
+            and credit in open_sides
+            and (only is None or row[_ID] in only)
+            and row[_ID] not in held
+        ):
             taken.append(Movement._make(row))
         else:
             open_sides -= {debit, credit} - {None}
@@ -146,17 +201,14 @@ async def _write(connection: Connection, outcomes: Sequence[Outcome], now: datet
             )
     with stage("write_postings"):
         if succeeded:
-            await connection.copy_records_to_table(
-                "postings",
-                columns=_POSTING_COLUMNS,
-                records=[
-                    (o.movement.id, number, account_id, ledger_code, amount_minor,
-                     o.movement.currency, balance_after_minor, now)
-                    for o in succeeded
-                    for number, (account_id, ledger_code, amount_minor, balance_after_minor)
-                    in enumerate(o.legs)
-                ],
-            )  # fmt: skip
+            postings = [
+                (o.movement.id, number, account_id, ledger_code, amount_minor,
+                 o.movement.currency, balance_after_minor)
+                for o in succeeded
+                for number, (account_id, ledger_code, amount_minor, balance_after_minor)
+                in enumerate(o.legs)
+            ]  # fmt: skip
+            await connection.execute(_POST, *zip(*postings, strict=True), now)
 
 
 async def _amend(connection: Connection, succeeded: Sequence[Outcome]) -> None:

@@ -6,7 +6,7 @@ in the order of acceptance, no worker waits for another's lock, and the batch gr
 from 1 at rest to the limit under pressure.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -15,9 +15,6 @@ from uuid import UUID
 from core.database import Database
 from core.locks import Locks
 from core.metrics import stage
-
-# How far beyond a full batch a worker looks when others are settling the front of the queue.
-LOOK_AHEAD: Final = 3
 
 _PENDING = """
 SELECT seq, debit_account_id, credit_account_id FROM transactions
@@ -41,20 +38,26 @@ NOTHING: Final = Claim(frozenset(), 0, 0, 0)
 
 @asynccontextmanager
 async def claim(
-    database: Database, locks: Locks, *, limit: int, crowded: bool = False
+    database: Database,
+    locks: Locks,
+    *,
+    limit: int,
+    depth: int | None = None,
+    closed: Collection[UUID] = (),
 ) -> AsyncIterator[Claim]:
     """Hold the accounts of up to ``limit`` pending transactions for the length of the block.
 
-    ``crowded`` looks further down the queue, past what other workers are settling.
+    ``depth`` is how far down the queue it looks (``limit`` unless it is told), to get past what
+    others are settling; what touches a ``closed`` account is left alone.
     """
     with stage("claim_read"):
         async with database.raw_connection() as connection:
-            heads = await connection.fetch(_PENDING, limit * LOOK_AHEAD if crowded else limit)
+            heads = await connection.fetch(_PENDING, depth or limit)
     if not heads:
         yield NOTHING
         return
     claimants = [_pair(debit, credit) for _, debit, credit in heads]
-    async with locks.hold(claimants, limit=limit) as held:
+    async with locks.hold(claimants, limit=limit, closed=closed) as held:
         taken = [heads[place] for place in held.taken]
         yield Claim(
             frozenset(account for row in taken for account in row[1:] if account is not None),

@@ -25,6 +25,12 @@ FROM unnest(
   $1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[]
 ) AS e (id, type, amount_minor, currency, contra_code, description, details, request_id)
 """
+_POST = """
+INSERT INTO postings (transaction_id, leg, ledger_code, amount_minor, currency, booked_at)
+SELECT transaction_id, leg, ledger_code, amount_minor, currency, $6
+FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::text[])
+  AS p (transaction_id, leg, ledger_code, amount_minor, currency)
+"""
 
 
 class JournalEntry(NamedTuple):
@@ -68,17 +74,12 @@ async def book_journal(
         [entry.request_id for entry in entries],
         booked_at,
     )
-    await connection.copy_records_to_table(
-        "postings",
-        columns=(
-            "transaction_id", "leg", "ledger_code", "amount_minor", "currency", "booked_at",
-        ),
-        records=[
-            (transaction_id, number, code.value, amount_minor, entry.currency, booked_at)
-            for transaction_id, entry in zip(ids, entries, strict=True)
-            for number, (code, amount_minor) in enumerate(entry.legs)
-        ],
-    )  # fmt: skip
+    postings = [
+        (transaction_id, number, code.value, amount_minor, entry.currency)
+        for transaction_id, entry in zip(ids, entries, strict=True)
+        for number, (code, amount_minor) in enumerate(entry.legs)
+    ]
+    await connection.execute(_POST, *zip(*postings, strict=True), booked_at)
     return ids
 
 

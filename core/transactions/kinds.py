@@ -6,9 +6,10 @@ under locks of its own, brings its rule, and writes its own effect, all in settl
 work. Transactions never learn what the type is about.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
 
 from core.database import Connection
 from core.ledger.chart import LedgerCode
@@ -51,6 +52,14 @@ REVERSIBLE = frozenset(
 )
 
 
+class RowsHeld(Exception):  # noqa: N818 - an event between units of work, not an error
+    """Another unit of work holds what these movements need beside their accounts: they wait."""
+
+    def __init__(self, movements: Collection[UUID]) -> None:
+        super().__init__(f"{len(movements)} movements wait for rows held elsewhere")
+        self.movements = movements
+
+
 class Kind(Protocol):
     """How one type of transaction is settled. All three run in one unit of work."""
 
@@ -61,8 +70,11 @@ class Kind(Protocol):
     async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
         """Read, under row locks in id order, what these movements' decision needs; answer the rule.
 
-        Called after the accounts are locked, once for all movements of this type in the unit of
-        work. The rule is then called for each in order; it may keep state between calls.
+        Called after the accounts are locked, for all movements of this type in the unit of work
+        together. The rule is then called for each in order; it may keep state between calls.
+
+        Raises RowsHeld instead of waiting for rows that another unit of work holds. It is called
+        again then, without the movements that wait and what has to wait behind them.
         """
 
     async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:

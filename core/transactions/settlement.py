@@ -3,31 +3,46 @@
 ``Settler.drain`` runs rounds until nothing that is free is left. What goes wrong inside a round is
 told apart: the system's failure (deadlock, lost server) runs the whole unit of work again; a
 transaction that breaks its batch is isolated, tried again, and after ``MAX_ATTEMPTS`` set aside as
-``failed`` with code ``internal``, so that it never blocks the others.
+``failed`` with code ``internal``, so that it never blocks the others. What waits for a row that
+somebody else holds is left out and nobody's fault; it comes again within ``LONGEST_PAUSE_SECONDS``.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from time import monotonic
+from typing import Any, Final
 from uuid import UUID
 
 from core import clock, metrics
-from core.database import Database, is_retryable
+from core.database import Bounds, Database, is_retryable, was_held_up
 from core.errors import Internal
 from core.locks import Locks
 from core.logging import bind, describe, get_logger, log_each
 from core.metrics import stage
-from core.transactions.book import LostRace, book
+from core.transactions.book import Booked, LostRace, book
 from core.transactions.claim import Claim, claim
 from core.transactions.decide import Outcome
+from core.transactions.elsewhere import HeldElsewhere
 from core.transactions.kinds import Kinds
 from core.transactions.waiting import Announcer
 
 log = get_logger(__name__)
 
 LANES: Final = 2
+# How far beyond a full batch a worker looks, and each time further, when others are settling the
+# front of the queue or hold what it needs.
+LOOK_AHEAD: Final = 3
+FURTHEST_LOOK: Final = 30_000
+# For how long a drain stays with what others hold; by then the sweep rings for it.
+PATIENCE_SECONDS: Final = 5.0
+# A statement that waits for a lock is cut short; where that was not expected, what caused it is
+# searched for as long as this.
+LOCK_WAIT_SECONDS: Final = 0.1
+SEARCH_SECONDS: Final = 1.0
+UNIT_SECONDS: Final = 30.0
 # Timing every transaction of a large batch would cost more than deciding it.
 TIMED_PER_BATCH: Final = 20
 MAX_ATTEMPTS: Final = 3
@@ -43,12 +58,16 @@ UPDATE transactions SET status = 'failed', settled_at = clock_timestamp(),
        failure_code = $2, failure_reason = $3
 WHERE id = $1 AND status = 'pending'
 """
-_CLAIMED_IDS = """
-SELECT id FROM transactions WHERE status = 'pending' AND seq <= $1
+_CLAIMED = """
+SELECT id, debit_account_id, credit_account_id FROM transactions
+WHERE status = 'pending' AND seq <= $1
   AND (debit_account_id IS NULL OR debit_account_id = ANY($2::uuid[]))
   AND (credit_account_id IS NULL OR credit_account_id = ANY($2::uuid[]))
 ORDER BY seq
 """
+
+
+_SIDES: Final = ("debit_account_id", "credit_account_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +95,41 @@ class Settler:
         self._kinds = kinds
         self._announcer = announcer
         self._batch_size = batch_size
+        self._elsewhere = HeldElsewhere()
+        self._bounds = Bounds(LOCK_WAIT_SECONDS, idle=locks.ttl_seconds, whole=UNIT_SECONDS)
         self._draining = False
-        self._asked = False
+        self._asked = asyncio.Event()
 
     async def drain(self) -> int:
         """Settle until nothing that is free is left; answers how many transactions reached an end.
 
-        One drain at a time in a process: a call during another makes that one look once more.
+        What others hold is tried again for a while. One drain at a time in a process: a call during
+        another makes that one look once more.
         """
-        self._asked = True
+        self._asked.set()
         if self._draining:
             return 0
         self._draining = True
+        patient_until = monotonic() + PATIENCE_SECONDS
         total = 0
         try:
-            while self._asked:
-                self._asked = False
+            while self._asked.is_set() or await self._comes_again(patient_until):
+                self._asked.clear()
                 total += await self._lane(alone=True)
         finally:
             self._draining = False
+        await self._locks.sweep()
         return total
+
+    async def _comes_again(self, patient_until: float) -> bool:
+        """Wait until what others held may be tried again, or somebody asks; False if nothing is."""
+        pause = self._elsewhere.seconds_left()
+        if pause is None or monotonic() > patient_until:
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._asked.wait()
+        return True
 
     async def _lane(self, *, alone: bool) -> int:
         """Round after round; several lanes where the queue is longer than a batch.
@@ -103,21 +137,32 @@ class Settler:
         They run side by side, so that one decides while another's statements run. With little to
         do they would only halve the batches, and double what a transaction costs.
         """
-        total, crowded = 0, False
+        total, depth = 0, self._batch_size
         while True:
-            done = await self.round(crowded=crowded)
+            done = await self.round(depth=depth)
             total += done.settled
-            if alone and done.seen >= self._batch_size:
+            if alone and done.settled and done.seen >= self._batch_size:
                 lanes = (self._lane(alone=False) for _ in range(LANES))
                 return total + sum(await asyncio.gather(*lanes))
-            if not done.settled and (crowded or not done.seen):
+            if done.settled == done.seen:
+                if not done.seen:
+                    return total
+                depth = self._batch_size
+            elif done.settled:
+                depth = self._batch_size * LOOK_AHEAD
+            elif depth > self._batch_size and (done.seen < depth or depth >= FURTHEST_LOOK):
                 return total
-            crowded = done.settled < done.seen
+            else:
+                depth *= LOOK_AHEAD
 
-    async def round(self, *, crowded: bool = False) -> Round:
-        """Claim and settle one batch."""
+    async def round(self, *, depth: int | None = None) -> Round:
+        """Claim and settle one batch out of the first ``depth`` that are pending."""
         async with claim(
-            self._database, self._locks, limit=self._batch_size, crowded=crowded
+            self._database,
+            self._locks,
+            limit=self._batch_size,
+            depth=depth,
+            closed=self._elsewhere.look(),
         ) as taken:
             outcomes = await self._settle(taken) if taken.taken else []
         if outcomes:
@@ -128,28 +173,51 @@ class Settler:
                 await self._announcer.announce([outcome.movement.id for outcome in outcomes])
         return Round(len(outcomes), taken.seen)
 
-    async def _settle(self, taken: Claim) -> list[Outcome]:
+    async def _settle(self, taken: Claim) -> Sequence[Outcome]:
         try:
-            return await self._book_with_retries(taken)
+            booked = await self._book_with_retries(taken)
         except Exception as error:
-            if is_retryable(error):
+            if was_held_up(error):
+                log.warning("batch_held_up", transactions=taken.taken, error=repr(error))
+            elif is_retryable(error):
                 raise  # the system's failure: the rows stay pending, the sweep rings again
-            log.exception("batch_broken", transactions=taken.taken, error=describe(error))
-        async with self._database.raw_connection() as connection:
-            rows = await connection.fetch(_CLAIMED_IDS, taken.last_seq, list(taken.accounts))
-        return await self._isolate(taken, [row["id"] for row in rows])
+            else:
+                log.exception("batch_broken", transactions=taken.taken, error=describe(error))
+            async with self._database.raw_connection() as connection:
+                rows = await connection.fetch(_CLAIMED, taken.last_seq, list(taken.accounts))
+            return await self._isolate(taken, rows, monotonic() + SEARCH_SECONDS)
+        if self._elsewhere.waited_for(booked.held_elsewhere):
+            return [*booked.outcomes, *await self._stand_in_line(taken, booked.held_elsewhere)]
+        self._leave_alone(booked.held_elsewhere)
+        return booked.outcomes
+
+    async def _stand_in_line(self, taken: Claim, held: Collection[UUID]) -> Sequence[Outcome]:
+        """Wait a moment for what is held again and again.
+
+        Whoever looks only now and then may never find a row free that many want.
+        """
+        try:
+            late = await self._book_with_retries(taken, in_line=True)
+        except Exception as error:  # noqa: BLE001 - its next turn meets it among the others
+            log.info("line_left", error=describe(error))
+            late = Booked((), held)
+        self._leave_alone(late.held_elsewhere)
+        return late.outcomes
 
     async def _book_with_retries(
-        self, taken: Claim, only: Sequence[UUID] | None = None
-    ) -> list[Outcome]:
+        self, taken: Claim, only: Sequence[UUID] | None = None, *, in_line: bool = False
+    ) -> Booked:
         backoff = FIRST_BACKOFF_SECONDS
         for attempt in range(1, RETRIES + 1):
             try:
                 with stage("book"):
-                    async with self._database.raw_unit_of_work() as connection:
-                        return await book(connection, taken, self._kinds, only=only)
+                    async with self._database.bounded_unit_of_work(self._bounds) as connection:
+                        return await book(
+                            connection, taken, self._kinds, only=only, in_line=in_line
+                        )
             except Exception as error:
-                if attempt == RETRIES or not (isinstance(error, LostRace) or is_retryable(error)):
+                again = isinstance(error, LostRace) or is_retryable(error)
+                if attempt == RETRIES or was_held_up(error) or not again:
                     raise
                 metrics.retries.labels(type(error).__name__).inc()
                 log.warning("unit_of_work_again", attempt=attempt, error=describe(error))
@@ -157,21 +225,40 @@ class Settler:
                 backoff *= 2
         raise AssertionError("the last attempt returns or raises")
 
-    async def _isolate(self, taken: Claim, ids: Sequence[UUID]) -> list[Outcome]:
-        """Settle in halves, in order, until what breaks the unit of work stands alone."""
-        if not ids:
+    def _leave_alone(self, accounts: Collection[UUID]) -> None:
+        if accounts:
+            metrics.held_elsewhere.inc(len(accounts))
+            log.info("accounts_held_elsewhere", accounts=len(accounts))
+            self._elsewhere.note(accounts)
+
+    async def _isolate(
+        self, taken: Claim, rows: Sequence[Any], search_until: float
+    ) -> list[Outcome]:
+        """Settle in halves, in order, until what breaks or holds up the unit of work stands alone.
+
+        Whatever waits for others is searched for until ``search_until``; the rest waits as well.
+        """
+        if not rows:
             return []
         try:
-            return await self._book_with_retries(taken, only=ids)
+            booked = await self._book_with_retries(taken, [row["id"] for row in rows])
+            self._leave_alone(booked.held_elsewhere)
+            return list(booked.outcomes)
         except Exception as error:
-            if is_retryable(error):
+            if was_held_up(error):
+                if len(rows) == 1 or monotonic() > search_until:
+                    self._leave_alone(
+                        {row[side] for row in rows for side in _SIDES if row[side] is not None}
+                    )
+                    return []
+            elif is_retryable(error):
                 raise
-            if len(ids) == 1:
-                await self._note_breakage(ids[0], error)
+            elif len(rows) == 1:
+                await self._note_breakage(rows[0]["id"], error)
                 return []
-        middle = len(ids) // 2
-        first = await self._isolate(taken, ids[:middle])
-        return first + await self._isolate(taken, ids[middle:])
+        middle = len(rows) // 2
+        first = await self._isolate(taken, rows[:middle], search_until)
+        return first + await self._isolate(taken, rows[middle:], search_until)
 
     async def _note_breakage(self, transaction_id: UUID, error: Exception) -> None:
         with bind(transaction_id=str(transaction_id)):

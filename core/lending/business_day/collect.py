@@ -41,10 +41,13 @@ WHERE i.loan_id = ANY($1::uuid[]) AND i.next_attempt_on <= $2
   )
 ORDER BY i.loan_id, i.number
 """
-_ATTEMPT_COLUMNS = (
-    "loan_id", "version", "number", "attempt", "transaction_id", "business_date",
-    "requested_minor", "run_id",
-)  # fmt: skip
+_ATTEMPT = """
+INSERT INTO loan_collections (loan_id, version, number, attempt, transaction_id, business_date,
+                              requested_minor, run_id)
+SELECT loan_id, version, number, attempt, transaction_id, $7, requested_minor, $8
+FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[], $6::bigint[])
+  AS a (loan_id, version, number, attempt, transaction_id, requested_minor)
+"""
 _FALLING_DUE = """
 SELECT l.user_id, i.loan_id, i.version, i.number, i.unpaid_minor, l.currency, i.due_date
 FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
@@ -87,12 +90,10 @@ async def submit_due(connection: Connection, chunk: Chunk, day: date) -> list[UU
     orders = [_order(row, day, chunk.run_id) for row in due]
     await booking.insert_pending(connection, orders)
     attempts = [
-        (*row[:4], order.id, day, order.amount_minor, chunk.run_id)
-        for row, order in zip(due, orders, strict=True)
+        (*row[:4], order.id, order.amount_minor) for row, order in zip(due, orders, strict=True)
     ]
-    await connection.copy_records_to_table(
-        "loan_collections", columns=_ATTEMPT_COLUMNS, records=attempts
-    )
+    if attempts:
+        await connection.execute(_ATTEMPT, *zip(*attempts, strict=True), day, chunk.run_id)
     return [order.id for order in orders]
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from core.database import Connection
 from core.errors import InsufficientFunds
 from core.lending import booking, notices
-from core.lending.kinds.parties import business_date, cover, details, loan_id, payer
+from core.lending.kinds.parties import business_date, cover, details, loan_id, lock_loans, payer
 from core.lending.loan_book import Line, LoanBook
 from core.lending.notices import money
 from core.lending.retries import CollectionCalendar, next_attempt_on
@@ -65,7 +65,7 @@ class CollectionKind:
 
     async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
         """Lock the loans and read what is due; the rule collects oldest first."""
-        loans = await loans_at_hand(connection)
+        loans = await lock_loans(connection, movements)
         ids = {loan_id(movement) for movement in movements}
         await loans.load_due(connection, ids, max(map(business_date, movements)))
 

@@ -9,7 +9,7 @@ from core.errors import BalanceLimitExceeded, LoanStateConflict
 from core.ledger.chart import LedgerCode
 from core.lending import notices
 from core.lending.allocation import Split
-from core.lending.kinds.parties import business_date, loan_id, receiver
+from core.lending.kinds.parties import business_date, loan_id, lock_loans, receiver
 from core.lending.loan_book import LoanBook
 from core.lending.retries import CollectionCalendar
 from core.lending.schedules import Basis, start_schedule
@@ -42,8 +42,7 @@ class DisbursementKind:
 
     async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
         """Lock the loans; the rule pays each out once."""
-        loans = await loans_at_hand(connection)
-        await loans.lock(connection, map(loan_id, movements))
+        loans = await lock_loans(connection, movements)
 
         def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
             book = loans.book(loan_id(movement))

@@ -1,17 +1,33 @@
-"""What every kind asks of the account before it changes a loan in memory.
+"""What every kind asks of the loan and the account before it changes a loan in memory.
 
 The engine guards every leg itself, but only after the rule has answered; a rule that changes a
 loan's book must know that its legs will pass.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
+from core.database import Connection
 from core.errors import AccountClosed, AccountFrozen, CurrencyMismatch, InsufficientFunds
 from core.lending.loan_book import LoanBook
+from core.lending.storage import LoansAtHand, loans_at_hand
 from core.transactions.decide import Accounts, AccountState, Movement
+from core.transactions.kinds import RowsHeld
+
+
+async def lock_loans(connection: Connection, movements: Sequence[Movement]) -> LoansAtHand:
+    """The unit of work's loans, those of ``movements`` locked among them.
+
+    Raises RowsHeld for the movements whose loans another unit of work holds: settlement does not
+    wait for a business day, or for an officer, while other customers wait for it.
+    """
+    loans = await loans_at_hand(connection)
+    held = await loans.lock_free(connection, map(loan_id, movements))
+    if held:
+        raise RowsHeld({movement.id for movement in movements if loan_id(movement) in held})
+    return loans
 
 
 def loan_id(movement: Movement) -> UUID:

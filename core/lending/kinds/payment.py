@@ -17,7 +17,7 @@ from core.lending import booking, cases, notices
 from core.lending.allocation import Split
 from core.lending.amortisation import PrepaymentMode
 from core.lending.endings import Ending, foreclose
-from core.lending.kinds.parties import business_date, cover, details, loan_id, payer
+from core.lending.kinds.parties import business_date, cover, details, loan_id, lock_loans, payer
 from core.lending.loan_book import LoanBook, owed_in_all
 from core.lending.notices import money
 from core.lending.payoff import payoff
@@ -53,7 +53,7 @@ class PaymentKind:
 
     async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
         """Lock the loans and read their schedules; the rule pays what the mode says."""
-        loans = await loans_at_hand(connection)
+        loans = await lock_loans(connection, movements)
         await loans.load_all(connection, {loan_id(movement) for movement in movements})
 
         def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:

@@ -10,7 +10,7 @@ from core.database import Connection
 from core.errors import InsufficientFunds, NothingDue
 from core.lending import booking, cases, notices
 from core.lending.endings import settle
-from core.lending.kinds.parties import business_date, cover, details, loan_id, payer
+from core.lending.kinds.parties import business_date, cover, details, loan_id, lock_loans, payer
 from core.lending.kinds.payment import ending_legs
 from core.lending.loan_book import LoanBook, owed_in_all
 from core.lending.notices import money
@@ -33,7 +33,7 @@ class RecoveryKind:
 
     async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
         """Lock the loans and read their schedules; the rule sets off or settles."""
-        loans = await loans_at_hand(connection)
+        loans = await lock_loans(connection, movements)
         await loans.load_all(connection, {loan_id(movement) for movement in movements})
 
         def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
