@@ -3,8 +3,9 @@
 Exponents follow ISO 4217: the number of decimals that a currency's minor unit has.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from core.errors import InvalidAmount
 
@@ -49,3 +50,13 @@ def to_major(amount_minor: int, currency: str) -> Decimal:
     sign = "-" if amount_minor < 0 else ""
     digits = f"{fraction:0{decimals}d}".rstrip("0") if fraction else ""
     return Decimal(f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}")
+
+
+def whole_sums(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose sums are whole numbers of minor units, of whatever size.
+
+    The database sums amounts as ``numeric``: a sum of many bigints is no bigint any more.
+    """
+    return {
+        name: int(value) if isinstance(value, Decimal) else value for name, value in row.items()
+    }

@@ -5,12 +5,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Strict, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Strict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from core.errors import InvalidAmount
 from core.identity.emails import canonical_email
 from core.money import MAX_MAJOR_UNITS, to_minor
+from core.readable import is_readable
 
 # No currency of ISO 4217 has more decimals than four; how many this one has is checked later.
 MAX_DECIMALS: Final = 4
@@ -125,8 +126,36 @@ IsoDate = Annotated[date, BeforeValidator(_iso_date)]
 # true or false; not "yes", not 1.
 Flag = Annotated[bool, Strict()]
 
-Text200 = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Text500 = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+def _readable(value: str) -> str:
+    if not is_readable(value):
+        raise PydanticCustomError("unreadable_text", "must hold no invisible characters")
+    return value
+
+
+def _readable_lines(value: str) -> str:
+    if not is_readable(value, lines=True):
+        raise PydanticCustomError("unreadable_text", "must hold no invisible characters")
+    return value
+
+
+# What people read: names, descriptions, references.
+Text200 = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_readable),
+]
+Text500 = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(_readable),
+]
+# Likewise in several lines: addresses and notes.
+Lines500 = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(_readable_lines),
+]
 AccountName = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=64),

@@ -16,6 +16,7 @@ from api.schemas.fields import (
     Flag,
     IdempotencyKeyField,
     IsoDate,
+    Lines500,
     Money,
     Text500,
     to_decimal,
@@ -170,7 +171,7 @@ class RecoveryAction(Body):
     model_config = example({"action": "settle", "amount": 5000})
     action: Literal["assign", "note", "set_off", "restructure", "settle", "write_off"]
     officer_id: UUID | None = None
-    note: Text500 | None = None
+    note: Lines500 | None = None
     tenure_months: Months | None = None
     interest_rate: Rate | None = None
     amount: Amount | None = None

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from api.schemas.fields import Email, Flag, IsoDate, Text200, Text500
+from api.schemas.fields import Email, Flag, IsoDate, Lines500, Text200
 from api.strict_json import Body, example
 from core import clock
 from core.identity.models import Country, Role, Session, User, UserStatus
@@ -35,7 +35,7 @@ class Person(Body):
     country: Text200 | None = Field(
         None, description="ISO 3166-1 alpha-2 code, or the English name", examples=["DE"]
     )
-    address: Text500 | None = None
+    address: Lines500 | None = None
     date_of_birth: BirthDate | None = None
     phone: Phone | None = None
     id_document: Text200 | None = None

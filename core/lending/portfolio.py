@@ -9,25 +9,25 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from core.database import Connection
-from core.money import to_major
+from core.money import to_major, whole_sums
 
 _OUTSTANDING = """
-SELECT currency, count(*) AS loans, sum(principal_outstanding_minor)::bigint AS outstanding,
-  coalesce(sum(principal_outstanding_minor) FILTER (WHERE dpd > 30), 0)::bigint AS par_30,
-  coalesce(sum(principal_outstanding_minor) FILTER (WHERE dpd > 60), 0)::bigint AS par_60,
-  coalesce(sum(principal_outstanding_minor) FILTER (WHERE dpd > 90), 0)::bigint AS par_90,
-  coalesce(sum(principal_outstanding_minor) FILTER (WHERE classification = 'npa'), 0)::bigint
+SELECT currency, count(*) AS loans, sum(principal_outstanding_minor) AS outstanding,
+  coalesce(sum(principal_outstanding_minor) FILTER (WHERE dpd > 30), 0) AS par_30,
+  coalesce(sum(principal_outstanding_minor) FILTER (WHERE dpd > 60), 0) AS par_60,
+  coalesce(sum(principal_outstanding_minor) FILTER (WHERE dpd > 90), 0) AS par_90,
+  coalesce(sum(principal_outstanding_minor) FILTER (WHERE classification = 'npa'), 0)
     AS npa,
   count(*) FILTER (WHERE in_default) AS in_default
 FROM loans WHERE status IN ('active', 'restructured') GROUP BY currency ORDER BY currency
 """
 _BY_DAY = """
 SELECT i.due_date, l.currency,
-  sum(i.principal_minor + i.interest_minor + i.fee_minor + i.penalty_minor)::bigint AS due,
-  sum(i.principal_paid_minor + i.interest_paid_minor + i.fee_paid_minor + i.penalty_paid_minor
-  )::bigint AS collected,
+  sum(i.principal_minor + i.interest_minor + i.fee_minor + i.penalty_minor) AS due,
+  sum(i.principal_paid_minor + i.interest_paid_minor + i.fee_paid_minor + i.penalty_paid_minor)
+    AS collected,
   coalesce(sum(i.unpaid_minor) FILTER (
-    WHERE i.due_date < $3 OR (l.dpd > 0 AND i.due_date <= l.assessed_on)), 0)::bigint AS overdue
+    WHERE i.due_date < $3 OR (l.dpd > 0 AND i.due_date <= l.assessed_on)), 0) AS overdue
 FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
 WHERE i.due_date BETWEEN $1 AND $2 AND i.superseded_at IS NULL AND l.deleted_at IS NULL
 GROUP BY i.due_date, l.currency ORDER BY i.due_date, l.currency
@@ -39,8 +39,9 @@ async def portfolio(
     connection: Connection, *, since: date, until: date, today: date
 ) -> dict[str, Any]:
     """The lending section of the report, for instalments due ``since`` to ``until``."""
-    outstanding = await connection.fetch(_OUTSTANDING)
-    days = await connection.fetch(_BY_DAY, since, min(until, today), today)
+    outstanding = [whole_sums(dict(row)) for row in await connection.fetch(_OUTSTANDING)]
+    found = await connection.fetch(_BY_DAY, since, min(until, today), today)
+    days = [whole_sums(dict(row)) for row in found]
     states = await connection.fetch(_STATES)
     return {
         "business_date": today,

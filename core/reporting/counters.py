@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from core.database import Connection
+from core.money import whole_sums
 
 _COUNTERS: Final = """
 SELECT (SELECT count(*) FROM accounts WHERE status <> 'closed') AS total_accounts,
@@ -14,7 +15,7 @@ SELECT (SELECT count(*) FROM accounts WHERE status <> 'closed') AS total_account
 _PER_DAY_AND_TYPE: Final = """
 SELECT (created_at AT TIME ZONE 'UTC')::date AS day, type, currency, count(*) AS count,
        count(*) FILTER (WHERE status = 'failed') AS failed,
-       coalesce(sum(amount_minor) FILTER (WHERE status = 'success'), 0)::bigint AS volume_minor
+       coalesce(sum(amount_minor) FILTER (WHERE status = 'success'), 0) AS volume_minor
 FROM transactions WHERE created_at >= $1 AND created_at < $2
 GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3
 """
@@ -49,7 +50,9 @@ async def volumes(
     connection: Connection, *, since: datetime, until: datetime
 ) -> list[dict[str, Any]]:
     """Per day, type and currency: ``count``, ``failed``, ``volume_minor`` of what settled."""
-    return [dict(row) for row in await connection.fetch(_PER_DAY_AND_TYPE, since, until)]
+    return [
+        whole_sums(dict(row)) for row in await connection.fetch(_PER_DAY_AND_TYPE, since, until)
+    ]
 
 
 async def settlement(connection: Connection, *, since: datetime, until: datetime) -> dict[str, Any]:

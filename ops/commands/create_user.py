@@ -14,6 +14,7 @@ from core.database import Database
 from core.identity.models import Role, User
 from core.identity.passwords import Passwords
 from core.identity.users import PersonalData, register
+from core.readable import is_readable
 from ops.target import target_settings
 
 
@@ -31,6 +32,8 @@ def command(
     The password comes from a prompt, or with --password-stdin from standard input.
     """
     _refuse_malformed(email)
+    if full_name is not None and not is_readable(full_name):
+        raise typer.BadParameter("it holds invisible characters", param_hint="--full-name")
     with target_settings(home) as settings:
         password = _password_from_stdin() if password_stdin else _password_from_prompt()
         user = asyncio.run(_create(settings, email, password, role, full_name))
