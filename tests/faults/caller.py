@@ -24,13 +24,21 @@ class Caller:
     """A person's device. Logs in again when its token is not taken any more."""
 
     def __init__(
-        self, client: httpx2.AsyncClient, history: History, name: str, email: str, password: str
+        self,
+        client: httpx2.AsyncClient,
+        history: History,
+        name: str,
+        email: str,
+        password: str,
+        *,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self.name = name
         self.history = history
+        self.email = email
+        self.password = password
         self._client = client
-        self._email = email
-        self._password = password
+        self._patience = patience
         self._token = ""
 
     async def call(
@@ -55,7 +63,7 @@ class Caller:
         status, code, answer, replayed = None, None, None, False
         try:
             response = await self._client.request(
-                method, path, json=body, headers=headers, timeout=PATIENCE_SECONDS + (wait or 0)
+                method, path, json=body, headers=headers, timeout=self._patience + (wait or 0)
             )
         except httpx2.HTTPError as error:
             code = type(error).__name__
@@ -88,10 +96,10 @@ class Caller:
 
     async def log_in(self) -> bool:
         """A new token; False where none is to be had now."""
-        credentials = {"email": self._email, "password": self._password}
+        credentials = {"email": self.email, "password": self.password}
         try:
             answer = await self._client.post(
-                "/auth/login", json=credentials, timeout=PATIENCE_SECONDS
+                "/auth/login", json=credentials, timeout=self._patience
             )
         except httpx2.HTTPError:
             return False
@@ -102,10 +110,10 @@ class Caller:
 
     async def register(self) -> None:
         """Become a customer; raises RuntimeError where that fails (no fault is about yet)."""
-        body = {"email": self._email, "password": self._password}
+        body = {"email": self.email, "password": self.password}
         answer = await self._client.post("/auth/register", json=body)
         if answer.status_code != 201 or not await self.log_in():
-            raise RuntimeError(f"{self._email} could not register: {answer.text}")
+            raise RuntimeError(f"{self.email} could not register: {answer.text}")
 
 
 def _parsed(response: httpx2.Response) -> Any:

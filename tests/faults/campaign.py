@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from tests.faults import trial
+from tests.faults import clocks, trial
 from tests.faults.cast import Cast, assemble
 from tests.faults.nemesis import FAULTS, Fault
 from tests.faults.stage import Shape, Stage, may_mount
@@ -110,4 +110,6 @@ def _why_not(shape: Shape) -> str | None:
     """Why a stack of this shape cannot be had here, in plain words; None where it can."""
     if shape.disk_mb is not None and not may_mount():
         return "only root may mount the small disk that it needs"
+    if shape.clocks and clocks.library() is None:
+        return "there is no libfaketime for this machine, which would step the clocks"
     return None

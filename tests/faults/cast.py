@@ -14,6 +14,7 @@ from tests.faults.stage import Stage
 PAYERS: Final = 14
 FAMILY_ACCOUNTS: Final = 8
 BORROWERS: Final = 2
+CROWD: Final = 10
 OPENING: Final = 2_000
 CONNECTIONS: Final = 400
 
@@ -28,12 +29,13 @@ class Holder:
 
 @dataclass(frozen=True)
 class Cast:
-    """Everybody. ``shop`` is the account that many pay into."""
+    """Everybody. ``shop`` is the account that many pay into; the crowd comes with the overload."""
 
     client: httpx2.AsyncClient
     payers: Sequence[Holder]
     family: Holder
     borrowers: Sequence[Holder]
+    crowd: Sequence[Holder]
     officer: Caller
     admin: Caller
     shop: str
@@ -79,6 +81,7 @@ async def assemble(stage: Stage) -> Cast:
         payers=[await holder(f"payer-{n}", 2) for n in range(PAYERS)],
         family=await holder("family", FAMILY_ACCOUNTS),
         borrowers=[await holder(f"borrower-{n}", 1) for n in range(BORROWERS)],
+        crowd=[await holder(f"crowd-{n}", 2) for n in range(CROWD)],
         officer=await employee("officer"),
         admin=await employee("admin"),
         shop=shop.accounts[0],

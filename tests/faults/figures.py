@@ -57,7 +57,7 @@ def figures(calls: Sequence[Call], window: Window, held: Collection[str] = ()) -
         if one in final and final[one] >= window.injected and one not in related
     ]
     before = [
-        final.get(one, window.stopped) for one, at in acknowledged.items() if at <= window.lifted
+        final[one] for one, at in acknowledged.items() if at <= window.lifted and one in final
     ]
     troubles = [call.ended for call in calls if _is_trouble(call) and call.began < window.stopped]
     return Figures(

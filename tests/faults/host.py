@@ -1,9 +1,9 @@
 """Runs one stack for the harness, as `giro up` does: the same supervisor, the same programs.
 
-    python -m tests.faults.host HOME --port 8000 --schedulers 3 --clocks libfaketime.so.1
+    python -m tests.faults.host HOME --port 8000 --schedulers 3 --clocks HOME/clocks
 
 What `giro up` has no option for is added to the children's specs: more schedulers than one, and a
-clock of its own for each child (a file in HOME/clocks holds its offset).
+clock of its own for each child.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from core.config import Settings
 from ops.output import Output
 from ops.stack import Options, Stack
 from ops.supervisor import Child, Spec, Supervisor
+from tests.faults import clocks
 
 ENVIRONMENT: Mapping[str, str] = {
     "BCRYPT_ROUNDS": "4",  # what is tried is not the cost of a hash
@@ -30,7 +31,6 @@ class Extras:
 
     schedulers: int
     clocks: Path | None
-    clock_files: Path
 
 
 class FaultsSupervisor(Supervisor):
@@ -50,19 +50,8 @@ class FaultsSupervisor(Supervisor):
     def _clocked(self, spec: Spec) -> Spec:
         if self._extras.clocks is None:
             return spec
-        offset = self._extras.clock_files / spec.name
-        offset.write_text("+0s\n")
-        return replace(spec, environment={**spec.environment, **clock(self._extras.clocks, offset)})
-
-
-def clock(library: Path, offset: Path) -> dict[str, str]:
-    """The environment under which a program's wall clock follows the offset in a file."""
-    return {
-        "LD_PRELOAD": str(library),
-        "FAKETIME_TIMESTAMP_FILE": str(offset),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+        own = clocks.environment(self._extras.clocks, spec.name)
+        return replace(spec, environment={**spec.environment, **own})
 
 
 async def run(options: Options, extras: Extras) -> None:
@@ -91,7 +80,6 @@ def main() -> None:
     parser.add_argument("--schedulers", type=int, default=1)
     parser.add_argument("--clocks", type=Path)
     given = parser.parse_args()
-    given.home.joinpath("clocks").mkdir(exist_ok=True)
     options = Options(
         home=given.home,
         port=given.port,
@@ -100,8 +88,7 @@ def main() -> None:
         own_stores=True,
         environment=ENVIRONMENT,
     )
-    extras = Extras(given.schedulers, given.clocks, given.home / "clocks")
-    asyncio.run(run(options, extras))
+    asyncio.run(run(options, Extras(given.schedulers, given.clocks)))
 
 
 if __name__ == "__main__":

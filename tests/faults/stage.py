@@ -27,6 +27,7 @@ from ops.embedded.tethered import tethered
 from ops.processes import ROOT
 from ops.run_file import RunFile, read_run_file
 from ops.verification import verify_books
+from tests.faults import clocks
 from tests.faults.host import ENVIRONMENT
 from tests.faults.processes import family, title
 
@@ -55,13 +56,13 @@ USUAL = Shape()
 class Stage:
     """A stack on a home of its own, run by a supervisor of its own. An async context manager."""
 
-    def __init__(self, shape: Shape, library: Path | None = None) -> None:
+    def __init__(self, shape: Shape) -> None:
         self.shape = shape
         self.home = Path(tempfile.mkdtemp(prefix="giro-faults-"))
         self.home.chmod(0o711)
         self.log = self.home / "stack.log"
         self.disk = self.home / "postgres"
-        self._library = library if shape.clocks else None
+        self.clocks = self.home / "clocks"
         self._port = free_port()
         self._host: subprocess.Popen[bytes] | None = None
         self._mounted = False
@@ -117,11 +118,13 @@ class Stage:
         """Bring the stack up (again, on what it left). Raises StageError where it does not come."""
         if self.shape.disk_mb is not None and not self._mounted:
             self._mount(self.shape.disk_mb)
+        if self.shape.clocks and (library := clocks.library()) is not None:
+            clocks.install(library, self.clocks)
         command = [sys.executable, "-m", "tests.faults.host", str(self.home)]
         command += ["--port", str(self._port), "--workers", str(self.shape.workers)]
         command += ["--api-processes", str(self.shape.api_processes)]
         command += ["--schedulers", str(self.shape.schedulers)]
-        command += ["--clocks", str(self._library)] if self._library is not None else []
+        command += ["--clocks", str(self.clocks)] if self.shape.clocks else []
         with self.log.open("ab") as log:
             self._host = subprocess.Popen(  # noqa: ASYNC220 - it starts in no time
                 tethered(command, cwd=ROOT, on_parent_death=signal.SIGTERM),

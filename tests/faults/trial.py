@@ -45,7 +45,7 @@ async def run(
     label = f"{seed}/{number}-{fault.name}/"
     work = Workload(cast, f"{seed}/{fault.name}", label)
     draw = random.Random(f"{seed}/{fault.name}/nemesis")
-    scene = Scene(stage, cast, work, draw, seconds)
+    scene = Scene(stage, cast, work, draw, seconds, history.note)
     work.start(reader.read, lending.borrow, lending.close_days)
     await asyncio.sleep(WARM_UP_SECONDS)
     injected = history.note("injected", fault=fault.name)
@@ -58,14 +58,15 @@ async def run(
     still_open = await work.stop(SETTLE_WITHIN_SECONDS)
     breaches = [Breach("all ends", f"{still_open} polls went on")] if still_open else []
     breaches += await _settled(stage)
+    calls = [*history.calls, *(call for other in scene.others for call in other.calls)]
     books = await read_books(stage.superuser_url, since, label)
-    breaches += check(history.calls, books)
+    breaches += check(calls, books)
     for broken in await stage.verify():
         what = "; ".join(str(breach.what) for breach in broken.breaches[:3])
         breaches.append(Breach("giro verify", f"{broken.name}: {what}"))
     history.note("checked", breaches=[f"{b.rule}: {b.what}" for b in breaches])
     history.close()
-    return Report(fault, figures(history.calls, window, scene.held), breaches)
+    return Report(fault, figures(calls, window, scene.held), breaches)
 
 
 async def _settled(stage: Stage) -> list[Breach]:

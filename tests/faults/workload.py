@@ -32,7 +32,7 @@ class Workload:
         self.over = asyncio.Event()
         self.settled: list[tuple[Caller, str, str]] = []
         self._seed = seed
-        self._label = label
+        self.label = label
         self._numbers = 0
         self._followed: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -64,7 +64,7 @@ class Workload:
     def mark(self, who: str) -> str:
         """A reference of its own for one submission."""
         self._numbers += 1
-        return f"{self._label}{who}-{self._numbers}"
+        return f"{self.label}{who}-{self._numbers}"
 
     async def pause(self, seconds: float) -> None:
         """Wait, unless all is over before."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.faults.cast import Cast
+from tests.faults.history import History
 from tests.faults.processes import tell
 from tests.faults.stage import USUAL, Shape, Stage
 from tests.faults.workload import Workload
@@ -21,6 +22,7 @@ class Scene:
     """What a fault may reach: the stack, those who use it, and how long it shall last.
 
     ``held`` are numbers of accounts that the fault itself holds: what touches them has to wait.
+    ``others``: histories of clients that the fault itself has brought along.
     """
 
     stage: Stage
@@ -28,7 +30,9 @@ class Scene:
     work: Workload
     draw: random.Random
     seconds: float
+    note: Callable[..., object]
     held: set[str] = field(default_factory=set)
+    others: list[History] = field(default_factory=list)
 
 
 Injection = Callable[[Scene], AsyncIterator[None]]
