@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import secrets
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ops.interrupts import treat_sigterm_as_ctrl_c
 from ops.processes import ROOT
@@ -26,7 +28,7 @@ def main() -> int:
     treat_sigterm_as_ctrl_c()
     LOGS.mkdir(parents=True, exist_ok=True)
     if given.table:
-        print(table.render(table.load(LOGS / "results.jsonl")))
+        _show(table.load(LOGS / "results.jsonl", list(FAULTS)), write=given.write)
         return 0
     chosen = [FAULTS[name] for name in given.fault] if given.fault else list(FAULTS.values())
     if given.short:
@@ -34,12 +36,16 @@ def main() -> int:
     seconds = given.seconds or (SHORT_SECONDS if given.short else None)
     print(f"seed {given.seed}, {len(chosen)} faults", flush=True)
     reports = asyncio.run(run(Plan(given.seed, chosen, LOGS, seconds)))
-    print(f"\n{table.render(reports)}\n")
-    if given.write:
-        table.write(PAGE, table.render(reports))
+    _show(reports, write=given.write)
     broken = sum(bool(report["breaches"]) for report in reports)
     print(f"{len(reports) - broken} passed, {broken} failed, seed {given.seed}")
     return 1 if broken else 0
+
+
+def _show(reports: Sequence[Mapping[str, Any]], *, write: bool) -> None:
+    print(f"\n{table.render(reports)}\n")
+    if write:
+        table.write(PAGE, table.render(reports))
 
 
 def _arguments() -> argparse.Namespace:

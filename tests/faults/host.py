@@ -50,8 +50,12 @@ class FaultsSupervisor(Supervisor):
     def _clocked(self, spec: Spec) -> Spec:
         if self._extras.clocks is None:
             return spec
-        own = clocks.environment(self._extras.clocks, spec.name)
-        return replace(spec, environment={**spec.environment, **own})
+        clock = clocks.environment(self._extras.clocks, spec.name)
+        # Behind the tether, which may run as another user: the library keeps files of its user's.
+        before = list(spec.command[: spec.command.index("--") + 1]) if spec.is_tied else []
+        program = spec.command[len(before) :]
+        own = ["/usr/bin/env", *(f"{name}={value}" for name, value in clock.items())]
+        return replace(spec, command=[*before, *own, *program])
 
 
 async def run(options: Options, extras: Extras) -> None:

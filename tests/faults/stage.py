@@ -33,6 +33,7 @@ from tests.faults.processes import family, title
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
+CONNECT_SECONDS = 15.0
 
 
 class StageError(Exception):
@@ -111,8 +112,18 @@ class Stage:
         return connect(self.servers.redis_url())
 
     async def superuser(self) -> "asyncpg.Connection[asyncpg.Record]":
-        """A connection to the bank's database that no limit or grant holds back."""
-        return await asyncpg.connect(self.superuser_url, timeout=10)
+        """A connection to the bank's database that no limit or grant holds back.
+
+        Waits for a server that is just starting again.
+        """
+        deadline = time.monotonic() + CONNECT_SECONDS
+        while True:
+            try:
+                return await asyncpg.connect(self.superuser_url, timeout=CONNECT_SECONDS)
+            except (OSError, asyncpg.PostgresError):
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.1)
 
     async def start(self) -> None:
         """Bring the stack up (again, on what it left). Raises StageError where it does not come."""

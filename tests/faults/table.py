@@ -27,13 +27,11 @@ def write(page: Path, text: str) -> None:
     page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
-def load(results: Path) -> Sequence[Mapping[str, Any]]:
-    """The reports that campaigns left in a folder, the latest of each fault, in their order."""
-    latest: dict[str, Mapping[str, Any]] = {}
-    for line in results.read_text().splitlines():
-        report = json.loads(line)
-        latest[report["fault"]] = report
-    return list(latest.values())
+def load(results: Path, order: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    """The latest report of each fault that campaigns left in a file, in the order of the names."""
+    reports = [json.loads(line) for line in results.read_text().splitlines()]
+    latest = {report["fault"]: report for report in reports}
+    return [latest[name] for name in order if name in latest]
 
 
 def _row(report: Mapping[str, Any]) -> str:

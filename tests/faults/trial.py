@@ -42,7 +42,7 @@ async def run(
     history = History(log)
     cast.record_in(history)
     await cast.log_in()
-    label = f"{seed}/{number}-{fault.name}/"
+    label = f"{seed}/{number}/{fault.name}/"
     work = Workload(cast, f"{seed}/{fault.name}", label)
     draw = random.Random(f"{seed}/{fault.name}/nemesis")
     scene = Scene(stage, cast, work, draw, seconds, history.note)

@@ -9,6 +9,9 @@ from tests.faults.nemesis.fault import FAULTS, Scene, fault
 from tests.faults.stage import USUAL
 
 STORM_FAULTS = 5
+TOO_MUCH = {
+    "none", "storm", "overload", "postmaster-hung", "supervisor-hung", "supervisor-killed",
+}  # fmt: skip
 
 
 @fault("overload", "200 more clients, half of them with batches of 200", short=True)
@@ -30,7 +33,9 @@ async def storm(scene: Scene) -> AsyncIterator[None]:
         other.name
         for other in FAULTS.values()
         if other.shape == USUAL
-        and other.name not in {"none", "storm", "overload", "supervisor-killed"}
+        # Each has to find the database there, or somebody to start it again.
+        and (other.spares_postgres or not other.seconds)
+        and other.name not in TOO_MUCH
     ]
     chosen = scene.draw.sample(mild, STORM_FAULTS)
     scene.note("storm", faults=chosen)
