@@ -50,6 +50,13 @@ class Page:
         position = self.position(UUID)
         return position[0] if position else None
 
+    def after_code(self) -> str | None:
+        """The code after which the page begins, for reference lists in the order of their codes."""
+        position = self.position(str)
+        if position and "\0" in position[0]:
+            raise InvalidCursor(errors=_ON_CURSOR)
+        return position[0] if position else None
+
     def cut(
         self, rows: Sequence[Row], key: Callable[[Row], Sequence[Any]]
     ) -> tuple[Sequence[Row], str | None]:

@@ -108,11 +108,14 @@ def _user_id(text: str) -> UUID:
 
 @router.get("/countries", response_model=Countries)
 @lists
-async def list_countries(_: Admin, held: Held) -> Response:
-    """All countries, and whether the bank serves their residents."""
+async def list_countries(_: Admin, held: Held, page: Paging) -> Response:
+    """The countries by code, and whether the bank serves their residents."""
     async with held.listings.unit_of_work() as session:
-        rows = await countries.list_countries(session)
-    return reply({"items": [CountryAnswer.of(row) for row in rows], "next_cursor": None})
+        rows = await countries.list_countries(
+            session, after_code=page.after_code(), limit=page.fetch
+        )
+    shown, next_cursor = page.cut(rows, lambda country: [country.code])
+    return reply({"items": [CountryAnswer.of(row) for row in shown], "next_cursor": next_cursor})
 
 
 @router.put("/countries/{code}", response_model=CountryAnswer)
@@ -132,11 +135,14 @@ async def set_country(
 
 @router.get("/currencies", response_model=Currencies)
 @lists
-async def list_currencies(_: Admin, held: Held) -> Response:
-    """All currencies, and whether accounts may be opened in them."""
+async def list_currencies(_: Admin, held: Held, page: Paging) -> Response:
+    """The currencies by code, and whether accounts may be opened in them."""
     async with held.listings.unit_of_work() as session:
-        rows = await currencies.list_currencies(session)
-    return reply({"items": [_currency(row) for row in rows], "next_cursor": None})
+        rows = await currencies.list_currencies(
+            session, after_code=page.after_code(), limit=page.fetch
+        )
+    shown, next_cursor = page.cut(rows, lambda currency: [currency.code])
+    return reply({"items": [_currency(row) for row in shown], "next_cursor": next_cursor})
 
 
 @router.put("/currencies/{code}", response_model=CurrencyAnswer)

@@ -1,16 +1,20 @@
 """Administration of lending: products, the business day's jobs and their runs."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Final, Literal, Optional
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Optional, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, BeforeValidator, Field, create_model
+from pydantic.fields import FieldInfo
 from redis.exceptions import RedisError
 
 from api.dependencies import ActingUser, Admin, Caller, Held
+from api.paging import Paging
 from api.responses import reply
-from api.schemas.fields import Flag, IsoDate, Text200
+from api.schemas.fields import Flag, IsoDate, Text200, to_decimal
+from api.schemas.loans import Percent
 from api.services import Services
 from api.strict_json import Body, StrictRoute, example
 from core import outcome
@@ -43,15 +47,54 @@ class ProductChange(Body):
     enabled: Flag | None = None
 
 
+class ProductNamed(BaseModel):
+    """A loan product; all its other fields are its terms."""
+
+    code: str
+    name: str
+    enabled: bool
+
+
+def _is_decimal(kind: Any) -> bool:
+    """Whether a term is a decimal, or may be one."""
+    return Decimal in {kind, *(getattr(part, "__origin__", part) for part in get_args(kind))}
+
+
+def _asked(field: FieldInfo) -> Any:
+    """A term's type in a body: as the product has it, numbers as strict as in any other body."""
+    kind: Any = field.annotation
+    checks = [Field(), *field.metadata]
+    if _is_decimal(kind):
+        kind, checks = Decimal, [*checks, BeforeValidator(to_decimal)]
+    return Optional[Annotated[kind, *checks]]  # noqa: UP045 - a type known at run time
+
+
+def _answered(field: FieldInfo) -> Any:
+    """A term's type in an answer, where decimals are numbers."""
+    kind: Any = field.annotation
+    if kind is Decimal:
+        return Percent
+    return Optional[Percent] if _is_decimal(kind) else kind  # noqa: UP045
+
+
 # Every term of a product may be changed; together they are checked by the product itself.
-_terms: dict[str, Any] = {
-    name: (Optional[field.annotation], None)  # noqa: UP045 - a type known at run time
-    for name, field in ProductTerms.model_fields.items()
+_changes: dict[str, Any] = {
+    name: (_asked(field), None) for name, field in ProductTerms.model_fields.items()
 }
-ProductPut = create_model("ProductPut", __base__=ProductChange, **_terms)
+_terms: dict[str, Any] = {
+    name: (_answered(field), ...) for name, field in ProductTerms.model_fields.items()
+}
+ProductPut = create_model("ProductPut", __base__=ProductChange, **_changes)
+ProductAnswer = create_model("ProductAnswer", __base__=ProductNamed, **_terms)
 
 
-SHOWN_RUNS: Final = 100
+class Products(BaseModel):
+    """A page of loan products, by code."""
+
+    items: list[ProductAnswer]
+    next_cursor: str | None
+
+
 RunStatus = Literal["queued", "running", "completed", "failed"]
 
 
@@ -84,20 +127,24 @@ class RunAnswer(RunStarted):
 
 
 class Runs(BaseModel):
-    """Runs, the newest first."""
+    """A page of runs, the newest first."""
 
     items: list[RunAnswer]
+    next_cursor: str | None
 
 
-@router.get("/loan-products")
-async def list_products(_: Admin, held: Held) -> Response:
-    """Every loan product with its terms."""
+@router.get("/loan-products", response_model=Products)
+async def list_products(_: Admin, held: Held, page: Paging) -> Response:
+    """The loan products with their terms, by code."""
     async with held.database.raw_connection() as connection:
-        products = await catalogue.every_product(connection)
-    return reply({"items": [_product(product) for product in products], "next_cursor": None})
+        rows = await catalogue.list_products(
+            connection, after_code=page.after_code(), limit=page.fetch
+        )
+    shown, next_cursor = page.cut(rows, lambda product: [product.code])
+    return reply({"items": [_product(product) for product in shown], "next_cursor": next_cursor})
 
 
-@router.put("/loan-products/{code}")
+@router.put("/loan-products/{code}", response_model=ProductAnswer)
 async def put_product(
     code: ProductCode,
     body: ProductPut,
@@ -142,11 +189,16 @@ async def recover_defaults(
 
 
 @router.get("/jobs/runs", response_model=Runs)
-async def list_runs(_: Admin, held: Held, status: RunStatus | None = None) -> Response:
-    """The newest runs of the business day, all or those of one status."""
+async def list_runs(
+    _: Admin, held: Held, page: Paging, status: RunStatus | None = None
+) -> Response:
+    """The runs of the business day, the newest first: all, or those of one status."""
     async with held.database.raw_connection() as connection:
-        found = await runs.latest(connection, status=status, limit=SHOWN_RUNS)
-    return reply({"items": [_run(run) for run in found]})
+        found = await runs.latest(
+            connection, status=status, before_id=page.after_id(), limit=page.fetch
+        )
+    shown, next_cursor = page.cut(found, lambda run: [run.id])
+    return reply({"items": [_run(run) for run in shown], "next_cursor": next_cursor})
 
 
 @router.get("/jobs/runs/{run_id}", response_model=RunAnswer)

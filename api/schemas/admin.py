@@ -79,10 +79,10 @@ class CurrencyAnswer(BaseModel):
 
 
 class Currencies(BaseModel):
-    """All currencies."""
+    """A page of currencies, by code."""
 
     items: list[CurrencyAnswer]
-    next_cursor: None = None
+    next_cursor: str | None
 
 
 class CurrencyChange(Body):

@@ -219,10 +219,10 @@ class CountryAnswer(BaseModel):
 
 
 class Countries(BaseModel):
-    """All countries."""
+    """A page of countries, by code."""
 
     items: list[CountryAnswer]
-    next_cursor: None = None
+    next_cursor: str | None
 
 
 class CountryChange(Body):

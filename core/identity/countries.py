@@ -26,9 +26,14 @@ async def find_allowed(session: AsyncSession, country: str) -> Country:
     return found
 
 
-async def list_countries(session: AsyncSession) -> Sequence[Country]:
-    """All countries by code."""
-    return (await session.scalars(select(Country).order_by(Country.code))).all()
+async def list_countries(
+    session: AsyncSession, *, after_code: str | None, limit: int
+) -> Sequence[Country]:
+    """The countries by code, after a code if one is given."""
+    query = select(Country).order_by(Country.code).limit(limit)
+    if after_code is not None:
+        query = query.where(Country.code > after_code)
+    return (await session.scalars(query)).all()
 
 
 async def set_country(

@@ -16,9 +16,14 @@ async def refuse_unsupported(session: AsyncSession, code: str) -> None:
         raise CurrencyNotSupported
 
 
-async def list_currencies(session: AsyncSession) -> Sequence[Currency]:
-    """All currencies by code."""
-    return (await session.scalars(select(Currency).order_by(Currency.code))).all()
+async def list_currencies(
+    session: AsyncSession, *, after_code: str | None, limit: int
+) -> Sequence[Currency]:
+    """The currencies by code, after a code if one is given."""
+    query = select(Currency).order_by(Currency.code).limit(limit)
+    if after_code is not None:
+        query = query.where(Currency.code > after_code)
+    return (await session.scalars(query)).all()
 
 
 async def set_enabled(session: AsyncSession, code: str, *, enabled: bool) -> Currency:

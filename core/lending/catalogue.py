@@ -15,7 +15,10 @@ from core.lending.products import ProductTerms
 DEFAULT_PRODUCT = "standard"
 
 _FIND = "SELECT code, name, enabled, terms::text AS terms FROM loan_products WHERE code = $1"
-_LIST = "SELECT code, name, enabled, terms::text AS terms FROM loan_products ORDER BY code"
+_LIST = """
+SELECT code, name, enabled, terms::text AS terms FROM loan_products
+WHERE $1::text IS NULL OR code > $1 ORDER BY code LIMIT $2
+"""
 _PUT = """
 INSERT INTO loan_products (code, name, enabled, terms, updated_at)
 VALUES ($1, $2, $3, $4, clock_timestamp())
@@ -42,9 +45,11 @@ async def find(connection: Connection, code: str | None) -> Product:
     return _product(row)
 
 
-async def every_product(connection: Connection) -> Sequence[Product]:
-    """All products by code."""
-    return [_product(row) for row in await connection.fetch(_LIST)]
+async def list_products(
+    connection: Connection, *, after_code: str | None, limit: int
+) -> Sequence[Product]:
+    """The products by code, after a code if one is given."""
+    return [_product(row) for row in await connection.fetch(_LIST, after_code, limit)]
 
 
 async def put(

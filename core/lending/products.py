@@ -7,7 +7,7 @@ Amounts are in major units of the loan's currency, rates and shares in percent.
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from core.errors import InvalidLoanTerms, LoanNotEligible
 from core.lending.amortisation import (
@@ -26,7 +26,10 @@ from core.money import exponent
 
 Percent = Annotated[Decimal, Field(ge=0, le=100)]
 Amount = Annotated[Decimal, Field(ge=0, le=10**13)]
-Days = Annotated[int, Field(ge=0, le=3650)]
+Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
+Months = Annotated[int, Field(strict=True, ge=1, le=600)]
+GraceMonths = Annotated[int, Field(strict=True, ge=0, le=120)]
+Flag = Annotated[bool, Strict()]
 
 
 class Every(BaseModel):
@@ -34,7 +37,7 @@ class Every(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    every: Annotated[int, Field(ge=1, le=366)]
+    every: Annotated[int, Field(strict=True, ge=1, le=366)]
     unit: Literal["days", "months"]
 
 
@@ -51,12 +54,12 @@ class ProductTerms(BaseModel):
     # Limits
     min_amount: Annotated[Decimal, Field(gt=0)] = Decimal(1)
     max_amount: Amount = Decimal(10_000_000)
-    min_tenure_months: Annotated[int, Field(ge=1, le=600)] = 1
-    max_tenure_months: Annotated[int, Field(ge=1, le=600)] = 360
+    min_tenure_months: Months = 1
+    max_tenure_months: Months = 360
     min_rate: Annotated[Decimal, Field(ge=0, le=1000)] = Decimal(0)
     max_rate: Annotated[Decimal, Field(ge=0, le=1000)] = Decimal(60)
     default_rate: Annotated[Decimal, Field(ge=0, le=1000)] = Decimal(12)
-    default_tenure_months: Annotated[int, Field(ge=1, le=600)] = 12
+    default_tenure_months: Months = 12
 
     # Schedule
     method: Method = Method.REDUCING
@@ -64,9 +67,9 @@ class ProductTerms(BaseModel):
     day_count: DayCount = DayCount.THIRTY_360
     rounding: Rounding = Rounding.HALF_UP
     rounding_unit: Annotated[Decimal, Field(gt=0)] | None = None
-    smoothing: bool = False
-    moratorium_months: Annotated[int, Field(ge=0, le=120)] = 0
-    interest_moratorium_months: Annotated[int, Field(ge=0, le=120)] = 0
+    smoothing: Flag = False
+    moratorium_months: GraceMonths = 0
+    interest_moratorium_months: GraceMonths = 0
 
     # Fees and charges
     processing_fee: Amount = Decimal(0)
@@ -78,16 +81,16 @@ class ProductTerms(BaseModel):
     penal_rate: Percent = Decimal(6)
 
     # Payments and collection
-    interest_first: bool = False
-    partial_collection: bool = True
-    retry_days: tuple[Annotated[int, Field(ge=1, le=60)], ...] = (1, 3, 7)
+    interest_first: Flag = False
+    partial_collection: Flag = True
+    retry_days: tuple[Annotated[int, Field(strict=True, ge=1, le=60)], ...] = (1, 3, 7)
 
     # Delinquency and recovery, in days past due; "past" a threshold is one day more
     sma0_to: Days = 30
     sma1_to: Days = 60
     npa_after_dpd: Days = 90
     default_after_dpd: Days = 90
-    set_off: bool = True
+    set_off: Flag = True
     set_off_after_days: Days = 0
     write_off_after_dpd: Days = 180
 

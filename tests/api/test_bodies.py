@@ -142,3 +142,39 @@ async def test_a_reversals_key_may_stand_in_its_body(bank: Bank) -> None:
     assert await customer.balance(account) == 0
     both = await admin.post(path, {"idempotency_key": "a"}, headers={"Idempotency-Key": "b"})
     assert (both.status_code, both.json()["code"]) == (422, "validation_error")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frequency": {"every": True, "unit": "days"}},
+        {"frequency": {"every": "10", "unit": "days"}},
+        {"grace_days": True},
+        {"grace_days": "3"},
+        {"retry_days": [True, 3]},
+        {"smoothing": 1},
+        {"set_off": "yes"},
+        {"max_amount": True},
+        {"penal_rate": "1e1"},
+        {"min_amount": "1_000"},
+        {"min_tenure_months": False},
+    ],
+)
+async def test_a_product_takes_numbers_for_numbers_alone(
+    bank: Bank, change: dict[str, Any]
+) -> None:
+    admin = await bank.admin()
+    answer = await admin.put("/admin/loan-products/strict", change)
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
+    assert answer.json()["errors"][0]["field"].split(".")[0] in change
+
+
+@pytest.mark.parametrize("every", [True, "10", 10.5, 0])
+async def test_a_quote_every_so_many_days_counts_them_in_a_number(bank: Bank, every: Any) -> None:
+    frequency = {"every": every, "unit": "days"}
+    asked = {"amount": 1000, "interest_rate": 12, "number_of_instalments": 10}
+    answer = await bank.client.post("/loans/quote", json={**asked, "frequency": frequency})
+    assert answer.status_code == 422
+    frequency["every"] = 10
+    answer = await bank.client.post("/loans/quote", json={**asked, "frequency": frequency})
+    assert answer.status_code == 200

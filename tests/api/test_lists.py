@@ -195,3 +195,43 @@ async def test_ibans_and_numbers_check(bank: Bank) -> None:
     assert account["iban"].endswith(account["account_number"])
     doubled = [int(d) * (2 if i % 2 else 1) for i, d in enumerate(account["account_number"][::-1])]
     assert sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0, "Luhn"
+
+
+REFERENCE = ["/admin/countries", "/admin/currencies", "/admin/loan-products"]
+
+
+@pytest.mark.parametrize("path", REFERENCE)
+async def test_reference_lists_come_in_pages_by_code_each_once(bank: Bank, path: str) -> None:
+    admin = await bank.admin()
+    for code in ("page-one", "page-two", "page-three"):
+        await admin.put(f"/admin/loan-products/{code}", {})
+    found = await pages(admin, path, limit=2 if "loan" in path else 10)
+    assert len(found) > 1
+    assert {len(page) for page in found[:-1]} == {len(found[0])}
+    codes = [row["code"] for page in found for row in page]
+    assert codes == sorted(set(codes))
+    assert len((await admin.get(path)).json()["items"]) == min(50, len(codes))
+
+
+async def test_runs_come_in_pages_newest_first(bank: Bank) -> None:
+    admin = await bank.admin()
+    started = []
+    for day in ("2020-01-01", "2020-01-02", "2020-01-03"):
+        answer = await admin.post("/admin/jobs/emi-collection", {"business_date": day})
+        started.append(answer.json()["run_id"])
+    found = await pages(admin, "/admin/jobs/runs", limit=1)
+    assert {len(page) for page in found} == {1}
+    ids = [page[0]["run_id"] for page in found]
+    assert [run for run in ids if run in started] == started[::-1]
+
+
+@pytest.mark.parametrize("path", [*REFERENCE, "/admin/jobs/runs", "/admin/users", "/admin/audit"])
+async def test_a_page_of_nothing_or_too_much_and_a_made_up_cursor_are_refused(
+    bank: Bank, path: str
+) -> None:
+    admin = await bank.admin()
+    for limit in (0, 201, "true", "1.5"):
+        assert (await admin.get(path, params={"limit": limit})).status_code == 422
+    for cursor in ("made-up", "WzFd", "WyJhIiwgImIiXQ", "WyJcdTAwMDAiXQ"):
+        answer = await admin.get(path, params={"cursor": cursor})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor"), cursor

@@ -66,8 +66,9 @@ WHERE job = $1 AND business_date = $2 AND status IN ('queued', 'running')
 """
 _FIND = f"SELECT {_COLUMNS} FROM business_day_runs WHERE id = $1"  # noqa: S608 - our own columns
 _LATEST = f"""
-SELECT {_COLUMNS} FROM business_day_runs WHERE $1::text IS NULL OR status = $1
-ORDER BY created_at DESC LIMIT $2
+SELECT {_COLUMNS} FROM business_day_runs
+WHERE ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR id < $2)
+ORDER BY id DESC LIMIT $3
 """  # noqa: S608 - our own columns
 _FORGOTTEN = """
 SELECT r.id FROM business_day_runs r
@@ -118,9 +119,11 @@ async def find(connection: Connection, run_id: UUID) -> Run:
     return _run(row)
 
 
-async def latest(connection: Connection, *, status: str | None, limit: int) -> list[Run]:
-    """The newest runs first: all, or those of one status."""
-    return [_run(row) for row in await connection.fetch(_LATEST, status, limit)]
+async def latest(
+    connection: Connection, *, status: str | None, before_id: UUID | None, limit: int
+) -> list[Run]:
+    """The newest runs first: all, or those of one status; before a run if one is given."""
+    return [_run(row) for row in await connection.fetch(_LATEST, status, before_id, limit)]
 
 
 def _run(row: Any) -> Run:
