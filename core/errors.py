@@ -224,6 +224,11 @@ class PayoffNotCovered(Refused):
     title = "The amount does not cover what ending the loan costs"
 
 
+class BusinessDateInFuture(Refused):
+    code = "business_date_in_future"
+    title = "The date lies beyond the next business date"
+
+
 class OverrideReasonRequired(Refused):
     code = "override_reason_required"
     title = "Approving against the recommendation needs a reason"

@@ -7,6 +7,7 @@ from redis.exceptions import RedisError
 
 from core.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
 from core.lending.business_day.close import Desk
+from core.lending.business_day.dates import BankClock
 from core.lending.retries import CollectionCalendar
 from core.logging import describe, get_logger
 from core.transactions.settlement import LANES
@@ -33,6 +34,7 @@ def desk(runtime: Runtime, *, helpers: bool = True) -> Desk:
         database=runtime.database,
         bell=runtime.jobs,
         calendar=CollectionCalendar(runtime.settings.holiday_country),
+        bank_clock=BankClock.of(runtime.settings),
         settle=settle_some,
         call_helpers=call_helpers if helpers else None,
     )

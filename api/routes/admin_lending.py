@@ -25,7 +25,7 @@ from core.ids import parse_id
 from core.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
 from core.lending import catalogue
 from core.lending.business_day import runs
-from core.lending.business_day.dates import business_date
+from core.lending.business_day.dates import BankClock, business_date
 from core.lending.business_day.runs import Job, Run
 from core.lending.catalogue import Product
 from core.lending.products import ProductTerms
@@ -99,7 +99,7 @@ RunStatus = Literal["queued", "running", "completed", "failed"]
 
 
 class JobRequest(Body):
-    """For which business date; today if left out."""
+    """For which business date, the next one at most; today if left out."""
 
     model_config = example({"business_date": "2026-11-20"})
     business_date: IsoDate | None = None
@@ -219,7 +219,8 @@ async def _start(
         connection = await driver(session)
         day = body.business_date if body else None
         day = day or await business_date(connection, held.settings.time_zone)
-        run_id = await runs.start(connection, job, day, caller.user_id)
+        bank_clock = BankClock.of(held.settings)
+        run_id = await runs.start(connection, job, day, bank_clock, caller.user_id)
         record(
             session,
             actor,

@@ -35,7 +35,7 @@ Connection = asyncpg.Connection
 PRINCIPAL_MINOR: Final = 1_200_000
 INTEREST_MINOR: Final = 12_000
 INSTALMENTS: Final = 12
-START: Final = date(2030, 1, 15)
+START: Final = date(2020, 1, 15)
 # Idle loans are closed in the middle of their first period.
 IDLE_FROM: Final = START + timedelta(days=3)
 LOANS_A_BORROWER: Final = 10

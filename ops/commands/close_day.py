@@ -1,7 +1,7 @@
 """`giro close-day`: the scheduler's business-date work, by hand."""
 
 import asyncio
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from core import clock
 from core.config import Settings
-from core.lending.business_day.close import RunFailed, close_through, run_job
-from core.lending.business_day.runs import Job, Run
+from core.errors import BusinessDateInFuture
+from core.lending.business_day.close import RunFailed, close_through
+from core.lending.business_day.dates import BankClock, find_today
+from core.lending.business_day.runs import Run
 from core.logging import configure
 from ops.target import target_settings
 from worker.cashbacks import credit_cashbacks_of
@@ -38,51 +39,58 @@ def command(
 
     For DATE alone; with --through day by day from DATE, or without it from the first day that is
     still open. Without either: every open day through today. The same date twice does nothing
-    twice; a date ahead of the calendar takes the bank's clock with it.
+    twice. Beyond tomorrow only in development, where the bank's clock is moved with it: every day
+    on the way is closed, one after the other.
     """
     console = Console()
     with target_settings(home) as settings:
         first = day.date() if day else None
-        last = through.date() if through else first or clock.today(settings.time_zone)
-        if first is not None and first > last:
+        last = through.date() if through else first
+        if first is not None and last is not None and first > last:
             raise typer.BadParameter(f"{last} is before {first}", param_hint="--through")
         try:
             runs = asyncio.run(_close(console, settings, first, last))
-        except RunFailed as error:
+        except (RunFailed, BusinessDateInFuture) as error:
             console.print(f"[bold red]{error}[/]")
             raise typer.Exit(1) from error
     _show(console, runs)
 
 
-async def _close(console: Console, settings: Settings, first: date | None, last: date) -> list[Run]:
+async def _close(
+    console: Console, settings: Settings, first: date | None, last: date | None
+) -> list[Run]:
     configure(settings, process="close-day")
     runtime = Runtime.start(settings, name="close-day")
-    progress = Progress(
+    try:
+        async with runtime.database.raw_connection() as connection:
+            today = await find_today(connection, settings.time_zone)
+        last = last or today.calendar_date
+        if last > today.business_date and BankClock.of(settings).may_run_ahead:
+            console.print(f"The bank's clock is moved, from {today.business_date} to {last}.")
+        with _progress(console) as progress:
+            task = progress.add_task("closing", total=None)
+
+            def closed(run: Run) -> None:
+                left = (last - run.business_date).days
+                progress.advance(task)
+                done = progress.tasks[0].completed
+                progress.update(task, total=done + left, description=f"closed {run.business_date}")
+
+            runs = await close_through(desk(runtime), last, since=first, closed=closed)
+            await credit_cashbacks_of(runtime, last)
+            return runs
+    finally:
+        await runtime.close()
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=console,
     )
-    try:
-        with progress:
-            task = progress.add_task("closing", total=(last - first).days + 1 if first else None)
-
-            def closed(run: Run) -> None:
-                progress.update(task, advance=1, description=f"closed {run.business_date}")
-
-            if first is None:
-                runs = await close_through(desk(runtime), last, closed=closed)
-            else:
-                runs = []
-                for offset in range((last - first).days + 1):
-                    on = first + timedelta(days=offset)
-                    runs.append(await run_job(desk(runtime), Job.CLOSE_DAY, on))
-                    closed(runs[-1])
-            await credit_cashbacks_of(runtime, last)
-            return runs
-    finally:
-        await runtime.close()
 
 
 def _show(console: Console, runs: list[Run]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,8 +12,9 @@ from uuid import UUID
 from core.database import Connection
 from core.lending import applications, catalogue, decisions, kinds, payments, views
 from core.lending.applications import Application
-from core.lending.business_day import close, dates
+from core.lending.business_day import close, dates, runs
 from core.lending.business_day.close import Desk
+from core.lending.business_day.dates import BankClock
 from core.lending.business_day.runs import Job, Run
 from core.lending.decisions import Decider
 from core.lending.kinds.payment import PaymentMode
@@ -41,6 +42,18 @@ class Silence:
         return True
 
 
+@asynccontextmanager
+async def moved_to(connection: Connection, day: date) -> AsyncIterator[None]:
+    """The bank's clock stands at ``day``, as if that had been closed, and then where it was."""
+    last = await connection.fetchval("SELECT last_closed_on FROM bank_day")
+    move = "UPDATE bank_day SET last_closed_on = $1"
+    await connection.execute(move, max(day, last or day))
+    try:
+        yield
+    finally:
+        await connection.execute(move, last)
+
+
 @dataclass
 class Borrower:
     """A customer with an account."""
@@ -60,7 +73,11 @@ class Lender:
     def __post_init__(self) -> None:
         self.settler = self.quiet.settler(kinds=every_kind())
         self.desk = Desk(
-            self.quiet.database, Silence(), CollectionCalendar(), settle=self.settler.drain
+            self.quiet.database,
+            Silence(),
+            CollectionCalendar(),
+            BankClock("UTC", may_run_ahead=True),
+            settle=self.settler.drain,
         )
 
     async def today(self) -> date:
@@ -154,7 +171,8 @@ class Lender:
         All that is pending is settled after the block, whoever borrowed it: the run waits for it.
         """
         unsettling = replace(self.desk, settle=None)
-        run = asyncio.create_task(close.run_job(unsettling, Job.EMI_COLLECTION, day))
+        run_id = await self.started(Job.EMI_COLLECTION, day)
+        run = asyncio.create_task(close.drive(unsettling, run_id))
         while not await self.transactions(loan_id, "emi"):
             assert not run.done(), run.result()
             await asyncio.sleep(0.01)
@@ -176,8 +194,16 @@ class Lender:
     async def close_through(self, day: date) -> list[Run]:
         return await close.close_through(self.desk, day)
 
+    async def started(self, job: Job, day: date) -> UUID:
+        """A run for ``day``, as if every date before it had been closed, which none is."""
+        async with (
+            self.quiet.database.raw_unit_of_work() as connection,
+            moved_to(connection, day - timedelta(days=1)),
+        ):
+            return await runs.start(connection, job, day, self.desk.bank_clock)
+
     async def job(self, job: Job, day: date) -> Run:
-        return await close.run_job(self.desk, job, day)
+        return await close.drive(self.desk, await self.started(job, day))
 
     async def view(self, loan_id: UUID) -> views.LoanView:
         async with self.quiet.database.raw_connection() as connection:

@@ -122,7 +122,7 @@ async def test_a_lease_that_ran_out_is_taken_over_and_its_owner_changes_nothing(
     day = await lender.today() + timedelta(days=1)
     database = lender.quiet.database
     async with database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, Job.CLOSE_DAY, day)
+        run_id = await runs.start(connection, Job.CLOSE_DAY, day, lender.desk.bank_clock)
         await chunks.plan(connection, run_id)
     monkeypatch.setattr(chunks, "LEASE_SECONDS", 0)
     async with database.raw_unit_of_work() as connection:
@@ -138,7 +138,7 @@ async def test_a_forgotten_run_is_found(lender):
     await some_loans(lender, 1)
     day = await lender.today() + timedelta(days=1)
     async with lender.quiet.database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, Job.CLOSE_DAY, day)
+        run_id = await runs.start(connection, Job.CLOSE_DAY, day, lender.desk.bank_clock)
         await connection.execute(
             "UPDATE business_day_runs SET created_at = now() - interval '1 minute' WHERE id = $1",
             run_id,
@@ -191,11 +191,7 @@ async def damage(lender, loan_id, terms):
 async def test_two_starts_for_one_date_are_one_run(lender):
     day = await lender.today() + timedelta(days=400)
 
-    async def start():
-        async with lender.quiet.database.raw_unit_of_work() as connection:
-            return await runs.start(connection, Job.EMI_COLLECTION, day)
-
-    started = await asyncio.gather(*(start() for _ in range(8)))
+    started = await asyncio.gather(*(lender.started(Job.EMI_COLLECTION, day) for _ in range(8)))
     assert len(set(started)) == 1
     await close.drive(lender.desk, started[0])
 

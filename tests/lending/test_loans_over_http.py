@@ -8,8 +8,10 @@ import pytest
 
 from core.database import Database
 from core.lending.business_day import runs
+from core.lending.business_day.dates import BankClock, find_today
 from core.lending.business_day.runs import Job
 from ops import processes
+from tests.lending.lender import moved_to
 
 LOAN = {"amount": 12_000, "tenure_months": 12, "monthly_income": 50_000}
 
@@ -44,9 +46,21 @@ async def disburse(officer, loan_id):
     return await officer.final(answer.json()["transaction_id"])
 
 
-async def run(admin, job, day):
-    answer = await admin.post(f"/admin/jobs/{job}", {"business_date": str(day)})
+async def start(bank, admin, job, day):
+    """Start a run on a bank that has closed every day before; the clock goes back at once."""
+    database = Database.from_settings(bank.system.settings, name="test")
+    async with (
+        database.raw_connection() as connection,
+        moved_to(connection, day - timedelta(days=1)),
+    ):
+        answer = await admin.post(f"/admin/jobs/{job}", {"business_date": str(day)})
+    await database.close()
     assert answer.status_code == 202, answer.text
+    return answer
+
+
+async def run(bank, admin, job, day):
+    answer = await start(bank, admin, job, day)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         found = (await admin.get(f"/admin/jobs/runs/{answer.json()['run_id']}")).json()
@@ -162,9 +176,9 @@ async def test_a_loan_is_applied_for_approved_paid_out_collected_and_paid_off(ba
     assert loan["next_due_amount"] == 1066.19
 
     due = date.fromisoformat(loan["next_due_date"])
-    done = await run(admin, "emi-collection", due)
+    done = await run(bank, admin, "emi-collection", due)
     assert done["succeeded"] >= 1
-    again = await run(admin, "emi-collection", due)
+    again = await run(bank, admin, "emi-collection", due)
     assert again["total"] == 0
     assert await customer.balance(account) == 11_933.81
     schedule = (await customer.get(f"/loans/{loan_id}/schedule")).json()
@@ -287,7 +301,7 @@ async def test_a_default_is_recovered_from_the_other_account_and_written_off(ban
     )
     other = await customer.open_account(300)
     due = date.fromisoformat((await show(customer, loan_id))["next_due_date"])
-    await run(admin, "default-recovery", due + timedelta(days=90))
+    await run(bank, admin, "default-recovery", due + timedelta(days=90))
     loan = await show(customer, loan_id)
     assert (loan["dpd"], loan["classification"], loan["in_default"]) == (91, "npa", True)
     assert await customer.balance(other) == 0
@@ -369,10 +383,10 @@ async def test_a_worker_killed_in_the_middle_of_a_run_costs_nothing(bank, system
         await disburse(officer, loan_id)
         loans.append((customer, account, loan_id))
     due = date.fromisoformat((await show(officer, loans[0][2]))["next_due_date"])
-    answer = await admin.post("/admin/jobs/emi-collection", {"business_date": str(due)})
+    answer = await start(bank, admin, "emi-collection", due)
     system.kill("worker")
     system.spawn("worker", processes.worker())
-    await run(admin, "emi-collection", due)
+    await run(bank, admin, "emi-collection", due)
     assert answer.status_code == 202
     for customer, account, loan_id in loans:
         schedule = (await customer.get(f"/loans/{loan_id}/schedule")).json()
@@ -397,7 +411,8 @@ async def test_the_report_shows_the_portfolio(bank, officer, admin):
 async def test_the_scheduler_goes_on_with_a_run_that_everybody_forgot(bank, system, admin):
     database = Database.from_settings(system.settings, name="test")
     async with database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, Job.EMI_COLLECTION, date(2020, 1, 1))
+        bank_clock = BankClock.of(system.settings)
+        run_id = await runs.start(connection, Job.EMI_COLLECTION, date(2020, 1, 1), bank_clock)
         await connection.execute(
             "UPDATE business_day_runs SET created_at = now() - interval '1 minute' WHERE id = $1",
             run_id,
@@ -418,3 +433,26 @@ async def test_the_scheduler_goes_on_with_a_run_that_everybody_forgot(bank, syst
     assert {run["status"] for run in failed} <= {"failed"}
     unknown = await admin.get("/admin/jobs/runs", params={"status": "lost"})
     assert unknown.status_code == 422
+
+
+@pytest.mark.parametrize("job", ["emi-collection", "default-recovery"])
+async def test_no_job_runs_for_a_date_beyond_the_next_business_date(bank, officer, admin, job):
+    customer = await bank.customer()
+    account = await customer.open_account(100)
+    loan_id = await apply(customer)
+    await disburse(officer, loan_id)
+    before = await customer.balance(account)
+    database = Database.from_settings(bank.system.settings, name="test")
+    async with database.raw_connection() as connection:
+        today = await find_today(connection, bank.system.settings.time_zone)
+    await database.close()
+    following = today.business_date + timedelta(days=1)
+    for day in ("9999-12-31", "2999-01-01", str(following + timedelta(days=1))):
+        refused = await admin.post(f"/admin/jobs/{job}", {"business_date": day})
+        assert refused.status_code == 400, refused.text
+        assert refused.json()["code"] == "business_date_in_future"
+    accepted = await admin.post(f"/admin/jobs/{job}", {"business_date": str(following)})
+    assert accepted.status_code == 202, accepted.text
+    assert await customer.balance(account) == before
+    schedule = (await customer.get(f"/loans/{loan_id}/schedule")).json()
+    assert {row["status"] for row in schedule["instalments"]} <= {"future", "due"}

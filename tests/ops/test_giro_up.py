@@ -1,9 +1,11 @@
 """`giro up` and its neighbours, as somebody at a terminal sees them."""
 
 import contextlib
+import datetime
 import io
 import json
 import os
+import secrets
 import signal
 import socket
 
@@ -92,6 +94,24 @@ def test_migrating_a_system_that_is_at_head_changes_nothing(up):
 def test_the_books_of_a_new_bank_are_sound(up):
     done = giro("verify", cwd=up.cwd)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_days_ahead_are_closed_in_development_which_says_so_and_not_in_production(up):
+    today = datetime.datetime.now(datetime.UTC).date()
+    ahead = str(today + datetime.timedelta(days=4))
+    production = {"ENVIRONMENT": "production", "SECRET_KEY": secrets.token_hex(32)}
+    refused = giro("close-day", "--through", ahead, cwd=up.cwd, **production)
+    assert refused.returncode == 1
+    assert "the next business date" in " ".join(refused.stdout.split())
+    assert "completed" not in refused.stdout
+
+    moved = giro("close-day", "--through", ahead, cwd=up.cwd)
+    assert moved.returncode == 0, moved.stdout + moved.stderr
+    assert "The bank's clock is moved" in moved.stdout
+    assert [str(today + datetime.timedelta(days=n)) in moved.stdout for n in range(1, 5)] == [
+        True
+    ] * 4
+    assert giro("close-day", "9999-12-31", cwd=up.cwd).returncode == 1
 
 
 def test_a_second_one_on_the_same_home_is_refused_by_name(up):

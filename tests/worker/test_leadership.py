@@ -13,6 +13,7 @@ from core import clock
 from core.database import Database
 from core.ids import new_id
 from core.lending.business_day import runs
+from core.lending.business_day.dates import BankClock
 from core.lending.business_day.runs import Job
 from core.platform.leadership import (
     LEASE_SECONDS,
@@ -165,7 +166,8 @@ async def test_a_deposed_leader_changes_nothing(town: Quiet, led: Runtime, deed:
     # Given work for every deed of a leader
     await paid(town)
     async with town.database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, Job.EMI_COLLECTION, clock.today())
+        bank_clock = BankClock.of(town.settings)
+        run_id = await runs.start(connection, Job.EMI_COLLECTION, clock.today(), bank_clock)
         await connection.execute(
             "UPDATE business_day_runs SET created_at = created_at - interval '1 minute'"
             " WHERE id = $1",

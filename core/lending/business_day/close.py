@@ -10,11 +10,13 @@ from uuid import UUID
 
 from core import metrics
 from core.database import Connection, Database, is_retryable
+from core.errors import BusinessDateInFuture
 from core.ids import new_id
 from core.lending.business_day import charge, chunks, collect, dates, recover, runs
 from core.lending.business_day.accrue import accrue
 from core.lending.business_day.chunks import Chunk, LeaseLost, Phase
 from core.lending.business_day.classify import classify
+from core.lending.business_day.dates import BankClock
 from core.lending.business_day.runs import Job, Run
 from core.lending.retries import CollectionCalendar
 from core.logging import describe, get_logger
@@ -23,6 +25,8 @@ log = get_logger(__name__)
 
 POLL_SECONDS: Final = 0.02
 LONGEST_POLL_SECONDS: Final = 0.1
+# In one go, where the clock may be moved: longer than any loan.
+MAX_DAYS_AHEAD: Final = timedelta(days=40 * 366)
 
 
 class Bell(Protocol):
@@ -56,35 +60,59 @@ class Desk:
     database: Database
     bell: Bell
     calendar: CollectionCalendar
+    bank_clock: BankClock
     settle: Callable[[], Awaitable[object]] | None = None
     call_helpers: Callable[[UUID], Awaitable[object]] | None = None
 
 
 async def close_through(
-    desk: Desk, through: date, *, closed: Callable[[Run], None] | None = None
+    desk: Desk,
+    through: date,
+    *,
+    since: date | None = None,
+    closed: Callable[[Run], None] | None = None,
 ) -> list[Run]:
     """Close every date that is still open up to ``through``, in order; a date at a time.
 
-    A date that is closed already is looked at again and nothing is done twice. ``closed`` is told
-    of each run as it completes. Raises RunFailed.
+    With ``since``: every date from there on, open or not. No open date is left out on the way to a
+    date ahead: each that is closed is then the bank's own, and the next is the day after it. A date
+    that is closed already is looked at again and nothing is done twice. ``closed`` is told of each
+    run as it completes. Raises RunFailed; BusinessDateInFuture, before anything is closed, where
+    the bank's clock may not be moved so far.
     """
     async with desk.database.raw_connection() as connection:
-        first = await dates.first_open_date(connection)
-    day = min(first or through, through)
+        today = await dates.find_today(connection, desk.bank_clock.time_zone)
+        first_open = await dates.first_open_date(connection)
+    days = _days(desk, today, first_open, since, through)
     done = []
-    while day <= through:
+    for day in days:
         run = await run_job(desk, Job.CLOSE_DAY, day)
         done.append(run)
         if closed is not None:
             closed(run)
-        day += timedelta(days=1)
     return done
 
 
+def _days(
+    desk: Desk, today: dates.Today, first_open: date | None, since: date | None, through: date
+) -> list[date]:
+    """The dates to close, in order."""
+    ahead = desk.bank_clock.may_run_ahead
+    latest = dates.next_business_date(today, may_run_ahead=ahead)
+    if through > latest + (MAX_DAYS_AHEAD if ahead else timedelta()):
+        raise BusinessDateInFuture(f"{through} lies too far beyond {latest}, the next one")
+    open_since = first_open or today.business_date
+    start = min(open_since if since is None or since > latest else since, through)
+    return [start + timedelta(days=offset) for offset in range((through - start).days + 1)]
+
+
 async def run_job(desk: Desk, job: Job, day: date) -> Run:
-    """Run ``job`` for ``day`` to its end, together with whoever else works on it."""
+    """Run ``job`` for ``day`` to its end, together with whoever else works on it.
+
+    Raises RunFailed, BusinessDateInFuture.
+    """
     async with desk.database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, job, day)
+        run_id = await runs.start(connection, job, day, desk.bank_clock)
         await chunks.plan(connection, run_id)
         several = await chunks.count(connection, run_id) > 1
     if several and desk.call_helpers is not None:

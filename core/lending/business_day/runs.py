@@ -10,6 +10,7 @@ from core.database import Connection
 from core.errors import RunNotFound
 from core.ids import new_id
 from core.lending import notices
+from core.lending.business_day.dates import BankClock, refuse_future
 from core.notifications import notices as inbox
 
 
@@ -98,9 +99,17 @@ RETURNING r.job, r.business_date, r.status
 
 
 async def start(
-    connection: Connection, job: Job, business_date: date, requested_by: UUID | None = None
+    connection: Connection,
+    job: Job,
+    business_date: date,
+    bank_clock: BankClock,
+    requested_by: UUID | None = None,
 ) -> UUID:
-    """Start a run, or join the one under way for the same job and date; answers its id."""
+    """Start a run, or join the one under way for the same job and date; answers its id.
+
+    The one door to a run: what is not due yet is never collected. Raises BusinessDateInFuture.
+    """
+    await refuse_future(connection, business_date, bank_clock)
     while True:
         run_id = new_id()
         made = await connection.execute(_START, run_id, job.value, business_date, requested_by)
