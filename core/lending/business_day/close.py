@@ -99,8 +99,10 @@ def _days(
     """The dates to close, in order."""
     ahead = desk.bank_clock.may_run_ahead
     latest = dates.next_business_date(today, may_run_ahead=ahead)
-    if through > latest + (MAX_DAYS_AHEAD if ahead else timedelta()):
-        raise BusinessDateInFuture(f"{through} lies too far beyond {latest}, the next one")
+    if through > latest and not ahead:
+        raise BusinessDateInFuture(f"{through} lies beyond {latest}, the next business date")
+    if through > latest + MAX_DAYS_AHEAD:
+        raise BusinessDateInFuture(f"{through} lies too far beyond {latest}")
     open_since = first_open or today.business_date
     start = min(open_since if since is None or since > latest else since, through)
     return [start + timedelta(days=offset) for offset in range((through - start).days + 1)]
