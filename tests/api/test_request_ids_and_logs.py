@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 
-from core.config import Environment, Settings
+from core.config import ApiSettings, Environment
 from ops import processes
 from tests.bank import PASSWORD, Bank
 from tests.system import System, free_port
@@ -166,10 +166,10 @@ async def test_a_defect_is_a_500_that_tells_nothing_and_logs_everything(broken: 
 @pytest.mark.parametrize("weak", ["", "short", "your-jwt-secret-key-that-is-long-enough", "a" * 64])
 def test_a_weak_key_is_refused_outside_development(weak: str) -> None:
     with pytest.raises(ValidationError, match="SECRET_KEY") as refusal:
-        Settings(_env_file=None, environment=Environment.PRODUCTION, secret_key=weak)
+        ApiSettings(_env_file=None, environment=Environment.PRODUCTION, secret_key=weak)
     if weak:
         assert weak not in str(refusal.value)
-    assert Settings(_env_file=None, secret_key=weak).secret_key == weak, "development forgives"
+    assert ApiSettings(_env_file=None, secret_key=weak).secret_key == weak, "development forgives"
 
 
 def test_a_server_with_a_weak_key_does_not_start() -> None:
