@@ -18,6 +18,12 @@ STRONG_KEY = (
     f"must be at least {MIN_SECRET_BYTES} random bytes and no placeholder outside development; "
     "`openssl rand -hex 32` makes one"
 )
+DATABASE_URLS = (
+    "database_url",
+    "worker_database_url",
+    "auditor_database_url",
+    "migration_database_url",
+)
 
 
 class Environment(StrEnum):
@@ -46,6 +52,10 @@ class Settings(BaseSettings):
 
     # Stores
     database_url: str = "postgresql://giro:giro@127.0.0.1:5432/giro"
+    # For the roles of their own: see docs/operating.md. Empty: the same as database_url.
+    worker_database_url: str = ""
+    auditor_database_url: str = ""
+    migration_database_url: str = ""
     redis_url: str = "redis://127.0.0.1:6379/0"
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     database_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
@@ -116,12 +126,14 @@ class Settings(BaseSettings):
                 "TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8"
             ) from error
 
-    @field_validator("database_url")
+    @field_validator(*DATABASE_URLS)
     @classmethod
-    def _plain_scheme(cls, url: str) -> str:
+    def _plain_scheme(cls, url: str, field: ValidationInfo) -> str:
+        if not url and field.field_name != "database_url":
+            return url
         scheme, separator, rest = url.partition("://")
         if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
-            raise ValueError("DATABASE_URL must be a postgresql:// URL")
+            raise ValueError(f"{str(field.field_name).upper()} must be a postgresql:// URL")
         return f"postgresql://{rest}"
 
     @field_validator("redis_url")
@@ -193,6 +205,25 @@ class Settings(BaseSettings):
             if key and is_weak_secret(key):
                 raise ValueError(f"{name.upper()} {STRONG_KEY}")
         return self
+
+    def as_worker(self) -> Self:
+        """The same for a process that settles."""
+        return self.model_copy(update={"database_url": self.worker_url})
+
+    @property
+    def worker_url(self) -> str:
+        """The database for what settles: workers, scheduler, business day."""
+        return self.worker_database_url or self.database_url
+
+    @property
+    def auditor_url(self) -> str:
+        """The database for what only reads: the checks of the books."""
+        return self.auditor_database_url or self.database_url
+
+    @property
+    def owner_url(self) -> str:
+        """The database for the migrations, by the role that owns the tables."""
+        return self.migration_database_url or self.database_url
 
     @property
     def cash_desk_open(self) -> bool:

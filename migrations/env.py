@@ -1,11 +1,19 @@
-"""Alembic's environment: migrates the database of the settings, or of ``-x url=``."""
+"""Alembic's environment: migrates the database of the settings, or of ``-x url=``.
+
+By the role of MIGRATION_DATABASE_URL, which owns what it makes. After every way up or down the
+privileges of the other roles are brought to ``core/privileges/matrix.py``, in the same unit of
+work.
+"""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection, pool, text
 
 import core.models  # noqa: F401 - registers every table on the metadata
+from core import privileges
 from core.config import get_settings
 from core.database import Base, make_engine
 
@@ -25,6 +33,13 @@ def migrate(connection: Connection) -> None:
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         context.run_migrations()
+        if "destination_rev" in context.get_context().opts:  # not for what only looks
+            privileges.apply(lambda statement: _run(connection, statement))
+
+
+def _run(connection: Connection, statement: str) -> Sequence[Any]:
+    result = connection.exec_driver_sql(statement)
+    return result.all() if result.returns_rows else ()
 
 
 def _is_ours(_object: object, name: str | None, kind: str, reflected: bool, _to: object) -> bool:
@@ -34,7 +49,7 @@ def _is_ours(_object: object, name: str | None, kind: str, reflected: bool, _to:
 
 async def migrate_online() -> None:
     """Connect and migrate."""
-    url = context.get_x_argument(as_dictionary=True).get("url") or get_settings().database_url
+    url = context.get_x_argument(as_dictionary=True).get("url") or get_settings().owner_url
     engine = make_engine(url, poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(migrate)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ops.embedded.errors import EmbeddedError, HomeInUseError
 from ops.embedded.home import HomeLock, write_private
+from ops.embedded.postgres import DatabaseUrls
 
 LOCK_NAME = "up.lock"
 
@@ -27,9 +28,11 @@ class RunFile:
 
     pid: int
     api_url: str
+    # For whoever looks: by the role that reads everything and changes nothing.
     database_url: str
     redis_url: str
     started_at: str
+    database_urls: DatabaseUrls
     processes: list[Process] = field(default_factory=list)
 
     def save(self, home: Path) -> None:
@@ -48,7 +51,9 @@ def read_run_file(home: Path) -> RunFile | None:
     if not is_running(home):
         return None
     processes = [Process(**process) for process in fields.pop("processes")]
-    return RunFile(**fields, processes=processes)
+    urls = fields.pop("database_urls", None)  # a system that an older version brought up
+    roles = DatabaseUrls(**urls) if urls else DatabaseUrls.same(fields["database_url"])
+    return RunFile(**fields, database_urls=roles, processes=processes)
 
 
 def remove_run_file(home: Path) -> None:

@@ -14,9 +14,9 @@ from typing import Self
 
 import httpx2
 
-from core.config import Settings
+from core.config import DATABASE_URLS, Settings
 from ops import processes
-from ops.embedded import EmbeddedError, EmbeddedServers
+from ops.embedded import DatabaseUrls, EmbeddedError, EmbeddedServers, Urls
 from ops.embedded.home import HomeLock, create_home, write_private
 from ops.embedded.ports import LOOPBACK, free_port, next_free_port, why_not
 from ops.embedded.servers import Server
@@ -114,25 +114,34 @@ class Stack:
         self._lock = lock
         port = choose_port(options, self._output)
         host = LOOPBACK if options.host in {"0.0.0.0", "::", ""} else options.host  # noqa: S104
-        environment = await self._start_servers()
+        urls = await self._start_servers()
         self._run = RunFile(
             pid=os.getpid(),
             api_url=f"http://{host}:{port}",
-            database_url=environment["DATABASE_URL"],
-            redis_url=environment["REDIS_URL"],
+            database_url=urls.database.auditor,
+            redis_url=urls.redis_url,
             started_at=_timestamp(),
+            database_urls=urls.database,
         )
-        await self._migrate(environment)
-        await self._start_programs(environment, port)
+        environment = {
+            "GIRO_HOME": str(self._home),
+            "REDIS_URL": urls.redis_url,
+            "SECRET_KEY": self._settings.secret_key or _kept_secret(self._home),
+            **options.environment,
+        }
+        await self._migrate({**environment, **as_owner(urls.database)})
+        for url in {urls.database.api, urls.database.worker}:
+            (await ask_database(url)).refuse_other()
+        await self._start_programs(environment, urls.database, port)
         return self._run.api_url
 
-    async def _start_servers(self) -> dict[str, str]:
-        """Start the stores that are not given; the environment that every program gets."""
+    async def _start_servers(self) -> Urls:
+        """Start the stores that are not given; where all of them are."""
         given = set() if self._options.own_stores else self._settings.model_fields_set
         if "redis_url" in given:
             await ask_redis(self._settings.redis_url)
         if "database_url" in given:
-            (await ask_database(self._settings.database_url)).refuse_newer()
+            (await ask_database(self._settings.owner_url)).refuse_newer()
         servers = EmbeddedServers(self._home, durable=self._options.durable)
         wanted: list[Server] = []
         if not {"database_url", "redis_url"} <= given:
@@ -147,17 +156,16 @@ class Stack:
         started = [(server, await self.supervisor.start(_server_spec(server))) for server in wanted]
         for server, child in started:
             await self.supervisor.until_ready(child, server.is_ready)
-        urls = {server.name: server.url() for server in wanted}
-        return {
-            "GIRO_HOME": str(self._home),
-            "DATABASE_URL": urls.get("postgres", self._settings.database_url),
-            "REDIS_URL": urls.get("valkey", self._settings.redis_url),
-            "SECRET_KEY": self._settings.secret_key or _kept_secret(self._home),
-            **self._options.environment,
-        }
+        if "database_url" in given:
+            database = given_urls(self._settings)
+        else:
+            await asyncio.to_thread(servers.postgres.make_roles)
+            database = servers.postgres.urls()
+        redis_url = self._settings.redis_url if "redis_url" in given else servers.valkey.url()
+        return Urls(database, redis_url)
 
     async def _migrate(self, environment: Mapping[str, str]) -> None:
-        schema = await ask_database(environment["DATABASE_URL"])
+        schema = await ask_database(environment["MIGRATION_DATABASE_URL"])
         schema.refuse_newer()
         process = await asyncio.create_subprocess_exec(
             *processes.migrate(),
@@ -172,21 +180,23 @@ class Stack:
         if process.returncode != 0:
             raise StackError(f"the migrations of {schema.where} failed as shown above")
 
-    async def _start_programs(self, environment: Mapping[str, str], port: int) -> None:
+    async def _start_programs(
+        self, environment: Mapping[str, str], database: DatabaseUrls, port: int
+    ) -> None:
         options = self._options
+        settling = {**environment, **NO_KEYS, **as_program(database.worker)}
         api = await self.supervisor.start(
             Spec(
                 "api",
                 processes.api(options.host, port, options.api_processes),
-                environment,
+                {**environment, **as_program(database.api)},
                 grace_seconds=processes.API_GRACE_SECONDS + 5,
                 port=port,
             )
         )
-        keyless = {**environment, **NO_KEYS}
         for number in range(1, options.workers + 1):
-            await self.supervisor.start(_worker_spec(number, keyless, free_port()))
-        await self.supervisor.start(Spec("scheduler", processes.scheduler(), keyless))
+            await self.supervisor.start(_worker_spec(number, settling, free_port()))
+        await self.supervisor.start(Spec("scheduler", processes.scheduler(), settling))
         async with httpx2.AsyncClient(base_url=self.run.api_url, timeout=5) as client:
             await _until_api_ready(client, api)
 
@@ -243,6 +253,26 @@ def choose_port(options: Options, output: Output) -> int:
     port = next_free_port(wanted + 1, options.host)
     output.line(f"port {wanted} is taken, using {port}")
     return port
+
+
+def given_urls(settings: Settings) -> DatabaseUrls:
+    """The databases that the settings name: one role for all, unless they name more."""
+    return DatabaseUrls(
+        owner=settings.owner_url,
+        api=settings.database_url,
+        worker=settings.worker_url,
+        auditor=settings.auditor_url,
+    )
+
+
+def as_program(database_url: str) -> dict[str, str]:
+    """The environment of a program that runs as one role and knows of no other."""
+    return {name.upper(): "" for name in DATABASE_URLS} | {"DATABASE_URL": database_url}
+
+
+def as_owner(database: DatabaseUrls) -> dict[str, str]:
+    """The environment of the migrations."""
+    return {**as_program(database.api), "MIGRATION_DATABASE_URL": database.owner}
 
 
 def _worker_spec(number: int, environment: Mapping[str, str], metrics_port: int) -> Spec:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.config import Settings
-from ops.embedded import EmbeddedError, EmbeddedServers
+from ops.embedded import EmbeddedError, EmbeddedServers, Urls
 from ops.run_file import read_run_file
 from ops.stores import ask_database
 
@@ -15,7 +15,7 @@ from ops.stores import ask_database
 def target_settings(
     home: Path | None = None, *, before_migration: bool = False
 ) -> Iterator[Settings]:
-    """Settings that reach the stores of the system meant.
+    """Settings that reach the stores of the system meant, as each of the database's roles.
 
     In this order: DATABASE_URL and REDIS_URL as set (unless a home is named); those of the
     `giro up` on the home; the home's embedded servers, started for as long as the block lasts.
@@ -23,7 +23,7 @@ def target_settings(
     schema is not the one this version works on (`before_migration`: when it is a newer one).
     """
     with _found(home) as settings:
-        schema = asyncio.run(ask_database(settings.database_url))
+        schema = asyncio.run(ask_database(settings.owner_url))
         if before_migration:
             schema.refuse_newer()
         else:
@@ -34,9 +34,19 @@ def target_settings(
 def running_settings(home: Path) -> Settings | None:
     """Settings that reach the stores of the `giro up` on the home, if one runs there."""
     run = read_run_file(home)
-    if run is None:
-        return None
-    return Settings(database_url=run.database_url, redis_url=run.redis_url)
+    return None if run is None else settings_of(Urls(run.database_urls, run.redis_url))
+
+
+def settings_of(urls: Urls) -> Settings:
+    """The settings with other stores."""
+    database = urls.database
+    return Settings(
+        database_url=database.api,
+        worker_database_url=database.worker,
+        auditor_database_url=database.auditor,
+        migration_database_url=database.owner,
+        redis_url=urls.redis_url,
+    )
 
 
 @contextmanager
@@ -55,5 +65,4 @@ def _found(home: Path | None) -> Iterator[Settings]:
             f"nothing runs on {home} and no DATABASE_URL is set; start `giro up` first"
         )
     with EmbeddedServers(home) as servers:
-        urls = servers.urls
-        yield Settings(database_url=urls.database_url, redis_url=urls.redis_url)
+        yield settings_of(servers.urls)

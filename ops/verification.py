@@ -10,8 +10,8 @@ from core.verification import Result, verify
 
 
 async def verify_books(settings: Settings) -> list[Result]:
-    """Run every check on the database of `settings`."""
-    database = Database(settings.database_url, name="verify", pool_size=1)
+    """Run every check on the database of `settings`, as the role that only reads."""
+    database = Database(settings.auditor_url, name="verify", pool_size=1)
     try:
         return await verify(database)
     finally:

@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 
+import asyncpg
 import httpx2
 import pytest
 import pytest_asyncio
@@ -40,14 +41,24 @@ def worker_number() -> int:
 _redis_databases = itertools.count()
 
 
-def fresh_settings(purpose: str) -> Settings:
-    """Settings on databases of their own, migrated to head."""
+def fresh_settings(purpose: str, *, as_one: bool = True) -> Settings:
+    """Settings on databases of their own, migrated to head.
+
+    Each program runs by the role that it has in production. ``as_one``: for a process that plays
+    API and worker at once, by a role that may do what either may, and nothing else.
+    """
     servers = testing.servers()
     redis_database = worker_number() * REDIS_DATABASES_EACH + next(_redis_databases)
     name = f"giro_{purpose}_{worker_number()}_{secrets.token_hex(3)}"
+    servers.create_database(name)
+    urls = servers.database_urls(name)
+    api, worker = [servers.teller_url(name)] * 2 if as_one else [urls.api, urls.worker]
     settings = Settings(
         _env_file=None,
-        database_url=servers.create_database(name),
+        database_url=api,
+        worker_database_url=worker,
+        auditor_database_url=urls.auditor,
+        migration_database_url=urls.owner,
         redis_url=servers.redis_url(redis_database),
         secret_key=secrets.token_hex(32),
         bcrypt_rounds=4,  # what is tested is not the cost of a hash
@@ -67,7 +78,8 @@ def _logs() -> None:
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
     """The whole system as processes: one API, one worker, one scheduler."""
-    settings = fresh_settings("live").model_copy(update={"worker_metrics_port": free_port()})
+    settings = fresh_settings("live", as_one=False)
+    settings = settings.model_copy(update={"worker_metrics_port": free_port()})
     running = System(settings)
     running.start()
     yield running
@@ -99,3 +111,12 @@ async def quiet(database: Database, quiet_settings: Settings) -> AsyncIterator[Q
     """The bank without its processes: accounts, orders and settlement by hand."""
     async with Quiet.open(database, quiet_settings) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(scope="session")
+async def superuser(quiet_settings: Settings) -> AsyncIterator["asyncpg.Connection"]:
+    """Who may cut connections and needs no privilege: the superuser, on the quiet database."""
+    name = quiet_settings.database_url.rpartition("/")[2]
+    connection = await asyncpg.connect(testing.servers().superuser_url(name))
+    yield connection
+    await connection.close()

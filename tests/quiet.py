@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from redis.asyncio import Redis
 
 from core.cache import connect
@@ -83,6 +84,14 @@ class Quiet:
                 **fields,
             )
         )
+
+    async def as_owner(self, statement: str, *values: Any) -> None:
+        """Run what no program may do: a test's way to set the stage, or to tamper."""
+        connection = await asyncpg.connect(self.settings.owner_url)
+        try:
+            await connection.execute(statement, *values)
+        finally:
+            await connection.close()
 
     async def balance(self, account: UUID) -> int:
         """The balance in minor units."""

@@ -11,12 +11,14 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from core.config import Settings
+from core.config import DATABASE_URLS, Settings
 from ops import processes
 from ops.embedded.tethered import tethered
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 60
+# A program knows the database by its own role alone.
+ONE_ROLE = {name.upper(): "" for name in DATABASE_URLS if name != "database_url"}
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -58,11 +60,12 @@ class System:
         self.wait_until_ready(self.port)
 
     def spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
-        """Start a process of the system under a name of its own."""
+        """Start a process of the system under a name of its own, by the role that runs it."""
+        as_role = self.settings if "api.main:app" in command else self.settings.as_worker()
         with self.log.open("ab") as log:
             child = subprocess.Popen(
                 tethered(command, cwd=ROOT, on_parent_death=signal.SIGKILL),
-                env=environment(self.settings),
+                env=environment(as_role) | ONE_ROLE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -10,6 +10,8 @@ from core.database import Database
 
 # A unit of work stamps its postings before it commits; by then every earlier one has ended.
 SETTLING_TIME: Final = timedelta(minutes=2)
+# An advisory lock: to lock the table one would have to hold the privilege to change its rows.
+_ONE_AT_A_TIME: Final = 0x6769726F_02
 
 _TAKE = """
 INSERT INTO ledger_balance_snapshots (ledger_code, currency, before, balance_minor)
@@ -36,6 +38,6 @@ async def take_snapshot(database: Database, before: datetime, now: datetime) -> 
     if before > now - SETTLING_TIME:
         raise ValueError(f"{before} is too recent for a snapshot")
     async with database.raw_unit_of_work() as connection:
-        await connection.execute("LOCK TABLE ledger_balance_snapshots IN EXCLUSIVE MODE")
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
         if not await connection.fetchval(_LATER, before):
             await connection.execute(_TAKE, before)

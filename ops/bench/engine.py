@@ -16,7 +16,8 @@ from core.config import Settings
 from ops import processes
 from ops.bench import seed
 from ops.bench.plan import Plan
-from ops.embedded import EmbeddedError, EmbeddedServers
+from ops.embedded import EmbeddedError, EmbeddedServers, Urls
+from ops.target import settings_of
 
 DATABASE = "bench_engine"
 # Apart from the running system's Redis database: no bell, no sweep reaches this one.
@@ -31,20 +32,10 @@ class Engine:
     accounts: Sequence[seed.Account]
 
 
-async def prepare(servers: EmbeddedServers, settings: Settings, plan: Plan) -> Engine:
+async def prepare(servers: EmbeddedServers, plan: Plan) -> Engine:
     """Create and migrate the database, open the accounts, settle their opening deposits."""
-    url = await asyncio.to_thread(servers.create_database, DATABASE)
-    own = settings.model_copy(
-        update={"database_url": url, "redis_url": servers.valkey.url(REDIS_DATABASE)}
-    )
-    await asyncio.to_thread(
-        subprocess.run,
-        processes.migrate(),
-        env=environment(own),
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    connection = await asyncpg.connect(url)
+    own = await create(servers, DATABASE, REDIS_DATABASE)
+    connection = await asyncpg.connect(own.owner_url)
     try:
         owners = await seed.customers(connection, plan.customers)
         accounts = await seed.accounts(connection, owners, plan.engine_accounts, own)
@@ -56,6 +47,20 @@ async def prepare(servers: EmbeddedServers, settings: Settings, plan: Plan) -> E
     async with workers(engine, 1) as started:
         await _let_loose(engine, started)
     return engine
+
+
+async def create(servers: EmbeddedServers, name: str, redis_database: int) -> Settings:
+    """A database of its own at head, and the settings that reach it as each of its roles."""
+    await asyncio.to_thread(servers.create_database, name)
+    own = settings_of(Urls(servers.postgres.urls(name), servers.valkey.url(redis_database)))
+    await asyncio.to_thread(
+        subprocess.run,
+        processes.migrate(),
+        env={**environment(own), "MIGRATION_DATABASE_URL": own.owner_url},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return own
 
 
 def uniform_pairs(engine: Engine, count: int) -> list[tuple[seed.Account, seed.Account]]:
@@ -77,7 +82,7 @@ async def measure(
     worker_count: int,
 ) -> float:
     """Transfers settled per second, from the word go until none is pending."""
-    connection = await asyncpg.connect(engine.settings.database_url)
+    connection = await asyncpg.connect(engine.settings.owner_url)
     try:
         await seed.pending_transfers(connection, pairs, engine.settings)
     finally:
@@ -113,7 +118,7 @@ async def _worker(engine: Engine) -> AsyncIterator[asyncio.subprocess.Process]:
 
 async def _let_loose(engine: Engine, started: Sequence[asyncio.subprocess.Process]) -> float:
     """Tell all to go, again while something is left (taken by none of them); the seconds."""
-    connection = await asyncpg.connect(engine.settings.database_url)
+    connection = await asyncpg.connect(engine.settings.owner_url)
     begun = perf_counter()
     try:
         while True:
@@ -148,7 +153,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """The environment of a worker on the database of ``settings``."""
     return {
         **os.environ,
-        "DATABASE_URL": settings.database_url,
+        "DATABASE_URL": settings.worker_url,
         "REDIS_URL": settings.redis_url,
         "LOG_LEVEL": "WARNING",
     }

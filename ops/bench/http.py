@@ -46,7 +46,7 @@ class Clients:
 
 async def prepare(api_url: str, settings: Settings, plan: Plan) -> Clients:
     """Open the accounts, let the system settle their opening deposits, log everybody in."""
-    connection = await asyncpg.connect(settings.database_url)
+    connection = await asyncpg.connect(settings.owner_url)
     try:
         owners = await seed.customers(connection, plan.customers)
         accounts = await seed.accounts(connection, owners, plan.accounts, settings)
@@ -61,9 +61,9 @@ async def prepare(api_url: str, settings: Settings, plan: Plan) -> Clients:
             answer = (await client.post("/auth/login", json=body)).raise_for_status()
             tokens[owner.email] = answer.json()["access_token"]
     # The scheduler's sweep finds the deposits: nobody has rung for them.
-    await backlog.until_drained(settings.database_url)
+    await backlog.until_drained(settings.auditor_url)
     where = urlsplit(api_url)
-    return Clients(settings.database_url, where.hostname or "", where.port or 0, tokens, accounts)
+    return Clients(settings.auditor_url, where.hostname or "", where.port or 0, tokens, accounts)
 
 
 def singles(clients: Clients, plan: Plan) -> list[list[bytes]]:

@@ -5,7 +5,6 @@ does. The process that closes and one worker settle together, as a small bank wo
 """
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +23,6 @@ from core.lending.business_day.close import Desk, run_job
 from core.lending.business_day.runs import Job
 from core.lending.products import ProductTerms
 from core.transactions.journal import JournalEntry, book_journal
-from ops import processes
 from ops.bench import engine, seed
 from ops.bench.plan import Plan
 from ops.embedded import EmbeddedServers
@@ -67,10 +65,10 @@ class Loans:
     idle: Settings
 
 
-async def prepare(servers: EmbeddedServers, settings: Settings, plan: Plan) -> Loans:
+async def prepare(servers: EmbeddedServers, plan: Plan) -> Loans:
     """Create both databases with their loans."""
-    due = await _database(servers, settings, "bench_due", 2)
-    idle = await _database(servers, settings, "bench_idle", 3)
+    due = await engine.create(servers, "bench_due", 2)
+    idle = await engine.create(servers, "bench_idle", 3)
     await _fill(due, borrowers=plan.due_loans, loans_each=1)
     await _fill(idle, borrowers=plan.idle_loans // LOANS_A_BORROWER, loans_each=LOANS_A_BORROWER)
     async with _runtime(due) as runtime:
@@ -127,34 +125,17 @@ def _desk(runtime: Runtime, bell: _Bell) -> Desk:
 
 @asynccontextmanager
 async def _runtime(settings: Settings) -> AsyncIterator[Runtime]:
-    runtime = Runtime.start(settings, name="bench")
+    runtime = Runtime.start(settings.as_worker(), name="bench")
     try:
         yield runtime
     finally:
         await runtime.close()
 
 
-async def _database(
-    servers: EmbeddedServers, settings: Settings, name: str, redis_database: int
-) -> Settings:
-    url = await asyncio.to_thread(servers.create_database, name)
-    own = settings.model_copy(
-        update={"database_url": url, "redis_url": servers.valkey.url(redis_database)}
-    )
-    await asyncio.to_thread(
-        subprocess.run,
-        processes.migrate(),
-        env=engine.environment(own),
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    return own
-
-
 async def _fill(settings: Settings, *, borrowers: int, loans_each: int) -> None:
     """Borrowers with an account and running loans, opened against the bank's equity."""
     dues = [add_months(START, number) for number in range(INSTALMENTS + 1)]
-    connection = await asyncpg.connect(settings.database_url)
+    connection = await asyncpg.connect(settings.owner_url)
     try:
         async with connection.transaction():
             owners = await seed.customers(connection, borrowers)

@@ -16,10 +16,11 @@ from core.config import Settings
 from ops.bench import backlog, baseline, engine, http, lending, report, stages
 from ops.bench.machine import describe
 from ops.bench.plan import Plan
-from ops.embedded import EmbeddedServers
+from ops.embedded import EmbeddedServers, Urls
 from ops.embedded.ports import free_port
 from ops.output import Output
 from ops.stack import Options, Stack
+from ops.target import settings_of
 from ops.verification import verify_books
 
 UNLIMITED = "100000000/minute"
@@ -37,7 +38,6 @@ ENVIRONMENT: Mapping[str, str] = {
 async def run(console: Console, plan: Plan, home: Path) -> dict[str, Any]:
     """Measure on a fresh system below `home`, which is deleted afterwards; all figures."""
     EmbeddedServers(home).destroy()
-    settings = Settings()
     options = Options(
         home=home,
         port=free_port(),
@@ -49,9 +49,9 @@ async def run(console: Console, plan: Plan, home: Path) -> dict[str, Any]:
     try:
         # The logs are read, as whoever runs the system would, and thrown away.
         with Path(os.devnull).open("w") as nowhere:  # noqa: ASYNC230 - the device never blocks
-            async with Stack(options, Output(nowhere), settings) as stack:
-                urls = {"database_url": stack.run.database_url, "redis_url": stack.run.redis_url}
-                return await _measure(console, stack, settings.model_copy(update=urls), plan)
+            async with Stack(options, Output(nowhere), Settings()) as stack:
+                urls = Urls(stack.run.database_urls, stack.run.redis_url)
+                return await _measure(console, stack, settings_of(urls), plan)
     finally:
         await asyncio.to_thread(EmbeddedServers(home).destroy)
 
@@ -65,9 +65,9 @@ async def _measure(
         await baseline.prepare(postgres, plan)
     with phase(console, "opening accounts"):
         clients = await http.prepare(stack.run.api_url, settings, plan)
-        alone = await engine.prepare(stack.servers, settings, plan)
+        alone = await engine.prepare(stack.servers, plan)
     with phase(console, "lending"):
-        loans = await lending.prepare(stack.servers, settings, plan)
+        loans = await lending.prepare(stack.servers, plan)
     with phase(console, "warming up"):
         await http.warm_up(clients, plan)
         await baseline.measure(postgres, plan, plan.warm_up_seconds)
@@ -146,7 +146,7 @@ class _Bench:
             measured["emi"] = await lending.collect(self.loans, plan, number)
         async with self._phase(number, "a business day with no loan due"):
             measured["idle"] = await lending.close_idle(self.loans, plan, number)
-        await backlog.until_drained(self.settings.database_url)
+        await backlog.until_drained(self.settings.auditor_url)
         self.console.print(
             f"round {number}: "
             + ", ".join(f"{key} {report.rate_of(measured[key]):,.0f}/s" for key in report.RATES),

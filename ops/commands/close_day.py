@@ -60,7 +60,7 @@ async def _close(
     console: Console, settings: Settings, first: date | None, last: date | None
 ) -> list[Run]:
     configure(settings, process="close-day")
-    runtime = Runtime.start(settings, name="close-day")
+    runtime = Runtime.start(settings.as_worker(), name="close-day")
     try:
         async with runtime.database.raw_connection() as connection:
             today = await find_today(connection, settings.time_zone)

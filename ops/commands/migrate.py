@@ -15,6 +15,7 @@ def command() -> None:
         environment = {
             **os.environ,
             "DATABASE_URL": settings.database_url,
+            "MIGRATION_DATABASE_URL": settings.owner_url,
             "REDIS_URL": settings.redis_url,
         }
         code = subprocess.run(processes.migrate(), env=environment, check=False).returncode

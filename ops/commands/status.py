@@ -55,9 +55,13 @@ def _report(home: Path, run: RunFile) -> dict[str, Any]:
         "started_at": run.started_at,
         "api": run.api_url,
         "ready": said,
-        # As they go into the environment of whoever wants to connect.
+        # As they go into the environment of whoever wants to connect: to read everything; as the
+        # programs do; and as the role that owns the tables.
         "DATABASE_URL": run.database_url,
         "REDIS_URL": run.redis_url,
+        "API_DATABASE_URL": run.database_urls.api,
+        "WORKER_DATABASE_URL": run.database_urls.worker,
+        "OWNER_DATABASE_URL": run.database_urls.owner,
         "api_url": run.api_url,
         "database_url": run.database_url,
         "redis_url": run.redis_url,
@@ -122,5 +126,6 @@ def _show(report: dict[str, Any]) -> None:
         ("API", "api"),
         ("DATABASE_URL", "DATABASE_URL"),
         ("REDIS_URL", "REDIS_URL"),
+        ("OWNER_DATABASE_URL", "OWNER_DATABASE_URL"),
     ):
-        console.print(f"{label:<13}{report[key]}", soft_wrap=True, highlight=False)
+        console.print(f"{label:<19}{report[key]}", soft_wrap=True, highlight=False)

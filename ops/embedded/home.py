@@ -34,7 +34,11 @@ class Record:
     root: str = "."
     postgres_port: int | None = None
     postgres_superuser_password: str = field(default_factory=lambda: secrets.token_hex(24))
+    # The owner's; what follows is of the roles that the programs run as.
     postgres_password: str = field(default_factory=lambda: secrets.token_hex(24))
+    postgres_api_password: str = field(default_factory=lambda: secrets.token_hex(24))
+    postgres_worker_password: str = field(default_factory=lambda: secrets.token_hex(24))
+    postgres_auditor_password: str = field(default_factory=lambda: secrets.token_hex(24))
     valkey_port: int | None = None
     valkey_password: str = field(default_factory=lambda: secrets.token_hex(24))
 

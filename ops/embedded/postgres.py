@@ -7,9 +7,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
+from core.privileges import Role
 from ops.embedded.errors import EmbeddedError
 from ops.embedded.home import Place, Record, own_directory, write_private
 from ops.embedded.ports import LOOPBACK
@@ -17,8 +20,15 @@ from ops.embedded.software import Software
 from ops.embedded.tethered import tethered
 
 SUPERUSER = "postgres"
-ROLE = "giro"
+OWNER = "giro_owner"
 DATABASE = "giro"
+ROLES_SCRIPT = Path(__file__).resolve().parents[1] / "roles.sql"
+# Until Giro 0.1 one role owned everything and did everything; its password is the owner's now.
+_RENAME_OWNER = r"""
+SELECT 'ALTER ROLE giro RENAME TO giro_owner'
+WHERE EXISTS (SELECT FROM pg_roles WHERE rolname = 'giro')
+  AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'giro_owner') \gexec
+"""
 # Fast shutdown: roll back what is open, write a checkpoint, end.
 STOP_SIGNAL = signal.SIGINT
 
@@ -59,6 +69,21 @@ FORGETFUL: Mapping[str, str] = {
 }
 
 
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """One database, as each of the roles connects to it."""
+
+    owner: str
+    api: str
+    worker: str
+    auditor: str
+
+    @classmethod
+    def same(cls, url: str) -> Self:
+        """A database on which one role does everything."""
+        return cls(owner=url, api=url, worker=url, auditor=url)
+
+
 class Postgres:
     """The cluster of one home. Blocking calls; nothing here needs an event loop."""
 
@@ -89,12 +114,21 @@ class Postgres:
         return self._record.postgres_port
 
     def url(self, database: str = DATABASE) -> str:
-        """Where the bank's own role connects; it owns its databases but is no superuser."""
-        return self._url(ROLE, self._record.postgres_password, database)
+        """Where the owner connects, for migrations: it owns its databases but is no superuser."""
+        return self.url_of(OWNER, self._record.postgres_password, database)
+
+    def urls(self, database: str = DATABASE) -> DatabaseUrls:
+        """Where each of the bank's roles connects."""
+        return DatabaseUrls(
+            owner=self.url(database),
+            api=self.url_of(Role.API, self._record.postgres_api_password, database),
+            worker=self.url_of(Role.WORKER, self._record.postgres_worker_password, database),
+            auditor=self.url_of(Role.AUDITOR, self._record.postgres_auditor_password, database),
+        )
 
     def superuser_url(self, database: str = SUPERUSER) -> str:
         """Where the superuser connects: bootstrap, fault tests and the benchmark only."""
-        return self._url(SUPERUSER, self._record.postgres_superuser_password, database)
+        return self.url_of(SUPERUSER, self._record.postgres_superuser_password, database)
 
     def prepare(self) -> None:
         """Create the cluster on first use, and clear what a killed server left behind."""
@@ -122,13 +156,19 @@ class Postgres:
         lines = self._pid_file_lines()
         return len(lines) > 7 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
 
-    def execute(self, sql: str, database: str = SUPERUSER) -> str:
+    def execute(
+        self,
+        sql: str,
+        database: str = SUPERUSER,
+        *,
+        environment: Mapping[str, str] | None = None,
+    ) -> str:
         """Run SQL as the superuser on the running server; the unaligned output, rows only."""
         command = [str(self._software.clients / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1"]
         done = subprocess.run(
             [*command, "-d", database, "-f", "-"],
             input=sql,
-            env=self.client_environment(),
+            env={**self.client_environment(), **(environment or {})},
             capture_output=True,
             text=True,
             check=False,
@@ -136,6 +176,19 @@ class Postgres:
         if done.returncode != 0:
             raise EmbeddedError(f"PostgreSQL refused: {done.stderr.strip()}")
         return done.stdout.strip()
+
+    def make_roles(self) -> None:
+        """Make the bank's roles and its database where they are missing; the server must run."""
+        record = self._record
+        told = {
+            "GIRO_DATABASE": DATABASE,
+            "GIRO_OWNER": OWNER,
+            "GIRO_OWNER_PASSWORD": record.postgres_password,
+            "GIRO_API_PASSWORD": record.postgres_api_password,
+            "GIRO_WORKER_PASSWORD": record.postgres_worker_password,
+            "GIRO_AUDITOR_PASSWORD": record.postgres_auditor_password,
+        }
+        self.execute(_RENAME_OWNER + ROLES_SCRIPT.read_text(), environment=told)
 
     def client_environment(self) -> dict[str, str]:
         """The environment for psql and pgbench as the superuser: no password in process lists."""
@@ -148,20 +201,21 @@ class Postgres:
         }
 
     def create_database(self, name: str, template: str | None = None) -> str:
-        """Create a database owned by the bank's role and return its URL; it must not exist yet."""
+        """Create a database and return its owner's URL; it must not exist yet."""
         clause = f' TEMPLATE "{template}" STRATEGY file_copy' if template else ""
-        self.execute(f'CREATE DATABASE "{name}" OWNER {ROLE}{clause};')
+        self.execute(f'CREATE DATABASE "{name}" OWNER {OWNER}{clause};')
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
         """Drop a database, ending whoever is connected to it."""
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE);')
 
-    def _url(self, user: str, password: str, database: str) -> str:
+    def url_of(self, user: str, password: str, database: str) -> str:
+        """Where any role connects."""
         return f"postgresql://{user}:{quote(password)}@{LOOPBACK}:{self.port}/{database}"
 
     def _initialise(self) -> None:
-        """initdb and the bank's role and database, complete or not at all."""
+        """initdb, complete or not at all."""
         fresh = self._directory / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         password_file = self._directory / ".password"
@@ -177,14 +231,6 @@ class Postgres:
             self._run(initdb)
         finally:
             password_file.unlink()
-        single: list[str | Path] = [self._software.servers / "postgres", "--single", "-D", fresh]
-        single += ["-c", "exit_on_error=on", "-c", "password_encryption=scram-sha-256", SUPERUSER]
-        password = self._record.postgres_password
-        self._run(
-            single,
-            f"CREATE ROLE {ROLE} LOGIN PASSWORD '{password}'\n"
-            f"CREATE DATABASE {DATABASE} OWNER {ROLE}\n",
-        )
         fresh.rename(self._data)
 
     def _run(self, program: list[str | Path], stdin: str = "") -> str:

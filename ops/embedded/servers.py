@@ -14,7 +14,7 @@ from typing import Self
 from ops.embedded.errors import EmbeddedError
 from ops.embedded.home import HomeLock, Record, create_home, find_place
 from ops.embedded.ports import free_port
-from ops.embedded.postgres import FORGETFUL, Postgres
+from ops.embedded.postgres import FORGETFUL, DatabaseUrls, Postgres
 from ops.embedded.software import find_software
 from ops.embedded.valkey import Valkey
 
@@ -25,7 +25,7 @@ Server = Postgres | Valkey
 class Urls:
     """Where the two stores are, as the settings want them."""
 
-    database_url: str
+    database: DatabaseUrls
     redis_url: str
 
 
@@ -69,8 +69,8 @@ class EmbeddedServers:
 
     @property
     def urls(self) -> Urls:
-        """Where to connect, with the role that owns the database `giro`."""
-        return Urls(database_url=self.postgres.url(), redis_url=self.valkey.url())
+        """Where to connect, to the database `giro` as each of its roles."""
+        return Urls(database=self.postgres.urls(), redis_url=self.valkey.url())
 
     def prepare(self, *, postgres: bool = True, valkey: bool = True) -> None:
         """Take the home, create what is missing, choose ports; start nothing yet.
@@ -115,6 +115,7 @@ class EmbeddedServers:
                 self._processes[server.name] = _launch(server)
             for server in (self.postgres, self.valkey):
                 _wait_until_ready(server, self._processes[server.name], timeout_seconds)
+            self.postgres.make_roles()
         except BaseException:
             self.stop()
             raise
@@ -143,7 +144,7 @@ class EmbeddedServers:
         shutil.rmtree(self._home, ignore_errors=True)
 
     def create_database(self, name: str, template: str | None = None) -> str:
-        """Create a database owned by the bank's role; its URL."""
+        """Create a database; its owner's URL."""
         return self.postgres.create_database(name, template)
 
     def process(self, name: str) -> subprocess.Popen[bytes]:

@@ -24,14 +24,18 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from core.privileges import Role
 from ops.embedded.errors import EmbeddedError
 from ops.embedded.home import HomeLock, Record, find_place
-from ops.embedded.postgres import Postgres
+from ops.embedded.postgres import DatabaseUrls, Postgres
 from ops.embedded.servers import EmbeddedServers
 from ops.embedded.software import find_software
 from ops.embedded.valkey import Valkey
 
 HOME_VARIABLE = "GIRO_TEST_HOME"
+# Only on these servers, which are gone after the run.
+TELLER = "giro_teller"
+TELLER_PASSWORD = "both sides of the counter"  # noqa: S105
 _PREFIX = "giro-test-"
 _SURELY_STARTED_SECONDS = 60
 
@@ -53,12 +57,16 @@ class SharedServers:
         self.valkey = Valkey(place, record, software)
 
     def create_database(self, name: str, template: str | None = None) -> str:
-        """Create a database owned by the bank's role (a copy of `template` if given); its URL."""
+        """Create a database (a copy of `template` if given); its owner's URL."""
         return self.postgres.create_database(name, template)
 
-    def database_url(self, name: str) -> str:
-        """The URL of an existing database for the bank's role."""
-        return self.postgres.url(name)
+    def database_urls(self, name: str) -> DatabaseUrls:
+        """The URLs of an existing database, one for each of the bank's roles."""
+        return self.postgres.urls(name)
+
+    def teller_url(self, name: str) -> str:
+        """The URL for a test that plays API and worker at once: what either may, it may."""
+        return self.postgres.url_of(TELLER, TELLER_PASSWORD, name)
 
     def superuser_url(self, name: str) -> str:
         """The URL of an existing database for the superuser, for tests of last resort."""
@@ -78,6 +86,9 @@ def start(config: PytestConfig) -> None:
     home.chmod(0o711)
     running = EmbeddedServers(home, durable=False, postgres_settings={"max_connections": "400"})
     running.start()
+    running.postgres.execute(
+        f"CREATE ROLE {TELLER} LOGIN PASSWORD '{TELLER_PASSWORD}' IN ROLE {Role.API}, {Role.WORKER}"
+    )
     os.environ[HOME_VARIABLE] = str(home)
     config.giro_servers = running  # type: ignore[attr-defined]
 

@@ -45,7 +45,7 @@ async def test_standing_of_accounts_is_audited(bank: Bank) -> None:
 async def test_a_failed_job_is_listed_and_queued_again_once(bank: Bank) -> None:
     admin = await bank.admin()
     job_id = new_id()
-    database = Database.from_settings(bank.system.settings, name="test")
+    database = Database.from_settings(bank.system.settings.as_worker(), name="test")
     await record_failure(
         database,
         job_id=job_id,

@@ -271,8 +271,8 @@ class Lender:
             return await connection.fetchval(query, *values)
 
     async def execute(self, query: str, *values: Any) -> None:
-        async with self.quiet.database.raw_connection() as connection:
-            await connection.execute(query, *values)
+        """Set the stage with what no program may do."""
+        await self.quiet.as_owner(query, *values)
 
 
 __all__ = ["Borrower", "Connection", "Lender"]

@@ -409,7 +409,7 @@ async def test_the_report_shows_the_portfolio(bank, officer, admin):
 
 
 async def test_the_scheduler_goes_on_with_a_run_that_everybody_forgot(bank, system, admin):
-    database = Database.from_settings(system.settings, name="test")
+    database = Database(system.settings.owner_url, name="test")
     async with database.raw_unit_of_work() as connection:
         bank_clock = BankClock.of(system.settings)
         run_id = await runs.start(connection, Job.EMI_COLLECTION, date(2020, 1, 1), bank_clock)

@@ -14,10 +14,11 @@ import asyncpg
 import pytest
 import yaml
 
-from core.config import Settings
+from core.config import DATABASE_URLS, Settings
 from core.jobs import QUEUES
 from ops import healthcheck, processes
 from ops.embedded import testing
+from ops.embedded.home import Record
 from ops.embedded.ports import free_port
 from ops.embedded.software import client_programs
 
@@ -26,9 +27,16 @@ DOCKERFILES = ("Dockerfile.api", "Dockerfile.worker")
 PROGRAMS = ("api", "worker", "scheduler", "migrate")
 COMPOSE_ONLY = {
     *("POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_SUPERUSER_PASSWORD"),
+    *("POSTGRES_API_PASSWORD", "POSTGRES_WORKER_PASSWORD", "POSTGRES_AUDITOR_PASSWORD"),
     *("REDIS_PASSWORD", "API_PORT", "WORKERS"),
 }
-SECRETS = {"SECRET_KEY", "POSTGRES_PASSWORD", "POSTGRES_SUPERUSER_PASSWORD", "REDIS_PASSWORD"}
+SECRETS = {name for name in COMPOSE_ONLY if name.endswith("PASSWORD")} | {"SECRET_KEY"}
+ROLES = {
+    "migrate": "${POSTGRES_USER:-giro}:${POSTGRES_PASSWORD:?set it in .env}",
+    "api": "giro_api:${POSTGRES_API_PASSWORD:?set it in .env}",
+    "worker": "giro_worker:${POSTGRES_WORKER_PASSWORD:?set it in .env}",
+    "scheduler": "giro_worker:${POSTGRES_WORKER_PASSWORD:?set it in .env}",
+}
 
 
 def instructions(name: str) -> list[tuple[str, str]]:
@@ -182,7 +190,11 @@ def test_no_secret_is_written_down(example, compose):
 
 def test_programs_start_when_what_they_need_is_there(compose):
     services = compose["services"]
-    assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert services["roles"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert services["migrate"]["depends_on"] == {
+        "roles": {"condition": "service_completed_successfully"},
+        "postgres": {"condition": "service_healthy"},
+    }
     for name in ("api", "worker", "scheduler"):
         assert services[name]["depends_on"] == {
             "migrate": {"condition": "service_completed_successfully"},
@@ -203,7 +215,8 @@ def test_programs_have_no_rights_they_do_not_need(compose):
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["environment"]["ENVIRONMENT"] == "${ENVIRONMENT:-production}"
-        assert service["environment"]["POSTGRES_SUPERUSER_PASSWORD"] == ""
+        for secret in COMPOSE_ONLY & SECRETS - {"REDIS_PASSWORD"}:
+            assert service["environment"][secret] == "", "a program knows its own role alone"
         dockerfile = ROOT / service["build"]["dockerfile"]
         assert dockerfile.exists()
 
@@ -237,6 +250,15 @@ def test_a_worker_starts_in_production_without_the_key(tmp_path):
     assert "for ApiSettings" in done.stderr, "the API alone refuses to start without it"
 
 
+def test_each_program_knows_the_database_by_its_own_role_alone(compose):
+    for name in PROGRAMS:
+        environment = compose["services"][name]["environment"]
+        assert environment["DATABASE_URL"].startswith(f"postgresql://{ROLES[name]}@postgres:5432/")
+        others = {x.upper() for x in DATABASE_URLS} - {"DATABASE_URL"}
+        assert {environment[other] for other in others} == {""}
+    assert compose["services"]["roles"]["image"] == compose["services"]["postgres"]["image"]
+
+
 def test_images_are_pinned_by_version(compose):
     for name, service in compose["services"].items():
         _, _, tag = service["image"].partition(":")
@@ -252,41 +274,43 @@ def test_the_stores_have_their_latest_repairs(compose, name, oldest):
     assert version >= oldest
 
 
-async def test_the_containers_script_makes_the_role_and_its_database(compose):
-    """Run as PostgreSQL's image runs it, on the servers of this test run."""
-    mounts = [volume.split(":")[0] for volume in compose["services"]["postgres"]["volumes"]]
-    script = ROOT / next(mount for mount in mounts if "create-role" in mount)
+async def test_the_roles_of_the_containers_are_made_once_and_mended_ever_after(compose):
+    """Run as the container runs it, on the servers of this test run."""
+    service = compose["services"]["roles"]
+    (mount,) = service["volumes"]
+    script, _, inside = mount.removesuffix(":ro").partition(":")
+    assert service["command"][-1] == inside
     postgres = testing.servers().postgres
+    record = Record.load(Path(os.environ[testing.HOME_VARIABLE]))
     name = f"container_{os.getpid()}"
-    assert {"GIRO_ROLE", "GIRO_PASSWORD", "GIRO_DATABASE"} <= set(
-        compose["services"]["postgres"]["environment"]
-    )
-    environment = {
-        **postgres.client_environment(),
-        "PATH": f"{client_programs()}:{os.environ['PATH']}",
-        "POSTGRES_USER": "postgres",
-        "GIRO_ROLE": name,
-        "GIRO_PASSWORD": 'it\'s "quoted"; $HOME',
+    told = {
         "GIRO_DATABASE": name,
+        "GIRO_OWNER": name,
+        "GIRO_OWNER_PASSWORD": 'it\'s "quoted"; $HOME',
+        # The roles are this cluster's, and others are using them: they keep their passwords.
+        "GIRO_API_PASSWORD": record.postgres_api_password,
+        "GIRO_WORKER_PASSWORD": record.postgres_worker_password,
+        "GIRO_AUDITOR_PASSWORD": record.postgres_auditor_password,
     }
-    done = subprocess.run(  # noqa: ASYNC221  (nothing else is under way)
-        [str(script)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    connection = await asyncpg.connect(
-        host="127.0.0.1",
-        port=postgres.port,
-        user=name,
-        password=environment["GIRO_PASSWORD"],
-        database=name,
-    )
-    await connection.execute("CREATE TABLE books (id int)")
-    query = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
-    assert await connection.fetchval(query) is False
-    await connection.close()
+    assert told.keys() | {"PGHOST", "PGUSER", "PGPASSWORD"} == service["environment"].keys()
+    command = [x if x != inside else str(ROOT / script) for x in service["command"]]
+    for password in (told["GIRO_OWNER_PASSWORD"], "another one"):
+        environment = {
+            **postgres.client_environment(),
+            "PATH": f"{client_programs()}:{os.environ['PATH']}",
+            **told,
+            "GIRO_OWNER_PASSWORD": password,
+        }
+        done = subprocess.run(  # noqa: ASYNC221  (nothing else is under way)
+            command, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=postgres.port, user=name, password=password, database=name
+        )
+        await connection.execute("CREATE TABLE IF NOT EXISTS books (id int)")
+        query = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        assert await connection.fetchval(query) is False
+        await connection.close()
     postgres.drop_database(name)
     postgres.execute(f"DROP ROLE {name};")

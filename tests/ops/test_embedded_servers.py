@@ -56,27 +56,27 @@ def home(tmp_path_factory):
 async def test_money_written_before_a_stop_is_there_after_the_next_start(home):
     with EmbeddedServers(home, durable=False) as first:
         urls = first.urls
-        connection = await asyncpg.connect(urls.database_url)
+        connection = await asyncpg.connect(urls.database.owner)
         await connection.execute("CREATE TABLE safe (amount_minor bigint)")
         await connection.execute("INSERT INTO safe VALUES (1025)")
         await connection.close()
 
     with EmbeddedServers(home, durable=False) as second:
         assert second.urls == urls, "ports and passwords stay the same"
-        connection = await asyncpg.connect(urls.database_url)
+        connection = await asyncpg.connect(urls.database.owner)
         assert await connection.fetchval("SELECT amount_minor FROM safe") == 1025
         await connection.close()
 
 
 async def test_the_bank_role_owns_its_database_and_is_no_superuser(home):
     with EmbeddedServers(home) as servers:
-        connection = await asyncpg.connect(servers.urls.database_url)
+        connection = await asyncpg.connect(servers.urls.database.owner)
         row = await connection.fetchrow(
             "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user"
         )
         assert tuple(row) == (False, False, False)
         owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'giro'"
-        assert await connection.fetchval(owner) == "giro"
+        assert await connection.fetchval(owner) == "giro_owner"
         for setting in ("fsync", "synchronous_commit", "full_page_writes", "data_checksums"):
             assert await connection.fetchval(f"SHOW {setting}") == "on", setting
         await connection.close()
@@ -92,7 +92,7 @@ async def test_the_bank_role_owns_its_database_and_is_no_superuser(home):
 
 async def test_nobody_gets_in_without_the_password(home):
     with EmbeddedServers(home, durable=False) as servers:
-        for user in ("giro", "postgres"):
+        for user in ("giro_owner", "giro_api", "postgres"):
             with pytest.raises(asyncpg.InvalidPasswordError):
                 await asyncpg.connect(
                     host="127.0.0.1", port=servers.postgres.port, user=user, password="guess"
@@ -127,14 +127,14 @@ def test_a_taken_port_is_left_to_its_owner(home):
 
 async def test_a_server_that_was_killed_starts_again_with_what_it_had_committed(home):
     with EmbeddedServers(home, durable=False) as servers:
-        connection = await asyncpg.connect(servers.urls.database_url)
+        connection = await asyncpg.connect(servers.urls.database.owner)
         await connection.execute("CREATE TABLE safe AS SELECT 1025 AS amount_minor")
         connection.terminate()
 
         servers.process("postgres").kill()
         servers.restart("postgres")
 
-        connection = await asyncpg.connect(servers.urls.database_url)
+        connection = await asyncpg.connect(servers.urls.database.owner)
         assert await connection.fetchval("SELECT amount_minor FROM safe") == 1025
         await connection.close()
 

@@ -35,7 +35,7 @@ def database():
 def at_revision(database: str, revision: str) -> None:
     """Make the database look as if it had been migrated to that revision."""
     testing.servers().postgres.execute(
-        "SET ROLE giro; CREATE TABLE alembic_version (version_num text);"
+        "SET ROLE giro_owner; CREATE TABLE alembic_version (version_num text);"
         f"INSERT INTO alembic_version VALUES ('{revision}');",
         database.rpartition("/")[2],
     )
@@ -59,9 +59,9 @@ def test_a_redis_that_does_not_let_us_in(tmp_path, url):
 
 
 def test_a_wrong_password(tmp_path, database):
-    wrong = database.replace("giro:", "giro:x", 1)
+    wrong = database.replace("giro_owner:", "giro_owner:x", 1)
     done = giro("up", cwd=tmp_path, DATABASE_URL=wrong)
-    assert_refused(done, 'password authentication failed for user "giro"')
+    assert_refused(done, 'password authentication failed for user "giro_owner"')
 
 
 @pytest.mark.parametrize("command", [("up",), ("migrate",), ("verify",)], ids=lambda c: c[0])

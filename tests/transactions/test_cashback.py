@@ -159,12 +159,10 @@ async def test_a_cashback_and_a_reversal_under_way_together_leave_neither(
     else:
         # What is due was read a moment before the reversal was there to be seen.
         reversal = await take_back(quiet, payment)
-        async with database.raw_unit_of_work() as connection:
-            name = "UPDATE transactions SET reverses = $2 WHERE id = $1"
-            await connection.execute(name, reversal, None)
+        name = "UPDATE transactions SET reverses = $2 WHERE id = $1"
+        await quiet.as_owner(name, reversal, None)
         await credit_due(database, later)
-        async with database.raw_unit_of_work() as connection:
-            await connection.execute(name, reversal, payment)
+        await quiet.as_owner(name, reversal, payment)
     kinds = Kinds()
     register(kinds, percent=Decimal(2))
     await quiet.settler(kinds=kinds, batch_size=batch_size).drain()

@@ -113,10 +113,9 @@ async def test_postings_that_do_not_fit_are_refused(
 )
 async def test_a_final_state_cannot_change(quiet: Quiet, change: str) -> None:
     transaction_id = await settled(quiet)
+    # Of the bank's programs only the worker comes near: its columns. The trigger holds for all.
     with pytest.raises(CheckViolationError, match="final"):
-        await try_as_the_bank(
-            quiet, f"UPDATE transactions SET {change} WHERE id = $1", transaction_id
-        )
+        await quiet.as_owner(f"UPDATE transactions SET {change} WHERE id = $1", transaction_id)
 
 
 async def test_a_final_transaction_may_be_hidden_and_a_pending_one_not(quiet: Quiet) -> None:

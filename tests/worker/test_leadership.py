@@ -146,10 +146,10 @@ async def paid(town: Quiet) -> tuple[Order, Order]:
             payment.id,
             anna,
         )
-        await connection.execute(
-            "UPDATE transactions SET created_at = created_at - interval '1 minute' WHERE id = $1",
-            transfer.id,
-        )
+    await town.as_owner(
+        "UPDATE transactions SET created_at = created_at - interval '1 minute' WHERE id = $1",
+        transfer.id,
+    )
     return payment, transfer
 
 

@@ -1,0 +1,123 @@
+"""The whole matrix of privileges: each table, each role, each privilege, in PostgreSQL's words.
+
+The roles: the **owner** of the tables runs the migrations and nothing else. The **api** takes in
+what customers and staff ask for. The **worker** (workers, scheduler, `giro close-day`) settles. The
+**auditor** reads: `giro verify`, reports, an operator's own look.
+
+What a migration adds needs its line here; `tests/security` says so where it is missing. The grants
+follow from this file after every `giro migrate`: nothing is granted by hand, and what was is taken
+back. `UPDATE (a, b)` lets a role change these columns alone; a row lock (`FOR UPDATE` and its
+weaker kinds) needs `UPDATE` on one column at least. Nobody holds TRUNCATE, REFERENCES, TRIGGER, or
+the right to create anything; PUBLIC holds nothing at all.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """The roles that the programs run as; the owner has whatever name it was given."""
+
+    API = "giro_api"
+    WORKER = "giro_worker"
+    AUDITOR = "giro_auditor"
+
+
+RUNTIME_ROLES: Final = tuple(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What api and worker may do; the auditor reads every table."""
+
+    api: str = ""
+    worker: str = ""
+    auditor: str = "SELECT"
+
+    def of(self, role: Role) -> str:
+        """The privileges of ``role``, as written."""
+        return {Role.API: self.api, Role.WORKER: self.worker, Role.AUDITOR: self.auditor}[role]
+
+
+READ: Final = "SELECT"
+ADD: Final = "SELECT, INSERT"
+WRITE: Final = "SELECT, INSERT, UPDATE"
+
+TABLES: Final[dict[str, Table]] = {
+    "alembic_version": Table(api=READ, worker=READ),
+    # --- people and their logins: no worker reads a password or a token
+    "users": Table(
+        api=WRITE,
+        worker="SELECT (id, email, role, status, full_name, deleted_at)",
+    ),
+    "sessions": Table(
+        api=WRITE,
+        worker="SELECT (id, expires_at, revoked_at), DELETE",
+    ),
+    "refresh_tokens": Table(api=WRITE, worker="SELECT (session_id), DELETE"),
+    "countries": Table(api=WRITE),
+    # --- the ledger: balances are changed by settlement alone, postings by nobody
+    "currencies": Table(api="SELECT, UPDATE (enabled)", worker=READ),
+    "ledger_accounts": Table(api=READ, worker=READ),
+    "accounts": Table(
+        api=(
+            "SELECT, INSERT,"
+            " UPDATE (status, nickname, is_primary, overdraft_limit_minor, closed_at)"
+        ),
+        worker="SELECT, UPDATE (balance_minor)",
+    ),
+    "postings": Table(api=ADD, worker=ADD),
+    "ledger_balance_snapshots": Table(api=READ, worker=ADD),
+    # --- transactions: final states are settlement's, the api may hide a record
+    "transactions": Table(
+        api="SELECT, INSERT, UPDATE (hidden_at)",
+        worker=(
+            "SELECT, INSERT,"
+            " UPDATE (status, amount_minor, settled_at, failure_code, failure_reason, attempts)"
+        ),
+    ),
+    "transaction_batches": Table(api="SELECT, INSERT, UPDATE (items, accepted)"),
+    "idempotency_keys": Table(api=ADD, worker=READ),
+    "cashbacks": Table(worker=WRITE),
+    # --- lending: staff's deeds book on a loan as the business day does
+    "loan_products": Table(api=WRITE, worker=READ),
+    "loans": Table(api=WRITE, worker="SELECT, UPDATE"),
+    "loan_instalments": Table(api=WRITE, worker=WRITE),
+    "loan_collections": Table(api=READ, worker="SELECT, INSERT, UPDATE"),
+    "loan_charges": Table(api=READ, worker=ADD),
+    "recovery_cases": Table(api=WRITE, worker=WRITE),
+    "recovery_history": Table(api=ADD, worker=ADD),
+    "bank_day": Table(api=READ, worker="SELECT, UPDATE (last_closed_on)"),
+    "business_day_runs": Table(api=ADD, worker=WRITE),
+    "business_day_chunks": Table(api=READ, worker=WRITE),
+    # --- what is told, and what is kept about the system's own work
+    "notifications": Table(api=ADD, worker=ADD),
+    "notification_reads": Table(api=ADD),
+    "audit_log": Table(api=ADD, worker="INSERT"),
+    "scheduler_ticks": Table(worker=WRITE),
+    "scheduler_leadership": Table(worker="SELECT, UPDATE"),
+    "failed_jobs": Table(api="SELECT, UPDATE (retried_at)", worker=ADD),
+}
+
+# Sequences that the code asks itself; those behind identity columns need no privilege.
+SEQUENCES: Final[dict[str, dict[Role, str]]] = {
+    "account_number_seq": {Role.API: "USAGE"},
+    "payment_ref_seq": {Role.API: "USAGE"},
+}
+
+# Not even the owner may change or empty these without granting itself the privilege first, which
+# `giro verify` then finds.
+APPEND_ONLY: Final = ("postings", "audit_log", "loan_charges", "recovery_history")
+NEVER_ON_APPEND_ONLY: Final = ("UPDATE", "DELETE", "TRUNCATE")
+
+
+def privileges(kind: str, name: str, role: Role) -> str:
+    """What ``role`` may do with an object of the database: nothing, unless a line here says so."""
+    if kind == "DATABASE":
+        return "CONNECT"
+    if kind == "SCHEMA":
+        return "USAGE"
+    if kind == "SEQUENCE":
+        return SEQUENCES.get(name, {}).get(role, "")
+    return TABLES[name].of(role) if kind == "TABLE" and name in TABLES else ""

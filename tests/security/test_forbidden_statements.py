@@ -1,0 +1,178 @@
+"""Every statement that a program must not be able to run, tried as each role on each table."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from core.config import Settings
+from core.privileges import RUNTIME_ROLES, TABLES, Role
+from core.privileges.grants import parse
+from ops.embedded import testing
+from tests.quiet import Quiet
+
+Connections = dict[Role, asyncpg.Connection]
+
+# For each table: nobody who runs a program may do this to any of them.
+TO_A_TABLE = (
+    "TRUNCATE {table}",
+    "TRUNCATE {table} CASCADE",
+    "DROP TABLE {table} CASCADE",
+    "ALTER TABLE {table} DISABLE TRIGGER ALL",
+    "ALTER TABLE {table} DISABLE TRIGGER USER",
+    "ALTER TABLE {table} ADD COLUMN extra int",
+    "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE {table} OWNER TO CURRENT_USER",
+    "ALTER TABLE {table} RENAME TO other",
+    "CREATE INDEX ON {table} ((1))",
+    "CREATE TRIGGER t BEFORE INSERT ON {table} EXECUTE FUNCTION refuse_change()",
+    "CREATE RULE r AS ON INSERT TO {table} DO INSTEAD NOTHING",
+    "COMMENT ON TABLE {table} IS 'mine'",
+)
+ANYWHERE = (
+    "CREATE TABLE loot (id int)",
+    "CREATE TEMPORARY TABLE accounts (id uuid, currency char(3))",
+    "CREATE SCHEMA loot",
+    "CREATE FUNCTION loot() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE EXTENSION dblink",
+    "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION refuse_change()",
+    "CREATE ROLE thief",
+    "CREATE DATABASE loot",
+    "ALTER ROLE CURRENT_USER SUPERUSER",
+    "ALTER ROLE giro_owner PASSWORD 'mine'",
+    "ALTER DATABASE {database} SET session_replication_role = 'replica'",
+    "ALTER SYSTEM SET fsync = 'off'",
+    "ALTER SEQUENCE account_number_seq RESTART",
+    "ALTER FUNCTION refuse_change() OWNER TO CURRENT_USER",
+    "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql"
+    " AS 'BEGIN RETURN NEW; END'",
+    "DROP FUNCTION refuse_change() CASCADE",
+    "DROP TRIGGER postings_append_only ON postings",
+    "DROP OWNED BY giro_owner CASCADE",
+    "REASSIGN OWNED BY giro_owner TO CURRENT_USER",
+    "DROP DATABASE {database}",
+    "SET ROLE giro_owner",
+    "SET ROLE postgres",
+    "SET SESSION AUTHORIZATION giro_owner",
+    "SET session_replication_role = 'replica'",
+    "SET LOCAL session_replication_role = 'replica'",
+    "SELECT set_config('session_replication_role', 'replica', false)",
+    "SELECT setval('account_number_seq', 1)",
+    "SELECT refuse_change()",
+    "SELECT pg_read_file('/etc/passwd')",
+    "COPY users TO PROGRAM 'cat'",
+    "COPY users FROM '/etc/passwd'",
+    "GRANT giro_owner TO CURRENT_USER",
+)
+# Refused with no more than a warning: nothing happens.
+WARNED = ("VACUUM FULL postings", "GRANT UPDATE, DELETE ON postings TO PUBLIC")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def programs(quiet_settings: Settings) -> AsyncIterator[Connections]:
+    """A connection as each of the roles that programs run as."""
+    urls = testing.servers().database_urls(quiet_settings.database_url.rpartition("/")[2])
+    by_role = {Role.API: urls.api, Role.WORKER: urls.worker, Role.AUDITOR: urls.auditor}
+    opened = {role: await asyncpg.connect(url) for role, url in by_role.items()}
+    yield opened
+    for connection in opened.values():
+        await connection.close()
+
+
+async def refusal(connection: asyncpg.Connection, statement: str) -> str:
+    """The SQLSTATE by which the statement is refused, 'done' where it is not."""
+    try:
+        await connection.execute(statement)
+    except asyncpg.PostgresError as error:
+        return str(error.sqlstate)
+    return "done"
+
+
+REFUSED = {
+    asyncpg.InsufficientPrivilegeError.sqlstate,
+    # GRANT of what one does not hold says so; of nothing at all it is refused.
+    asyncpg.InvalidGrantOperationError.sqlstate,
+}
+
+
+@pytest.mark.parametrize("role", RUNTIME_ROLES)
+@pytest.mark.parametrize("table", TABLES)
+async def test_no_program_may_touch_a_table_itself(
+    programs: Connections, role: Role, table: str
+) -> None:
+    for statement in TO_A_TABLE:
+        said = await refusal(programs[role], statement.format(table=table))
+        assert said in REFUSED, statement
+
+
+@pytest.mark.parametrize("role", RUNTIME_ROLES)
+@pytest.mark.parametrize("table", TABLES)
+async def test_no_program_may_change_what_is_not_in_its_line(
+    programs: Connections, quiet: Quiet, role: Role, table: str
+) -> None:
+    granted = set(parse(TABLES[table].of(role)))
+    async with quiet.database.raw_connection() as connection:
+        columns = await connection.fetch(
+            "SELECT attname, attgenerated <> '' OR attidentity = 'a' AS is_computed"
+            " FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped",
+            table,
+        )
+    for name, is_computed in columns:
+        said = await refusal(programs[role], f'UPDATE {table} SET "{name}" = NULL WHERE false')
+        if not granted & {("UPDATE", ""), ("UPDATE", name)}:
+            assert said in REFUSED or is_computed, name
+    if ("DELETE", "") not in granted:
+        assert await refusal(programs[role], f"DELETE FROM {table} WHERE false") in REFUSED
+    if ("INSERT", "") not in granted:
+        assert await refusal(programs[role], f"INSERT INTO {table} DEFAULT VALUES") in REFUSED
+    if not any(privilege == "SELECT" for privilege, _ in granted):
+        assert await refusal(programs[role], f"SELECT FROM {table}") in REFUSED
+
+
+@pytest.mark.parametrize("role", RUNTIME_ROLES)
+@pytest.mark.parametrize("statement", ANYWHERE)
+async def test_no_program_may_take_more_power(
+    programs: Connections, role: Role, statement: str
+) -> None:
+    database = await programs[role].fetchval("SELECT current_database()")
+    said = await refusal(programs[role], statement.format(database=database))
+    assert said in REFUSED
+
+
+@pytest.mark.parametrize("role", RUNTIME_ROLES)
+async def test_what_is_refused_with_a_warning_does_nothing(
+    programs: Connections, role: Role
+) -> None:
+    state = "SELECT relacl, relfilenode FROM pg_class WHERE oid = 'postings'::regclass"
+    before = await programs[role].fetchrow(state)
+    for statement in WARNED:
+        assert await refusal(programs[role], statement) == "done"
+    assert await programs[role].fetchrow(state) == before
+
+
+@pytest.mark.parametrize("role", RUNTIME_ROLES)
+async def test_no_program_becomes_another(programs: Connections, role: Role) -> None:
+    for other in {*RUNTIME_ROLES} - {role}:
+        assert await refusal(programs[role], f"SET ROLE {other}") in REFUSED
+
+
+async def test_the_api_cannot_make_money(programs: Connections, quiet: Quiet) -> None:
+    account: UUID = await quiet.account(1_000)
+    rich = f"UPDATE accounts SET balance_minor = 100000000 WHERE id = '{account}'"
+    assert await refusal(programs[Role.API], rich) in REFUSED
+    assert await refusal(programs[Role.AUDITOR], rich) in REFUSED
+    settle = "UPDATE transactions SET status = 'success', settled_at = now()"
+    assert await refusal(programs[Role.API], settle) in REFUSED
+    assert await quiet.balance(account) == 1_000
+
+
+async def test_the_worker_reads_no_password_and_no_token(programs: Connections) -> None:
+    for column, table in (
+        ("password_hash", "users"),
+        ("id_document", "users"),
+        ("address", "users"),
+        ("token_hash", "refresh_tokens"),
+    ):
+        assert await refusal(programs[Role.WORKER], f"SELECT {column} FROM {table}") in REFUSED
