@@ -6,24 +6,22 @@ the caller has no more than so many requests under way, then the body's length i
 then the route's own queue has a place. Whoever is turned away is so at once, and nothing was done.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from api.bodies import limited, until_gone
+from api.bodies import CLIENT_GONE, limited, unless_gone
 from api.dependencies import Caller, RoleCheck
 from api.middleware.rate_limit import is_public, limit_address
 from api.services import Services
 from core.config import Settings
 
-CLIENT_GONE: Final = 499
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -91,7 +89,8 @@ def admitted(route: APIRoute, handle: Handle) -> Handle:
         if terms.queue is None or caller is None:
             return await handle(request)
         if terms.queue is Queue.LISTINGS:
-            return await _unless_gone(request, held, caller.user_id, handle)
+            listing = _in_turn(request, held, caller.user_id, handle)
+            return await unless_gone(request, listing) or Response(status_code=CLIENT_GONE)
         async with held.batch_gate.place(caller.user_id):
             return await handle(request)
 
@@ -109,21 +108,6 @@ def _max_bytes(settings: Settings, terms: Terms) -> int:
     return settings.max_batch_body_bytes if terms.large_body else settings.max_body_bytes
 
 
-async def _unless_gone(request: Request, held: Services, user_id: UUID, handle: Handle) -> Response:
-    """The answer, in the user's turn; abandoned as soon as nobody waits for it any more."""
-
-    async def in_turn() -> Response:
-        async with held.listing_turns.turn(user_id):
-            return await handle(request)
-
-    answering = asyncio.create_task(in_turn())
-    gone = asyncio.create_task(until_gone(Request(request.scope, request.receive)))
-    try:
-        await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if answering.done():
-            return answering.result()
-        return Response(status_code=CLIENT_GONE)
-    finally:
-        gone.cancel()
-        answering.cancel()
-        await asyncio.gather(gone, answering, return_exceptions=True)
+async def _in_turn(request: Request, held: Services, user_id: UUID, handle: Handle) -> Response:
+    async with held.listing_turns.turn(user_id):
+        return await handle(request)

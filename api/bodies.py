@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
+Result = TypeVar("Result")
+# What is answered to nobody, for the log.
+CLIENT_GONE: Final = 499
 HEAR_OUT_BYTES: Final = 16 * 1_048_576
 HEAR_OUT_SECONDS: Final = 5.0
 TOO_LARGE: Final = HTTPException(413, headers={"connection": "close"})
@@ -51,12 +54,25 @@ def _counting(receive: Receive, max_bytes: int) -> Receive:
     return count
 
 
-async def until_gone(request: Request) -> None:
-    """Return once the client has hung up; what it still sends is not kept."""
-    with contextlib.suppress(ClientDisconnect):
-        async for _ in request.stream():
-            pass
-        await request.receive()
+async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """What ``work`` comes to; None where the client has hung up before, and it was stopped.
+
+    The body must have been read, or there is none.
+    """
+    working = asyncio.create_task(work)
+    gone = asyncio.create_task(_until_gone(request))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        gone.cancel()
+        working.cancel()
+        await asyncio.gather(gone, working, return_exceptions=True)
+
+
+async def _until_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _hear_out(receive: Receive) -> None:

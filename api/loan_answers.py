@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from api.schemas.fields import minor_units
-from api.schemas.loans import QuoteRequest
+from api.schemas.loans import MAX_QUOTE_INSTALMENTS, QuoteRequest
 from core.errors import Invalid
 from core.lending.amortisation import (
     InterestPause,
@@ -16,7 +16,6 @@ from core.lending.amortisation import (
     Terms,
     TermsError,
     instalments_for_months,
-    quote,
 )
 from core.lending.payoff import Payoff
 from core.lending.products import frequency_of, no_schedule
@@ -24,8 +23,8 @@ from core.lending.recovery import CaseView
 from core.lending.views import LineView, LoanView, ScheduleView
 from core.money import to_major
 
-# A prepayment lays every later instalment out anew; a quote is public and must stay quick.
-MAX_QUOTE_ROWS: Final = 40_000
+# A prepayment lays every later instalment out anew; a quote is public and must stay cheap.
+MAX_QUOTE_ROWS: Final = 5_000
 
 
 def plain(number: Decimal) -> Decimal:
@@ -137,12 +136,16 @@ def schedule_answer(view: ScheduleView) -> dict[str, Any]:
     }
 
 
-def quote_answer(asked: QuoteRequest, currency: str, today: date) -> dict[str, Any]:
-    """The whole schedule of the terms asked. Raises InvalidLoanTerms with the field at fault."""
+def quote_terms(asked: QuoteRequest, currency: str, today: date) -> Terms:
+    """The terms that are asked. Raises InvalidLoanTerms with the field at fault."""
     try:
-        found = quote(_terms(asked, currency, today))
+        return _terms(asked, currency, today)
     except TermsError as error:
         raise no_schedule(error) from error
+
+
+def quote_answer(asked: QuoteRequest, currency: str, found: Quote) -> dict[str, Any]:
+    """The whole schedule of the terms asked."""
     return {
         "amount": plain(asked.amount),
         "currency": currency,
@@ -171,6 +174,10 @@ def _terms(asked: QuoteRequest, currency: str, today: date) -> Terms:
     count = asked.number_of_instalments
     if count is None:
         count = in_instalments(asked.tenure_months or 0, "tenure_months")
+    if count > MAX_QUOTE_INSTALMENTS:
+        message = f"a quote has at most {MAX_QUOTE_INSTALMENTS} instalments"
+        field = "tenure_months" if asked.tenure_months else "number_of_instalments"
+        raise Invalid(message, [{"field": field, "message": message, "code": "too_long"}])
     if count * (1 + len(asked.prepayments)) > MAX_QUOTE_ROWS:
         message = "so many prepayments of so many instalments are too much for a quote"
         raise Invalid(message, [{"field": "prepayments", "message": message, "code": "too_long"}])

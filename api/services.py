@@ -18,6 +18,7 @@ from core.identity.passwords import Passwords
 from core.identity.sessions import Sessions
 from core.identity.tokens import AccessTokens
 from core.jobs import Doorbell, Jobs
+from core.lending.quoting import Quotes
 from core.logging import get_logger
 from core.transactions.backlog import BacklogGauges
 from core.transactions.intake import Intake
@@ -53,6 +54,7 @@ class Services:
     logins: Logins
     sessions: Sessions
     user_limit: UserRateLimit
+    quotes: Quotes
 
 
 @asynccontextmanager
@@ -81,6 +83,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         lifetime_seconds=settings.access_token_expire_minutes * 60,
         audience=settings.token_audience,
     )
+    quotes = Quotes()
     waiters = Waiters(redis, database)
     waiters.start()
     gauges = BacklogGauges(database, jobs)
@@ -110,11 +113,13 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             user_limit=UserRateLimit(
                 redis, settings.rate_limit_user, enabled=settings.rate_limit_enabled
             ),
+            quotes=quotes,
         )
     finally:
         await gauges.close()
         await waiters.close()
         passwords.close()
+        quotes.close()
         await bell.close()
         jobs.close()
         await redis.aclose()

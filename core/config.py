@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     rate_limit_user: str = "30000/minute"
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16_384
     max_batch_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    max_connections: Annotated[int, Field(ge=1)] = 2_000
+    head_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+    body_timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
     max_running_requests: Annotated[int, Field(ge=1)] = 2_000
     max_running_requests_per_user: Annotated[int, Field(ge=1)] = 200
 

@@ -18,7 +18,7 @@ API_GRACE_SECONDS = 10
 def api(host: str, port: int, processes: int = 1, python: str = sys.executable) -> list[str]:
     """The HTTP side. Several processes share the port."""
     command = [python, "-m", "uvicorn", "api.main:app", "--host", host, "--port", str(port)]
-    command += ["--http", "httptools", "--loop", "uvloop", "--no-access-log"]
+    command += ["--http", "api.http_protocol:BoundedHttp", "--loop", "uvloop", "--no-access-log"]
     # Whose X-Forwarded-For is believed is a setting of ours: TRUSTED_PROXIES.
     command += ["--no-proxy-headers"]
     command += ["--timeout-graceful-shutdown", str(API_GRACE_SECONDS)]

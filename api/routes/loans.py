@@ -1,6 +1,5 @@
 """Loans: quote, apply, decide, pay, recover."""
 
-import asyncio
 from datetime import date
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -9,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.admission import lists
+from api.bodies import CLIENT_GONE, unless_gone
 from api.dependencies import (
     ActingUser,
     Admin,
@@ -22,16 +22,16 @@ from api.dependencies import (
     prefer_header,
     request_id,
 )
-from api.headers import shown
 from api.loan_answers import (
     assessment_answer,
     loan_answer,
     payoff_answer,
     quote_answer,
+    quote_terms,
     recovery_answer,
     schedule_answer,
 )
-from api.middleware.rate_limit import limit_public
+from api.middleware.rate_limit import address_of, limit_public
 from api.paging import Paging
 from api.responses import no_content, reply
 from api.schemas.fields import IsoDate
@@ -78,7 +78,7 @@ router = APIRouter(prefix="/loans", tags=["Loans"], route_class=StrictRoute)
 @router.post("/quote", response_model=ScheduleAnswer)
 @limit_public
 async def quote(
-    request: Request,  # noqa: ARG001 - the limiter's
+    request: Request,
     body: QuoteRequest,
     held: Held,
 ) -> Response:
@@ -88,7 +88,11 @@ async def quote(
         if body.currency is not None:
             await refuse_unsupported(session, body.currency)
     currency = body.currency or held.settings.default_currency
-    return reply(await asyncio.to_thread(quote_answer, body, currency, today))
+    terms = quote_terms(body, currency, today)
+    found = await unless_gone(request, held.quotes.quote(terms, address_of(request)))
+    if found is None:
+        return Response(status_code=CLIENT_GONE)
+    return reply(quote_answer(body, currency, found))
 
 
 @router.post("/apply", status_code=201, response_model=LoanStateAnswer)
@@ -202,7 +206,7 @@ async def change_loan(
     return reply(loan_answer(view))
 
 
-@router.put("/{loan_id}/approve", response_model=LoanApproved, responses={200: shown("Location")})
+@router.put("/{loan_id}/approve", response_model=LoanApproved)
 async def approve(
     request: Request,
     loan_id: str,
@@ -237,12 +241,7 @@ async def approve(
     return _disbursing(known, approval.transaction_id)
 
 
-@router.post(
-    "/{loan_id}/disburse",
-    status_code=202,
-    response_model=LoanApproved,
-    responses={202: shown("Location")},
-)
+@router.post("/{loan_id}/disburse", status_code=202, response_model=LoanApproved)
 async def disburse(
     request: Request, loan_id: str, caller: Officer, actor: ActingUser, held: Held
 ) -> Response:

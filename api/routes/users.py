@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from api.admission import lists
 from api.dependencies import ActingUser, AnyCaller, Customer, Held
 from api.loan_answers import loan_answer
-from api.paging import MAX_LIMIT
+from api.paging import MAX_LIMIT, Page
 from api.responses import no_content, reply
 from api.schemas.accounts import AccountAnswer
 from api.schemas.overview import Overview
@@ -15,7 +15,7 @@ from api.strict_json import StrictRoute
 from core import clock
 from core.database import driver
 from core.identity import users
-from core.ledger.accounts import accounts_of
+from core.ledger.accounts import list_accounts
 from core.lending.live_loans import refuse_live_loans
 from core.lending.views import page_of_loans
 from core.transactions.closing import close_all_of
@@ -24,6 +24,7 @@ from core.transactions.repository import Filter, page_of_transactions
 router = APIRouter(prefix="/users", tags=["Identity"], route_class=StrictRoute)
 
 LATEST_TRANSACTIONS = 10
+FIRST_PAGE = Page(MAX_LIMIT, None)
 
 
 @router.get("/profile", response_model=UserAnswer)
@@ -65,19 +66,27 @@ async def delete_profile(caller: AnyCaller, actor: ActingUser, held: Held) -> Re
 @router.get("/overview", response_model=Overview)
 @lists
 async def overview(caller: Customer, held: Held) -> Response:
-    """Everything at a glance: profile, accounts, loans, the latest transactions."""
+    """Everything at a glance: profile, accounts, loans, the latest transactions.
+
+    Of many accounts the newest, in the order in which they were opened; the cursors lead on in
+    `GET /accounts` and `GET /loans`.
+    """
     async with held.listings.snapshot() as session:
         user = await users.find_user(session, caller.user_id)
-        accounts = await accounts_of(session, caller.user_id)
+        rows = await list_accounts(
+            session, owner_id=caller.user_id, status=None, before_id=None, limit=FIRST_PAGE.fetch
+        )
+        accounts, more_accounts = FIRST_PAGE.cut(rows, lambda account: [account.id])
         connection = await driver(session)
-        loans = await page_of_loans(
+        views = await page_of_loans(
             connection,
             owner_id=caller.user_id,
             status=None,
             before_id=None,
-            limit=MAX_LIMIT,
+            limit=FIRST_PAGE.fetch,
             time_zone=held.settings.time_zone,
         )
+        loans, more_loans = FIRST_PAGE.cut(views, lambda view: [view.id])
         latest = await page_of_transactions(
             connection,
             Filter(account_ids=[account.id for account in accounts]),
@@ -86,8 +95,10 @@ async def overview(caller: Customer, held: Held) -> Response:
     return reply(
         {
             "profile": UserAnswer.of(user),
-            "accounts": [AccountAnswer.of(account) for account in accounts],
+            "accounts": [AccountAnswer.of(account) for account in reversed(accounts)],
+            "accounts_next_cursor": more_accounts,
             "loans": [loan_answer(view) for view in loans],
+            "loans_next_cursor": more_loans,
             "transactions": [transaction_answer(view) for view in latest],
         }
     )

@@ -28,6 +28,7 @@ from core.lending.products import FrequencySpec
 
 MAX_RATE: Final = 1_000
 RATE_DECIMALS: Final = 6
+MAX_QUOTE_INSTALMENTS: Final = 1_200
 
 
 def _rate(value: Any) -> Decimal:
@@ -76,12 +77,13 @@ RoundingUnit = Annotated[
 Percent = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [12.5]})]
 Months = Annotated[int, Field(strict=True, ge=1, le=1_200)]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_200)]
+QuoteCount = Annotated[int, Field(strict=True, ge=1, le=MAX_QUOTE_INSTALMENTS)]
 
 
 class QuotePrepayment(Body):
     """Principal paid ahead of time together with instalment ``number``."""
 
-    number: Annotated[int, Field(strict=True, ge=1, le=3_660)]
+    number: QuoteCount
     amount: Amount
     mode: PrepaymentMode = PrepaymentMode.REDUCE_TENURE
 
@@ -93,26 +95,16 @@ class QuotePause(Body):
     last: Annotated[IsoDate, Field(alias="to")]
 
 
-def _one_count(given: str, left_out: str) -> dict[str, Any]:
-    """A quote's length is said in months or in instalments, in one of the two."""
-    kinds = {given: {"type": "integer"}, left_out: {"type": "null"}}
-    return {"required": [given], "properties": kinds}
-
-
 class QuoteRequest(Body):
     """Terms of a loan to look at; nothing is stored."""
 
-    model_config = example(
-        {"amount": 10000, "interest_rate": 12, "tenure_months": 12},
-        oneOf=[
-            _one_count("tenure_months", "number_of_instalments"),
-            _one_count("number_of_instalments", "tenure_months"),
-        ],
-    )
+    model_config = example({"amount": 10000, "interest_rate": 12, "tenure_months": 12})
     amount: Amount
     interest_rate: Rate
     tenure_months: Months | None = None
-    number_of_instalments: Annotated[int, Field(strict=True, ge=1, le=3_660)] | None = None
+    number_of_instalments: (
+        Annotated[int, Field(strict=True, ge=1, le=MAX_QUOTE_INSTALMENTS)] | None
+    ) = None
     currency: CurrencyCode | None = None
     start_date: IsoDate | None = None
     first_due_date: IsoDate | None = None
@@ -125,7 +117,7 @@ class QuoteRequest(Body):
     moratorium_months: Count = 0
     interest_moratorium_months: Count = 0
     fee: AmountOrZero = Decimal(0)
-    prepayments: Annotated[list[QuotePrepayment], Field(max_length=500)] = Field([])
+    prepayments: Annotated[list[QuotePrepayment], Field(max_length=100)] = Field([])
     interest_pauses: Annotated[list[QuotePause], Field(max_length=100)] = Field([])
 
 

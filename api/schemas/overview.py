@@ -13,5 +13,7 @@ class Overview(BaseModel):
 
     profile: UserAnswer
     accounts: list[AccountAnswer]
+    accounts_next_cursor: str | None
     loans: list[LoanAnswer]
+    loans_next_cursor: str | None
     transactions: list[TransactionAnswer]

@@ -64,7 +64,9 @@ class Logins:
         query = select(User).where(User.email == comparable_email(email), User.deleted_at.is_(None))
         async with self._database.unit_of_work() as session:
             user = await session.scalar(query)
-        matches = await self._passwords.verify(password, user.password_hash if user else None)
+        matches = await self._passwords.verify(
+            password, user.password_hash if user else None, whose=origin.ip
+        )
         if user is None or not matches:
             await self._record_failure(origin, user)
             raise InvalidCredentials
@@ -227,9 +229,9 @@ class Logins:
             raise WeakPassword(weakness.detail, field="new_password") from weakness
         async with self._database.unit_of_work() as session:
             known_hash = (await find_user(session, user_id)).password_hash
-        if not await self._passwords.verify(current, known_hash):
+        if not await self._passwords.verify(current, known_hash, whose=actor.ip):
             raise WrongPassword
-        new_hash = await self._passwords.hash(new)
+        new_hash = await self._passwords.hash(new, whose=actor.ip)
         async with self._database.unit_of_work() as session:
             user = await find_user(session, user_id, lock=True)
             if user.password_hash != known_hash:  # changed meanwhile, by somebody faster

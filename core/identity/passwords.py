@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from passlib.hash import bcrypt
 
 from core.errors import WeakPassword
+from core.turns import Turns
 
 MIN_CHARACTERS: Final = 8
 # bcrypt ignores what follows: two longer passwords with the same beginning would be the same.
@@ -23,6 +24,11 @@ COMMON: Final = frozenset(
     "qwertyuiop iloveyou".split()
 )
 
+# Turns go round among the addresses that ask, so that nobody waits for another's crowd.
+MAX_WAITING: Final = 400
+WAITING_EACH: Final = 100
+PATIENCE_SECONDS: Final = 15.0
+
 Result = TypeVar("Result")
 
 
@@ -31,28 +37,41 @@ class Passwords:
 
     def __init__(self, *, rounds: int, threads: int | None = None) -> None:
         self._bcrypt = bcrypt.using(rounds=rounds)
-        self._threads = ThreadPoolExecutor(
-            threads or max(2, os.cpu_count() or 2), thread_name_prefix="bcrypt"
+        count = threads or max(2, os.cpu_count() or 2)
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="bcrypt")
+        self._turns = Turns(
+            "bcrypt",
+            count,
+            max_waiting=MAX_WAITING,
+            waiting_each=WAITING_EACH,
+            patience_seconds=PATIENCE_SECONDS,
         )
         # Well formed, of the same cost, and no password's.
         self._dummy_hash = f"$2b${rounds:02d}${'.' * 53}"
 
-    async def hash(self, password: str) -> str:
-        """The hash to store. Raises WeakPassword for one that must not be used."""
-        refuse_weak(password)
-        return await self._run(self._bcrypt.hash, password)
+    async def hash(self, password: str, *, whose: str | None = None) -> str:
+        """The hash to store, in the turn of ``whose`` address.
 
-    async def verify(self, password: str, stored: str | None) -> bool:
-        """Whether ``password`` is the stored one; takes as long without a stored one."""
-        matches = await self._run(self._verify, password, stored or self._dummy_hash)
+        Raises WeakPassword for one that must not be used, Overloaded where too many wait.
+        """
+        refuse_weak(password)
+        return await self._run(whose, self._bcrypt.hash, password)
+
+    async def verify(self, password: str, stored: str | None, *, whose: str | None = None) -> bool:
+        """Whether ``password`` is the stored one; takes as long without a stored one.
+
+        Raises Overloaded where too many wait.
+        """
+        matches = await self._run(whose, self._verify, password, stored or self._dummy_hash)
         return matches and stored is not None
 
     def close(self) -> None:
         """Let the threads go."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, work: Callable[..., Result], *args: str) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+    async def _run(self, whose: str | None, work: Callable[..., Result], *args: str) -> Result:
+        async with self._turns.turn(whose):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     def _verify(self, password: str, stored: str) -> bool:
         if not is_hashable(password):

@@ -56,7 +56,7 @@ async def register(
         if await _is_taken(session, email):
             raise EmailTaken
     # A quarter of a second of computing: no connection is held meanwhile.
-    password_hash = await passwords.hash(password)
+    password_hash = await passwords.hash(password, whose=actor.ip)
     async with database.unit_of_work() as session:
         user = User(
             id=new_id(),
