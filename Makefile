@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 COMPILE := $(UV) pip compile -q --universal --generate-hashes --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test faults bench lint format types imports check lock clean
+.PHONY: help setup up demo test faults fuzz bench lint format types imports check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,11 @@ test: setup ## run the tests on real servers (ARGS="tests/ops")
 
 faults: setup ## break things under load, check all promises (ARGS="--short --seed 1 --fault NAME")
 	@exec $(BIN)/python -m tests.faults $(ARGS)
+
+fuzz: setup ## tell many more random stories to the API (FUZZ_ROUNDS, FUZZ_CASES, FUZZ_SEED)
+	@FUZZ_ROUNDS=$${FUZZ_ROUNDS:-40} FUZZ_CASES=$${FUZZ_CASES:-30} \
+	FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} \
+	$(BIN)/python -m pytest -q -o timeout=3600 tests/api/test_any_request.py $(ARGS)
 
 bench: setup ## measure this system beside pgbench (ARGS="--quick")
 	@exec $(BIN)/giro bench $(ARGS)
