@@ -1,10 +1,10 @@
 """Logs: one line an event, JSON in production, readable in development.
 
-Our own lines go from structlog straight to standard output; the libraries' come through Python's
-logging and are rendered alike. Context such as ``request_id`` and ``transaction_id`` is bound with
-``bind`` and rides on every line that follows in the same task. Values under a sensitive name are
-masked before they are rendered. Errors are told by ``describe``, in tracebacks too: what the
-database says of a row that it refuses is that row.
+Our own lines go from structlog straight to standard output, which never makes them wait
+(``core.outlet``); the libraries' come through Python's logging and are rendered alike. Context such
+as ``request_id`` and ``transaction_id`` is bound with ``bind`` and rides on every line that follows
+in the same task. Values under a sensitive name are masked before they are rendered. Errors are told
+by ``describe``, in tracebacks too: what the database says of a row that it refuses is that row.
 """
 
 import logging
@@ -12,14 +12,16 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
-from functools import lru_cache
-from typing import Any, Final, TextIO
+from functools import cache, lru_cache
+from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor
 
+from core import metrics
 from core.config import Environment, Settings
+from core.outlet import Outlet
 
 SENSITIVE_NAMES: Final = (
     "password", "token", "secret", "authorization", "cookie", "id_document", "database_url",
@@ -48,7 +50,7 @@ def configure(settings: Settings, *, process: str) -> None:
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(_stdout().buffer),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _outlet())),
         cache_logger_on_first_use=True,
     )
     _configure_libraries(level, shared, render)
@@ -74,9 +76,8 @@ def log_each(
     common: MutableMapping[str, Any] = {**structlog.get_context(logger), "event": event}
     for processor in shared:
         common = processor(logger, "info", common)
-    stream = _stdout().buffer
-    stream.write(b"".join(render(logger, "info", {**common, **row}) + b"\n" for row in rows))
-    stream.flush()
+    lines = b"".join(render(logger, "info", {**common, **row}) + b"\n" for row in rows)
+    _outlet().write(lines)
 
 
 def describe(error: BaseException) -> str:
@@ -163,7 +164,7 @@ def _told(error: BaseException, told: set[int]) -> list[str]:
 
 
 def _configure_libraries(level: int, shared: list[Processor], render: Processor) -> None:
-    handler = logging.StreamHandler(_stdout())
+    handler = _OutletHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
@@ -181,9 +182,35 @@ def _configure_libraries(level: int, shared: list[Processor], render: Processor)
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _stdout() -> TextIO:
-    # The process's own: dramatiq puts a pipe to its parent in the place of sys.stdout.
-    return sys.__stdout__ or sys.stdout
+class _OutletHandler(logging.Handler):
+    """Python's logging into the same outlet."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; as ever in Python, a record that cannot be rendered stops nobody."""
+        try:
+            _outlet().write(self.format(record).encode() + b"\n")
+        except Exception:  # noqa: BLE001 - what logging's own handlers do
+            self.handleError(record)
+
+
+@cache
+def _outlet() -> Outlet:
+    """This process's own standard output: dramatiq puts a pipe to its parent in sys.stdout's place.
+
+    What is dropped there is told in the log's own way, by whoever configured it.
+    """
+    stream = sys.__stdout__ or sys.stdout
+    return Outlet(stream.fileno(), notice=_gap, count=metrics.log_lines_dropped.inc)
+
+
+def _gap(lines: int) -> bytes:
+    """The line that owns up to lines that nobody read in time."""
+    *processors, render = structlog.get_config()["processors"]
+    event: MutableMapping[str, Any] = {"event": "log_lines_dropped", "lines": lines}
+    for processor in processors:
+        event = processor(None, "warning", event)
+    line: bytes = render(None, "warning", event)
+    return line + b"\n"
 
 
 def _named(process: str) -> Processor:

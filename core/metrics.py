@@ -31,6 +31,9 @@ runs_failed = Counter(
     "giro_business_day_runs_failed_total", "Runs of the business day given up", ["job"]
 )
 set_aside = Counter("giro_transactions_set_aside_total", "Transactions failed as internal")
+log_lines_dropped = Counter(
+    "giro_log_lines_dropped_total", "Lines of the log that nobody read in time"
+)
 queue_depth = Gauge("giro_queue_depth", "Jobs waiting in a queue", ["queue"])
 pending = Gauge("giro_transactions_pending", "Transactions accepted and not final")
 oldest_pending_seconds = Gauge(

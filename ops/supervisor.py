@@ -6,8 +6,10 @@ Only what dies young, and again and again, has to wait for its next start; of se
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +29,7 @@ LONGEST_DELAY_SECONDS = 30.0
 # Where nobody else of its kind runs, the bank stands still without it.
 LONGEST_DELAY_ALONE_SECONDS = 2.0
 MAX_LINE_BYTES = 65_536
+PIPE_BYTES = 1_048_576
 
 
 class ChildFailedError(EmbeddedError):
@@ -146,6 +149,7 @@ class Child:
         # A pipe of our own: asyncio's `wait` would otherwise last until everybody who inherited
         # the child's output has gone.
         reading, writing = os.pipe()
+        _widen(writing)
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
@@ -297,6 +301,16 @@ class Supervisor:
     def close(self) -> None:
         """All children have been stopped; the watchdog may go."""
         self._watchdog.close()
+
+
+def _widen(pipe: int) -> None:
+    """As much room as may be had: the stores wait where it is full, and we may be stopped a while.
+
+    Our own programs never wait for it (`core/outlet.py`).
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _outcome(code: int) -> str:
