@@ -21,7 +21,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.database import Connection, Database, driver
+from core.database import Bounds, Connection, Database, driver
 
 BEAT_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 0.5
@@ -142,6 +142,13 @@ class FencedDatabase(Database):
     async def raw_unit_of_work(self) -> AsyncIterator[Connection]:
         """As ``Database.raw_unit_of_work``. Raises Deposed."""
         async with super().raw_unit_of_work() as connection:
+            await fence(connection, self.term)
+            yield connection
+
+    @asynccontextmanager
+    async def bounded_unit_of_work(self, bounds: Bounds) -> AsyncIterator[Connection]:
+        """As ``Database.bounded_unit_of_work``. Raises Deposed."""
+        async with super().bounded_unit_of_work(bounds) as connection:
             await fence(connection, self.term)
             yield connection
 

@@ -45,7 +45,7 @@ class Silence:
 @asynccontextmanager
 async def moved_to(connection: Connection, day: date) -> AsyncIterator[None]:
     """The bank's clock stands at ``day``, as if that had been closed, and then where it was."""
-    last = await connection.fetchval("SELECT last_closed_on FROM bank_day")
+    last = await connection.fetchval("SELECT last_closed_on FROM bank_day FOR UPDATE")
     move = "UPDATE bank_day SET last_closed_on = $1"
     await connection.execute(move, max(day, last or day))
     try:

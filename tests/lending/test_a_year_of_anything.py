@@ -106,7 +106,7 @@ class Year:
         elif luck < 0.2:
             await asyncio.gather(
                 close.close_through(self.lender.desk, day),
-                close.run_job(self.lender.desk, Job.EMI_COLLECTION, day),
+                self.lender.job(Job.EMI_COLLECTION, day),
             )
         await self.lender.close_through(day)
 

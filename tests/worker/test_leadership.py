@@ -85,6 +85,12 @@ async def take(quiet: Quiet) -> Term:
     return term
 
 
+def test_no_unit_of_work_goes_past_the_fence():
+    doors = {name for name in vars(Database) if name.endswith("unit_of_work")}
+    assert len(doors) >= 3
+    assert doors == {name for name in vars(FencedDatabase) if name.endswith("unit_of_work")}
+
+
 async def test_of_many_who_find_it_silent_one_leads(town: Quiet) -> None:
     old = await take(town)
     hands = Hands()
