@@ -21,6 +21,31 @@ _COLLECTED_ONCE: Final = (
     ),
     Check(
         6,
+        "every collection is the transaction of an attempt, and every attempt has its own",
+        "SELECT count(*) FROM transactions WHERE type = 'emi'",
+        """
+        SELECT format('transaction %s collects for loan %s, instalment %s.%s, attempt %s: %s', t.id,
+                      t.details->>'loan_id', t.details->>'version', t.details->>'instalment',
+                      t.details->>'attempt',
+                      CASE WHEN c.transaction_id IS NULL THEN 'no such attempt is on record'
+                           ELSE 'on record it is another attempt''s' END) AS what
+        FROM transactions t LEFT JOIN loan_collections c ON c.transaction_id = t.id
+        WHERE t.type = 'emi' AND (
+          t.details->>'loan_id', t.details->>'version', t.details->>'instalment',
+          t.details->>'attempt'
+        ) IS DISTINCT FROM (
+          c.loan_id::text, c.version::text, c.number::text, c.attempt::text
+        )
+        UNION ALL
+        SELECT format('attempt %s of loan %s, instalment %s.%s names %s, which collects nothing',
+                      c.attempt, c.loan_id, c.version, c.number, c.transaction_id)
+        FROM loan_collections c
+        WHERE NOT EXISTS (SELECT FROM transactions t
+                          WHERE t.id = c.transaction_id AND t.type = 'emi')
+        """,
+    ),
+    Check(
+        6,
         "every attempt says what its transaction moved",
         "SELECT count(*) FROM loan_collections",
         """

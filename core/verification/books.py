@@ -1,4 +1,4 @@
-"""Promises 1 to 5 and 8: conservation, balances, limits, final states, keys, append-only."""
+"""Promises 1 to 5: conservation, balances, limits, final states, keys."""
 
 from typing import Final
 
@@ -148,15 +148,13 @@ EVERY_TRANSACTION_ENDS_ONCE: Final = (
     ),
     Check(
         4,
-        "the database refuses to change a final state or to delete a transaction",
-        "SELECT 2",
+        "a transaction settled when its postings were booked",
+        "SELECT count(*) FROM postings",
         """
-        SELECT format('trigger %s is missing or disabled', wanted.name) AS what
-        FROM (VALUES ('transactions_final'), ('transactions_never_deleted')) AS wanted (name)
-        WHERE NOT EXISTS (
-          SELECT FROM pg_trigger WHERE tgname = wanted.name AND tgenabled <> 'D'
-            AND tgrelid = 'transactions'::regclass
-        )
+        SELECT format('transaction %s settled at %s, its leg %s was booked at %s', t.id,
+                      coalesce(t.settled_at::text, 'no time'), p.leg, p.booked_at) AS what
+        FROM postings p JOIN transactions t ON t.id = p.transaction_id
+        WHERE t.settled_at IS DISTINCT FROM p.booked_at
         """,
     ),
 )
@@ -203,32 +201,10 @@ ONE_KEY_ONE_TRANSACTION: Final = (
     ),
 )
 
-POSTINGS_ARE_APPEND_ONLY: Final = (
-    Check(
-        8,
-        "the database refuses to change or delete a posting",
-        "SELECT 2",
-        """
-        SELECT format('trigger %s is missing or disabled', wanted.name) AS what
-        FROM (VALUES ('postings_append_only'), ('postings_balance')) AS wanted (name)
-        WHERE NOT EXISTS (
-          SELECT FROM pg_trigger WHERE tgname = wanted.name AND tgenabled <> 'D'
-            AND tgrelid = 'postings'::regclass
-        )
-        UNION ALL
-        SELECT format('%s holds the privilege %s on postings', current_user, p.name)
-        FROM (VALUES ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS p (name)
-        WHERE has_table_privilege('postings', p.name)
-          AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-        """,
-    ),
-)
-
 CHECKS: Final = (
     *MONEY_IS_CONSERVED,
     *BALANCES_ARE_THEIR_POSTINGS,
     *NO_BALANCE_BELOW_ITS_LIMIT,
     *EVERY_TRANSACTION_ENDS_ONCE,
     *ONE_KEY_ONE_TRANSACTION,
-    *POSTINGS_ARE_APPEND_ONLY,
 )

@@ -5,9 +5,12 @@ from typing import Final
 from core.database import Connection, Database
 from core.lending import promises
 from core.platform.checks import SHOWN, Breach, Check, Result
-from core.verification import books
+from core.privileges import CATALOG, differences
+from core.verification import books, guards
 
-CHECKS: Final = tuple(sorted((*books.CHECKS, *promises.CHECKS), key=lambda check: check.promise))
+CHECKS: Final = tuple(
+    sorted((*books.CHECKS, *promises.CHECKS, *guards.CHECKS), key=lambda check: check.promise)
+)
 
 
 async def verify(database: Database) -> list[Result]:
@@ -16,7 +19,24 @@ async def verify(database: Database) -> list[Result]:
         database.raw_connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        return [await _run(connection, check) for check in CHECKS]
+        return await check_all(connection)
+
+
+async def check_all(connection: Connection) -> list[Result]:
+    """What every check finds as the unit of work open on ``connection`` sees the books."""
+    return [*[await _run(connection, check) for check in CHECKS], await _privileges(connection)]
+
+
+async def _privileges(connection: Connection) -> Result:
+    catalog = await connection.fetch(CATALOG)
+    extra = sorted(map(str, differences(catalog).extra))
+    return Result(
+        promise=8,
+        name="nobody holds a privilege beyond the matrix, or to change what is append-only",
+        looked_at=len(catalog),
+        breach_count=len(extra),
+        breaches=[Breach(what) for what in extra[:SHOWN]],
+    )
 
 
 async def _run(connection: Connection, check: Check) -> Result:

@@ -19,8 +19,8 @@ from core.ids import new_id
 from core.ledger.snapshots import SETTLING_TIME, take_snapshot
 from core.transactions.orders import Idempotency
 from core.transactions.reversal import accept_reversal, find_original
-from core.verification import CHECKS, verify
-from core.verification.verify import _run
+from core.verification import verify
+from core.verification.verify import check_all
 from ops.embedded import testing
 from tests.conftest import fresh_settings
 from tests.quiet import Quiet
@@ -69,7 +69,7 @@ async def forger(scratch: Settings) -> AsyncIterator[asyncpg.Connection]:
 
 async def broken_promises(connection: Any) -> set[int]:
     """The promises that the checks find broken, as the forger's unit of work shows the books."""
-    found = [await _run(connection, check) for check in CHECKS]
+    found = await check_all(connection)
     for result in found:
         assert result.ok or result.breaches[0].what
     return {result.promise for result in found if not result.ok}
@@ -140,6 +140,26 @@ FORGERIES = {
         {4},
         "ALTER TABLE transactions DISABLE TRIGGER transactions_final",
     ),
+    "final states may change, though there is a trigger of that name": (
+        {4},
+        "DROP TRIGGER transactions_final ON transactions;"
+        "CREATE TRIGGER transactions_final BEFORE UPDATE ON transactions FOR EACH ROW"
+        " WHEN (false) EXECUTE FUNCTION transactions_stay_final()",
+    ),
+    "transactions may be deleted by whoever applies a replica's changes": (
+        {4},
+        "ALTER TABLE transactions ENABLE REPLICA TRIGGER transactions_never_deleted",
+    ),
+    "a payment was settled at another time than its postings": (
+        {4},
+        "UPDATE transactions SET settled_at = settled_at - interval '1 day' WHERE id ="
+        " (SELECT id FROM transactions WHERE status = 'success' ORDER BY seq LIMIT 1)",
+    ),
+    "the time of a posting was changed": (
+        {4},
+        "UPDATE postings SET booked_at = booked_at + interval '1 microsecond' WHERE entry_no ="
+        " (SELECT max(entry_no) FROM postings WHERE account_id IS NOT NULL)",
+    ),
     # 5: one key, one transaction
     "a key stands for nothing": (
         {5},
@@ -161,7 +181,55 @@ FORGERIES = {
         " transaction_id) SELECT o.id, o.debit_account_id, o.currency, 1, now(), o.id"
         " FROM transactions o JOIN transactions r ON r.reverses = o.id",
     ),
-    # 8: postings are append-only
+    # 6: collected once
+    "an instalment was collected by a transaction that no attempt knows": (
+        {6},
+        "INSERT INTO transactions (id, type, amount_minor, currency, debit_account_id, created_at,"
+        " details) SELECT gen_random_uuid(), 'emi', 5, 'EUR', id, now(), '{\"loan_id\": \"x\"}'"
+        " FROM accounts WHERE currency = 'EUR' LIMIT 1",
+    ),
+    "an attempt names a transaction that collects nothing": (
+        {6},
+        "INSERT INTO loan_collections (loan_id, version, number, attempt, transaction_id,"
+        " business_date, requested_minor, collected_minor, status)"
+        " SELECT gen_random_uuid(), 1, 1, 1, id, '2026-01-01', amount_minor, amount_minor,"
+        " 'success' FROM transactions WHERE type = 'transfer' AND status = 'success' LIMIT 1",
+    ),
+    # 8: what was written stays
+    "the audit log may be changed": (
+        {8},
+        "ALTER TABLE audit_log DISABLE TRIGGER audit_log_append_only",
+    ),
+    "the audit log's trigger is gone": ({8}, "DROP TRIGGER audit_log_append_only ON audit_log"),
+    "accounts may be deleted": ({8}, "DROP TRIGGER accounts_never_deleted ON accounts"),
+    "a trigger's function was gutted": (
+        {8},
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RETURN NULL; END'",
+    ),
+    "postings are no longer summed up as they come in": (
+        {8},
+        "CREATE OR REPLACE FUNCTION postings_must_balance() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RETURN NULL; END'",
+    ),
+    "a trigger of a stranger's sits on the postings": (
+        {8},
+        "CREATE TRIGGER skim BEFORE INSERT ON postings EXECUTE FUNCTION refuse_change()",
+    ),
+    "a rule swallows what the audit log is told": (
+        {8},
+        "CREATE RULE silence AS ON INSERT TO audit_log DO INSTEAD NOTHING",
+    ),
+    "an account's owner need not exist": ({8}, "ALTER TABLE accounts DISABLE TRIGGER ALL"),
+    "a program may change balances that is not to": (
+        {8},
+        "GRANT UPDATE (balance_minor) ON accounts TO giro_api",
+    ),
+    "everybody may empty the audit log": ({8}, "GRANT TRUNCATE ON audit_log TO PUBLIC"),
+    "a stranger may change postings": (
+        {8},
+        "CREATE ROLE giro_stranger; GRANT UPDATE ON postings TO giro_stranger",
+    ),
     "postings may be changed": ({8}, "ALTER TABLE postings DISABLE TRIGGER postings_append_only"),
     "unbalanced postings may come in": ({8}, "DROP TRIGGER postings_balance ON postings"),
 }
