@@ -221,7 +221,7 @@ async def test_a_change_of_a_loan_is_answered_from_its_own_unit_of_work(
 async def test_a_job_that_cannot_be_queued_again_stays_to_be_retried(bank: Bank) -> None:
     admin = await bank.admin()
     job_id = new_id()
-    database = Database.from_settings(bank.system.settings, name="test")
+    database = Database.from_settings(bank.system.settings.as_worker(), name="test")
     async with database.raw_connection() as connection:
         await connection.execute(
             "INSERT INTO failed_jobs (id, queue, actor, args, error, failed_at)"

@@ -48,7 +48,7 @@ async def disburse(officer, loan_id):
 
 async def start(bank, admin, job, day):
     """Start a run on a bank that has closed every day before; the clock goes back at once."""
-    database = Database.from_settings(bank.system.settings, name="test")
+    database = Database.from_settings(bank.system.settings.as_worker(), name="test")
     async with (
         database.raw_connection() as connection,
         moved_to(connection, day - timedelta(days=1)),
