@@ -23,7 +23,9 @@ QUEUES: Final = (SETTLEMENT_QUEUE, LENDING_QUEUE)
 
 SETTLE_ACTOR: Final = "settle"
 DRIVE_RUN_ACTOR: Final = "drive_run"
-# Set while a ring is unanswered; workers clear it before they look, so no row is overlooked.
+# Set while a ring is unanswered; workers clear it before they look, so no row is overlooked. It
+# says how long it lasts by a clock that may be set back: one that says longer than it was given, or
+# for ever, keeps nobody from ringing.
 BELL_KEY: Final = "giro:bell"
 BELL_TTL_MS: Final = 500
 
@@ -37,6 +39,13 @@ MAINTENANCE_CHANCE: Final = 100_000
 # the time to final of a lone transaction. Other queues keep dramatiq's second: each look costs as
 # much as settling a dozen transactions, and every worker looks at four queues.
 SETTLEMENT_POLL_MS: Final = 20
+
+_RING: Final = """
+local left = redis.call('PTTL', KEYS[1])
+if left >= 0 and left <= tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], 1, 'PX', ARGV[1])
+return 1
+"""
 
 
 class Broker(RedisBroker):
@@ -65,6 +74,7 @@ class Jobs:
 
     def __init__(self, redis: "Redis", redis_url: str) -> None:
         self._redis = redis
+        self._ring = redis.register_script(_RING)
         self._broker = make_broker(redis_url)
 
     async def enqueue(
@@ -87,7 +97,7 @@ class Jobs:
         error of the caller's: what it accepted is on disk, and the sweep rings again.
         """
         try:
-            if await self._redis.set(BELL_KEY, 1, nx=True, px=BELL_TTL_MS):
+            if await self._ring(keys=[BELL_KEY], args=[BELL_TTL_MS]):
                 await self.enqueue(SETTLE_ACTOR, queue=SETTLEMENT_QUEUE, request_id=request_id)
         except RedisError as error:
             log.warning("bell_not_rung", error=describe(error))

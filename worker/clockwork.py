@@ -6,7 +6,6 @@ database's: the clock of the scheduler's own host may be wrong, and may step.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Final
 
 from core.database import is_retryable
@@ -14,7 +13,7 @@ from core.lending.business_day.close import drive, forgotten_runs
 from core.logging import describe, get_logger
 from core.platform.leadership import database_now
 from core.platform.ticks import begin_tick, end_tick
-from core.transactions.backlog import has_waited_since
+from core.transactions.backlog import Front
 from worker.cashbacks import credit_cashbacks
 from worker.desk import desk
 from worker.runtime import Runtime
@@ -35,6 +34,7 @@ class Clockwork:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._front = Front(runtime.database)
 
     def start(self) -> set[asyncio.Task[None]]:
         """Begin every deed; each goes on in a task of its own until that is cancelled."""
@@ -50,9 +50,7 @@ class Clockwork:
 
     async def sweep(self) -> None:
         """Ring for transactions that have waited too long; without Redis, settle them here."""
-        waited = timedelta(seconds=self._runtime.settings.sweep_after_seconds)
-        now = await database_now(self._runtime.database)
-        if not await has_waited_since(self._runtime.database, now - waited):
+        if not await self._front.has_stood_for(self._runtime.settings.sweep_after_seconds):
             return
         log.info("sweep_rings")
         if not await self._runtime.jobs.ring():

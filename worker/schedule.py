@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from core.identity.sessions import forget_ended_sessions
 from core.ledger.snapshots import take_snapshot
 from core.lending.business_day.close import close_through
-from core.platform.leadership import database_now
 from worker.desk import desk
 from worker.runtime import Runtime
 
@@ -58,6 +57,5 @@ async def _forget_sessions(runtime: Runtime, due_at: datetime) -> None:
         await session.commit()
 
 
-async def _snapshot(runtime: Runtime, due_at: datetime) -> None:
-    midnight = due_at.replace(hour=0, minute=0, second=0, microsecond=0)
-    await take_snapshot(runtime.database, midnight, await database_now(runtime.database))
+async def _snapshot(runtime: Runtime, _due_at: datetime) -> None:
+    await take_snapshot(runtime.database)

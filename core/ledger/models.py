@@ -60,7 +60,10 @@ class LedgerAccount(Base):
 
 
 class Account(Base):
-    """A customer's account. ``balance_minor`` is the sum of its postings, kept with each one."""
+    """A customer's account. ``balance_minor`` is the sum of its postings, kept with each one.
+
+    Nothing is booked on it before ``last_booked_at``, whatever the clock says.
+    """
 
     __tablename__ = "accounts"
     __table_args__ = (
@@ -86,14 +89,17 @@ class Account(Base):
     overdraft_limit_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
     closed_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
+    last_booked_at: Mapped[datetime] = mapped_column(
+        TIMESTAMP(timezone=True), server_default=text("now()")
+    )
 
 
 class Posting(Base):
     """One signed leg of a transaction on one account, append-only.
 
-    ``entry_no`` rises with every posting of an account in the order of booking; a customer
-    account's posting carries the balance after it. What it refers to is checked by a trigger once a
-    statement, see migration 0002.
+    ``entry_no`` rises with every posting of an account in the order of booking, and ``booked_at``
+    never falls; a customer account's posting carries the balance after it. What it refers to, and
+    its time, are checked by a trigger once a statement, see migration 0002.
     """
 
     __tablename__ = "postings"
@@ -115,7 +121,7 @@ class Posting(Base):
             "ix_postings_ledger",
             "ledger_code",
             "currency",
-            "booked_at",
+            "entry_no",
             postgresql_include=["amount_minor"],
             postgresql_where=text("ledger_code IS NOT NULL"),
         ),
@@ -133,12 +139,13 @@ class Posting(Base):
 
 
 class LedgerSnapshot(Base):
-    """The sum of a ledger account's postings booked before an instant, so that sums stay short."""
+    """The sum of a ledger account's postings up to a number, so that sums stay short."""
 
     __tablename__ = "ledger_balance_snapshots"
-    __table_args__ = (PrimaryKeyConstraint("ledger_code", "currency", "before"),)
+    __table_args__ = (PrimaryKeyConstraint("ledger_code", "currency", "through_entry_no"),)
 
     ledger_code: Mapped[str] = mapped_column(Text, ForeignKey("ledger_accounts.code"))
     currency: Mapped[str] = mapped_column(CHAR(3))
-    before: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+    through_entry_no: Mapped[int] = mapped_column(BigInteger)
     balance_minor: Mapped[Decimal] = mapped_column(Numeric(38, 0))
+    taken_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))

@@ -1,43 +1,71 @@
 """Balances of the bank's own ledger accounts: the sum of their postings, kept short by snapshots.
 
-A ledger account has no running balance, so that a cash or income account is never a hot row.
+A ledger account has no running balance, so that a cash or income account is never a hot row. A
+snapshot goes up to a number and not to a time: a clock may be set back, numbers never are.
 """
 
-from datetime import datetime, timedelta
+import asyncio
+from time import monotonic
 from typing import Final
 
 from core.database import Database
 
-# A unit of work stamps its postings before it commits; by then every earlier one has ended.
-SETTLING_TIME: Final = timedelta(minutes=2)
+# Units of work last milliseconds; one that hangs is ended by the server after seconds.
+PATIENCE_SECONDS: Final = 120.0
+LOOK_SECONDS: Final = 0.05
 # An advisory lock: to lock the table one would have to hold the privilege to change its rows.
 _ONE_AT_A_TIME: Final = 0x6769726F_02
 
+_LAST = "SELECT coalesce(max(through_entry_no), 0) FROM ledger_balance_snapshots"
+# A number that is not to be seen yet, though a higher one is, belongs to a transaction that has
+# begun to write, so that it has an id below this statement's xmax.
+_CUT = """
+SELECT max(entry_no) AS through, pg_snapshot_xmax(pg_current_snapshot())::text AS ended
+FROM postings WHERE ledger_code IS NOT NULL AND entry_no > $1
+"""
+_ALL_ENDED = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8"
 _TAKE = """
-INSERT INTO ledger_balance_snapshots (ledger_code, currency, before, balance_minor)
-SELECT ledger_code, currency, $1, sum(amount_minor) FROM (
+INSERT INTO ledger_balance_snapshots
+  (ledger_code, currency, through_entry_no, balance_minor, taken_at)
+SELECT ledger_code, currency, $2::bigint, sum(amount_minor), clock_timestamp() FROM (
   SELECT p.ledger_code, p.currency, p.amount_minor::numeric FROM postings p
-  WHERE p.ledger_code IS NOT NULL AND p.booked_at < $1
-    AND p.booked_at >= coalesce((SELECT max(before) FROM ledger_balance_snapshots), '-infinity')
+  WHERE p.ledger_code IS NOT NULL AND p.entry_no > $1 AND p.entry_no <= $2
   UNION ALL
   SELECT ledger_code, currency, balance_minor FROM ledger_balance_snapshots
-  WHERE before = (SELECT max(before) FROM ledger_balance_snapshots)
+  WHERE through_entry_no = $1
 ) AS amounts
 GROUP BY ledger_code, currency
-ON CONFLICT DO NOTHING
 """
-_LATER = "SELECT EXISTS (SELECT FROM ledger_balance_snapshots WHERE before >= $1)"
 
 
-async def take_snapshot(database: Database, before: datetime, now: datetime) -> None:
-    """Record every ledger account's balance of what was booked before ``before``.
+async def take_snapshot(database: Database) -> int:
+    """Record every ledger account's balance up to the latest posting; answers its number.
 
-    Taking it again, or one earlier than the latest, does nothing. Raises ValueError for an
-    instant so recent that postings stamped before it may still be on their way.
+    Where nothing was posted since the last one, that one stays the latest. Raises TimeoutError
+    while a unit of work that may still post with a lower number does not end.
     """
-    if before > now - SETTLING_TIME:
-        raise ValueError(f"{before} is too recent for a snapshot")
+    async with database.raw_connection() as connection:
+        last: int = await connection.fetchval(_LAST)
+        cut = await connection.fetchrow(_CUT, last)
+    if cut is None or cut["through"] is None:
+        return last
+    await _wait_until_ended(database, cut["ended"])
     async with database.raw_unit_of_work() as connection:
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
-        if not await connection.fetchval(_LATER, before):
-            await connection.execute(_TAKE, before)
+        latest: int = await connection.fetchval(_LAST)
+        if latest < cut["through"]:
+            await connection.execute(_TAKE, latest, cut["through"])
+    through: int = cut["through"]
+    return max(latest, through)
+
+
+async def _wait_until_ended(database: Database, transaction: str) -> None:
+    """Wait until every transaction that had an id below this one has come to its end."""
+    patient_until = monotonic() + PATIENCE_SECONDS
+    while True:
+        async with database.raw_connection() as connection:
+            if await connection.fetchval(_ALL_ENDED, transaction):
+                return
+        if monotonic() > patient_until:
+            raise TimeoutError("a unit of work under way may still post before the snapshot")
+        await asyncio.sleep(LOOK_SECONDS)

@@ -10,13 +10,13 @@ from core.ledger.chart import LedgerCode
 
 # One statement, so one moment. Customers' accounts stand together in the control account.
 _BALANCES: Final = """
-WITH latest AS (SELECT max(before) AS before FROM ledger_balance_snapshots),
+WITH latest AS (SELECT max(through_entry_no) AS through_entry_no FROM ledger_balance_snapshots),
 amounts AS (
   SELECT ledger_code AS code, currency, balance_minor AS amount
-  FROM ledger_balance_snapshots s JOIN latest USING (before)
+  FROM ledger_balance_snapshots s JOIN latest USING (through_entry_no)
   UNION ALL
   SELECT ledger_code, currency, sum(amount_minor) FROM postings, latest
-  WHERE ledger_code IS NOT NULL AND booked_at >= coalesce(latest.before, '-infinity')
+  WHERE ledger_code IS NOT NULL AND entry_no > coalesce(latest.through_entry_no, 0)
   GROUP BY ledger_code, currency
   UNION ALL
   SELECT $1, currency, sum(balance_minor) FROM accounts GROUP BY currency

@@ -65,7 +65,7 @@ TABLES: Final[dict[str, Table]] = {
             "SELECT, INSERT,"
             " UPDATE (status, nickname, is_primary, overdraft_limit_minor, closed_at)"
         ),
-        worker="SELECT, UPDATE (balance_minor)",
+        worker="SELECT, UPDATE (balance_minor, last_booked_at)",
     ),
     "postings": Table(api=ADD, worker=ADD),
     "ledger_balance_snapshots": Table(api=READ, worker=ADD),

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from math import nan
+from time import monotonic
 from typing import Final
 
 from redis.exceptions import RedisError
@@ -20,13 +21,7 @@ REFRESH_SECONDS: Final = 2.0
 _BACKLOG = """
 SELECT count(*) AS pending, min(created_at) AS oldest FROM transactions WHERE status = 'pending'
 """
-_WAITING = """
-SELECT EXISTS (
-  SELECT FROM (
-    SELECT created_at FROM transactions WHERE status = 'pending' ORDER BY seq LIMIT 1
-  ) AS first WHERE created_at < $1
-)
-"""
+_FIRST = "SELECT seq FROM transactions WHERE status = 'pending' ORDER BY seq LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +39,25 @@ async def backlog(database: Database) -> Backlog:
     return Backlog(row["pending"], row["oldest"]) if row else Backlog(0, None)
 
 
-async def has_waited_since(database: Database, instant: datetime) -> bool:
-    """Whether the first pending transaction was accepted before ``instant``."""
-    async with database.raw_connection() as connection:
-        return bool(await connection.fetchval(_WAITING, instant))
+class Front:
+    """The first pending transaction, and for how long it has been that.
+
+    By its number, and by this process's own clock that nobody sets: the times of acceptance come
+    from other hosts, and may lie in the future.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._first: int | None = None
+        self._since = 0.0
+
+    async def has_stood_for(self, seconds: float) -> bool:
+        """Whether the same transaction has been the first for ``seconds``, as far as we looked."""
+        async with self._database.raw_connection() as connection:
+            first: int | None = await connection.fetchval(_FIRST)
+        if first != self._first:
+            self._first, self._since = first, monotonic()
+        return first is not None and monotonic() - self._since >= seconds
 
 
 class BacklogGauges:

@@ -11,7 +11,7 @@ hangs.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -24,7 +24,7 @@ from core.transactions.kinds import Kinds, RowsHeld
 
 # NO KEY UPDATE: as strong among ourselves, and it lets foreign keys to the account be checked.
 _LOCK_ACCOUNTS = """
-SELECT id, currency, status, balance_minor, overdraft_limit_minor FROM accounts
+SELECT id, currency, status, balance_minor, overdraft_limit_minor, last_booked_at FROM accounts
 WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 _LOCK_FREE_ACCOUNTS = f"{_LOCK_ACCOUNTS} SKIP LOCKED"
@@ -34,7 +34,7 @@ SELECT id, seq, type, amount_minor, currency, debit_account_id, credit_account_i
 FROM transactions WHERE status = 'pending' AND seq <= $1 ORDER BY seq
 """
 _BALANCES = """
-UPDATE accounts a SET balance_minor = b.balance_minor
+UPDATE accounts a SET balance_minor = b.balance_minor, last_booked_at = $3
 FROM unnest($1::uuid[], $2::bigint[]) AS b (id, balance_minor) WHERE a.id = b.id
 """
 _SUCCEED = """
@@ -56,11 +56,12 @@ WHERE t.id = f.id AND t.status = 'pending'
 _POST = """
 INSERT INTO postings (transaction_id, leg, account_id, ledger_code, amount_minor, currency,
                       balance_after_minor, booked_at)
-SELECT transaction_id, leg, account_id, ledger_code, amount_minor, currency, balance_after_minor, $8
+SELECT transaction_id, leg, account_id, ledger_code, amount_minor, currency, balance_after_minor,
+       booked_at
 FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::text[], $5::bigint[], $6::text[],
-            $7::bigint[]) WITH ORDINALITY
+            $7::bigint[], $8::timestamptz[]) WITH ORDINALITY
   AS p (transaction_id, leg, account_id, ledger_code, amount_minor, currency, balance_after_minor,
-        place)
+        booked_at, place)
 ORDER BY place
 """
 
@@ -105,16 +106,11 @@ async def book(
     if not movements:
         return Booked((), held)
     with stage("decide"):
-        before = {account.id: account.balance_minor for account in accounts.values()}
         outcomes = decide(movements, accounts, rules)
-    booked_at = await connection.fetchval("SELECT clock_timestamp()")
-    await _write(connection, outcomes, booked_at)
+    now = await connection.fetchval("SELECT clock_timestamp()")
+    await _write(connection, outcomes, _by_instant(outcomes, accounts, now), now)
     with stage("write_balances"):
-        changed = [a for a in accounts.values() if a.balance_minor != before[a.id]]
-        if changed:
-            await connection.execute(
-                _BALANCES, [a.id for a in changed], [a.balance_minor for a in changed]
-            )
+        await _write_balances(connection, accounts.values())
     await _apply_effects(connection, kinds, outcomes)
     return Booked(outcomes, held)
 
@@ -178,15 +174,44 @@ async def _load_rules(
     }
 
 
-async def _write(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
-    """Write the postings and the final states."""
+def _by_instant(
+    outcomes: Sequence[Outcome], accounts: Mapping[UUID, AccountState], now: datetime
+) -> dict[datetime, list[Outcome]]:
+    """What succeeded, by the instant at which it is booked; the accounts end with theirs.
+
+    That is now for all of it, unless the clock was set back: an account's postings never are.
+    """
     succeeded = [outcome for outcome in outcomes if outcome.failure is None]
+    moved = [account for account in accounts.values() if account.moved]
+    if all(account.last_booked_at <= now for account in moved):
+        for account in moved:
+            account.last_booked_at = now
+        return {now: succeeded} if succeeded else {}
+    by_instant: dict[datetime, list[Outcome]] = defaultdict(list)
+    for outcome in succeeded:
+        touched = [accounts[leg.account_id] for leg in outcome.legs if leg.account_id is not None]
+        instant = max([now, *(account.last_booked_at for account in touched)])
+        for account in touched:
+            account.last_booked_at = instant
+        by_instant[instant].append(outcome)
+    return by_instant
+
+
+async def _write(
+    connection: Connection,
+    outcomes: Sequence[Outcome],
+    succeeded: Mapping[datetime, Sequence[Outcome]],
+    now: datetime,
+) -> None:
+    """Write the postings and the final states."""
+    instants = {o.movement.id: instant for instant, some in succeeded.items() for o in some}
     with stage("write_states"):
-        await _amend(connection, succeeded)
-        _expect(
-            await connection.execute(_SUCCEED, [o.movement.id for o in succeeded], now),
-            len(succeeded),
-        )
+        for instant, some in succeeded.items():
+            await _amend(connection, some)
+            _expect(
+                await connection.execute(_SUCCEED, [o.movement.id for o in some], instant),
+                len(some),
+            )
         failed = [(o.movement.id, o.failure) for o in outcomes if o.failure is not None]
         if failed:
             _expect(
@@ -200,15 +225,26 @@ async def _write(connection: Connection, outcomes: Sequence[Outcome], now: datet
                 len(failed),
             )
     with stage("write_postings"):
-        if succeeded:
+        if instants:
             postings = [
                 (o.movement.id, number, account_id, ledger_code, amount_minor,
-                 o.movement.currency, balance_after_minor)
-                for o in succeeded
+                 o.movement.currency, balance_after_minor, instants[o.movement.id])
+                for o in outcomes
                 for number, (account_id, ledger_code, amount_minor, balance_after_minor)
                 in enumerate(o.legs)
             ]  # fmt: skip
-            await connection.execute(_POST, *zip(*postings, strict=True), now)
+            await connection.execute(_POST, *zip(*postings, strict=True))
+
+
+async def _write_balances(connection: Connection, accounts: Iterable[AccountState]) -> None:
+    by_instant: dict[datetime, list[AccountState]] = defaultdict(list)
+    for account in accounts:
+        if account.moved:
+            by_instant[account.last_booked_at].append(account)
+    for instant, some in by_instant.items():
+        await connection.execute(
+            _BALANCES, [a.id for a in some], [a.balance_minor for a in some], instant
+        )
 
 
 async def _amend(connection: Connection, succeeded: Sequence[Outcome]) -> None:

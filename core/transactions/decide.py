@@ -7,7 +7,7 @@ future: legs sum to zero, only active accounts move, no balance goes below its o
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from core.errors import (
 
 # Far beyond any amount accepted, far within a signed 64-bit integer.
 MAX_BALANCE_MINOR: Final = 10**18
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Movement(NamedTuple):
@@ -51,13 +52,19 @@ class Leg(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class AccountState:
-    """A customer's account as the unit of work sees it; decisions rewrite ``balance_minor``."""
+    """A customer's account as the unit of work sees it; decisions rewrite ``balance_minor``.
+
+    ``moved`` tells that one did, perhaps to and fro; ``last_booked_at`` when its last posting was
+    booked, before which nothing is.
+    """
 
     id: UUID
     currency: str
     status: str
     balance_minor: int
     overdraft_limit_minor: int
+    last_booked_at: datetime = NEVER
+    moved: bool = False
 
     @property
     def available_minor(self) -> int:
@@ -135,6 +142,7 @@ def _apply(movement: Movement, legs: Sequence[Leg], accounts: Accounts) -> list[
         else:
             account = accounts[account_id]
             account.balance_minor += amount_minor
+            account.moved = True
             posted.append(Leg(account_id, None, amount_minor, account.balance_minor))
     return posted
 

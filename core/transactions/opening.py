@@ -44,6 +44,8 @@ async def open_account(
     if sum(sibling.status != AccountStatus.CLOSED for sibling in siblings) >= max_accounts:
         raise CapReached(f"a customer has at most {max_accounts} accounts")
     number = await next_account_number(session)
+    # The database's clock, by which all postings are booked.
+    opened_at = await session.scalar(text("SELECT clock_timestamp()"))
     account = Account(
         id=account_id,
         owner_id=owner_id,
@@ -55,8 +57,8 @@ async def open_account(
         is_primary=not any(sibling.is_primary for sibling in siblings),
         balance_minor=deposit_minor,
         overdraft_limit_minor=0,
-        # The database's clock, by which all postings are ordered.
-        created_at=await session.scalar(text("SELECT clock_timestamp()")),
+        created_at=opened_at,
+        last_booked_at=opened_at,
     )
     session.add(account)
     await session.flush()

@@ -44,14 +44,16 @@ MONEY_IS_CONSERVED: Final = (
         "snapshots of ledger accounts equal the sums of their postings",
         "SELECT count(*) FROM ledger_balance_snapshots",
         """
-        SELECT format('snapshot of %s before %s says %s %s, postings %s', s.ledger_code, s.before,
-                      s.balance_minor, s.currency, coalesce(p.amount, 0)) AS what
+        SELECT format('snapshot of %s through entry %s says %s %s, postings %s', s.ledger_code,
+                      s.through_entry_no, s.balance_minor, s.currency,
+                      coalesce(p.amount, 0)) AS what
         FROM ledger_balance_snapshots s
         CROSS JOIN LATERAL (
           SELECT sum(amount_minor) AS amount FROM postings
-          WHERE ledger_code = s.ledger_code AND currency = s.currency AND booked_at < s.before
+          WHERE ledger_code = s.ledger_code AND currency = s.currency
+            AND entry_no <= s.through_entry_no
         ) AS p
-        WHERE s.before = (SELECT max(before) FROM ledger_balance_snapshots)
+        WHERE s.through_entry_no = (SELECT max(through_entry_no) FROM ledger_balance_snapshots)
           AND s.balance_minor <> coalesce(p.amount, 0)
         """,
     ),
@@ -82,9 +84,24 @@ BALANCES_ARE_THEIR_POSTINGS: Final = (
                       balance_after_minor, expected) AS what
         FROM (
           SELECT entry_no, account_id, balance_after_minor, sum(amount_minor) OVER (
-            PARTITION BY account_id ORDER BY booked_at, entry_no
+            PARTITION BY account_id ORDER BY entry_no
           ) AS expected FROM postings WHERE account_id IS NOT NULL
         ) AS chain WHERE balance_after_minor <> expected
+        """,
+    ),
+    Check(
+        2,
+        "no entry is booked before the one before it, nor after its account's last",
+        "SELECT count(*) FROM postings WHERE account_id IS NOT NULL",
+        """
+        SELECT format('entry %s of account %s is booked at %s, out of order', entry_no, account_id,
+                      booked_at) AS what
+        FROM (
+          SELECT entry_no, account_id, booked_at, lag(booked_at) OVER (
+            PARTITION BY account_id ORDER BY entry_no
+          ) AS before FROM postings WHERE account_id IS NOT NULL
+        ) AS chain JOIN accounts a ON a.id = account_id
+        WHERE booked_at < before OR booked_at > a.last_booked_at
         """,
     ),
 )

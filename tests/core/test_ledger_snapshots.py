@@ -1,13 +1,12 @@
 """Snapshots of ledger accounts shorten the sums and change none of them."""
 
 import asyncio
-from datetime import datetime, timedelta
 
 import pytest
 
-from core import clock
-from core.ledger.snapshots import SETTLING_TIME, take_snapshot
-from core.ledger.trial_balance import TrialBalance, trial_balance
+from core.ledger import snapshots
+from core.ledger.snapshots import take_snapshot
+from core.ledger.trial_balance import Row, TrialBalance, trial_balance
 from core.verification import verify
 from tests.quiet import Quiet
 
@@ -17,12 +16,17 @@ async def balance_sheet(quiet: Quiet) -> TrialBalance:
         return await trial_balance(connection)
 
 
-async def count(quiet: Quiet, before: datetime) -> int:
+async def count(quiet: Quiet, through: int) -> int:
     async with quiet.database.raw_connection() as connection:
         rows: int = await connection.fetchval(
-            "SELECT count(*) FROM ledger_balance_snapshots WHERE before = $1", before
+            "SELECT count(*) FROM ledger_balance_snapshots WHERE through_entry_no = $1", through
         )
     return rows
+
+
+def cash(sheet: TrialBalance) -> Row:
+    (row,) = [row for row in sheet.rows if (row.code, row.currency) == ("1000", "EUR")]
+    return row
 
 
 async def test_the_trial_balance_is_the_same_with_and_without_a_snapshot(quiet: Quiet) -> None:
@@ -32,38 +36,35 @@ async def test_the_trial_balance_is_the_same_with_and_without_a_snapshot(quiet: 
     await quiet.settler().drain()
     without = await balance_sheet(quiet)
     assert all(total.debit_minor == total.credit_minor for total in without.totals)
-    # When a snapshot is taken, as if some minutes had passed, twice, and by two at once
-    before = clock.now()
-    later = before + SETTLING_TIME
-    await asyncio.gather(*(take_snapshot(quiet.database, before, later) for _ in range(2)))
-    taken = await count(quiet, before)
-    await take_snapshot(quiet.database, before, later)
+    # When a snapshot is taken, by two at once, and again
+    through, same = await asyncio.gather(*(take_snapshot(quiet.database) for _ in range(2)))
+    taken = await count(quiet, through)
+    assert through == same == await take_snapshot(quiet.database)
     # Then nothing has changed, and what comes after it counts on top
-    assert taken == await count(quiet, before) > 0
+    assert taken == await count(quiet, through) > 0
     assert (await balance_sheet(quiet)).rows == without.rows
     await quiet.deposit(anna, 1)
     await quiet.settler().drain()
     after = await balance_sheet(quiet)
-    cash = [row for row in after.rows if (row.code, row.currency) == ("1000", "EUR")]
-    cash_before = [row for row in without.rows if (row.code, row.currency) == ("1000", "EUR")]
-    assert cash[0].debit_minor == cash_before[0].debit_minor + 100
+    assert cash(after).debit_minor == cash(without).debit_minor + 100
     # And a snapshot upon a snapshot agrees as well
-    second = clock.now()
-    await take_snapshot(quiet.database, second, second + SETTLING_TIME)
+    assert await take_snapshot(quiet.database) > through
     assert (await balance_sheet(quiet)).rows == after.rows
     assert all(result.ok for result in await verify(quiet.database))
 
 
-async def test_a_snapshot_earlier_than_the_latest_does_nothing(quiet: Quiet) -> None:
-    await quiet.account(100)
-    latest = clock.now()
-    await take_snapshot(quiet.database, latest, latest + SETTLING_TIME)
-    earlier = latest - timedelta(days=1)
-    await take_snapshot(quiet.database, earlier, latest)
-    assert await count(quiet, earlier) == 0
-
-
-async def test_a_moment_too_recent_is_refused(quiet: Quiet) -> None:
-    now = clock.now()
-    with pytest.raises(ValueError, match="too recent"):
-        await take_snapshot(quiet.database, now - SETTLING_TIME + timedelta(seconds=1), now)
+async def test_a_snapshot_waits_for_whoever_may_still_post_with_a_lower_number(
+    quiet: Quiet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a unit of work that has begun to write, and a deposit booked after it began
+    monkeypatch.setattr(snapshots, "PATIENCE_SECONDS", 0.2)
+    anna = await quiet.account(100)
+    async with quiet.database.raw_unit_of_work() as slow:
+        await slow.execute("SELECT pg_current_xact_id()")
+        await quiet.deposit(anna, 1)
+        await quiet.settler().drain()
+        # Then a snapshot is put off until it has ended
+        with pytest.raises(TimeoutError):
+            await take_snapshot(quiet.database)
+    assert await count(quiet, await take_snapshot(quiet.database)) > 0
+    assert all(result.ok for result in await verify(quiet.database))

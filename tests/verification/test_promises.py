@@ -12,11 +12,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from core import clock
 from core.config import Settings
 from core.database import Database
 from core.ids import new_id
-from core.ledger.snapshots import SETTLING_TIME, take_snapshot
+from core.ledger.snapshots import take_snapshot
 from core.transactions.orders import Idempotency
 from core.transactions.reversal import accept_reversal, find_original
 from core.verification import verify
@@ -45,7 +44,7 @@ async def scratch() -> AsyncIterator[Settings]:
             await accept_reversal(connection, original, by=new_id(), request_id=None)
         await quiet.settler().drain()
         await quiet.transfer(anna, bert, 3, idempotency=Idempotency(key.owner_id, "k2"))
-        await take_snapshot(database, clock.now() - SETTLING_TIME, clock.now())
+        await take_snapshot(database)
         assert all(result.ok for result in await verify(database))
     await database.close()
     yield settings
@@ -90,7 +89,8 @@ FORGERIES = {
     ),
     "a snapshot lies": (
         {1},
-        "INSERT INTO ledger_balance_snapshots VALUES ('1000', 'EUR', '2020-01-01', 5)",
+        "UPDATE ledger_balance_snapshots SET balance_minor = balance_minor + 5"
+        " WHERE ledger_code = '1000' AND currency = 'EUR'",
     ),
     # 2: balances are their postings
     "two balances were swapped by hand": (
@@ -103,6 +103,11 @@ FORGERIES = {
     "a balance_after is wrong": (
         {2},
         f"UPDATE postings SET balance_after_minor = 1 WHERE entry_no = {ONE_POSTING}",
+    ),
+    "an entry was moved to an hour after the next": (
+        {2},
+        "UPDATE postings SET booked_at = booked_at + interval '1 hour'"
+        f" WHERE entry_no = {ONE_POSTING}",
     ),
     # 3: no balance below its limit
     "a limit was taken away under a balance": (
