@@ -199,6 +199,13 @@ def statements_grow(calls: Sequence[Call], _books: Books) -> Iterator[str]:
                 yield f"{call.path}: {entry_id} changed from {known[call.path][entry_id]}"
 
 
+def no_defects(calls: Sequence[Call], _books: Books) -> Iterator[str]:
+    """Whatever goes wrong, the bank knows what to answer: a 500 is a defect."""
+    for call in calls:
+        if call.status == 500:
+            yield f"{call.method} {call.path} ({call.mark}) was answered 500 {call.code}"
+
+
 RULES: Final[Mapping[str, Rule]] = {
     "final once": final_once,
     "nothing lost": nothing_lost,
@@ -210,6 +217,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "honest refusals": honest_refusals,
     "sums for readers": readers_see_sums,
     "statements grow": statements_grow,
+    "no defects": no_defects,
 }
 
 

@@ -160,10 +160,14 @@ def test_a_refusal_of_what_is_there_is_a_breach(status: int, code: str) -> None:
     assert rules([*SOUND_CALLS[:5], refused]) == {"honest refusals"}
 
 
-@pytest.mark.parametrize(("status", "code"), [(503, "outcome_unknown"), (500, "internal")])
-def test_an_answer_that_leaves_it_open_is_no_refusal(status: int, code: str) -> None:
-    unknown = submitted(6, "four", status=status, code=code, answer={})
+def test_an_answer_that_leaves_it_open_is_no_refusal() -> None:
+    unknown = submitted(6, "four", status=503, code="outcome_unknown", answer={})
     assert rules([*SOUND_CALLS[:5], unknown]) == set()
+
+
+def test_a_defect_is_a_breach_and_no_refusal() -> None:
+    defect = submitted(6, "four", status=500, code="internal", answer={})
+    assert rules([*SOUND_CALLS[:5], defect]) == {"no defects"}
 
 
 def test_an_item_refused_by_its_batch_and_there_all_the_same_is_a_breach() -> None:

@@ -175,7 +175,8 @@ class Workload:
         while time.monotonic() < self._give_up_at:
             call = await caller.call("poll", "GET", path, wait=wait)
             told = list(call.told())
-            if told and all(one["status"] in {*FINAL, "rejected"} for one in told):
+            # Of a batch all of whose items were refused there is nothing to tell.
+            if succeeded(call) and all(one["status"] in FINAL for one in told):
                 self.settled += [
                     (caller, one["transaction_id"], one["type"])
                     for one in told
