@@ -2,6 +2,7 @@
 
 import json
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -85,10 +86,15 @@ async def _try(plan: Plan, stage: Stage, cast: Cast, fault: Fault, number: int) 
     held = fault.seconds if plan.seconds is None or not fault.seconds else plan.seconds
     log = plan.logs / f"{plan.seed}-{fault.name}.jsonl"
     log.unlink(missing_ok=True)
-    outcome = await trial.run(
-        stage, cast, fault, seed=plan.seed, number=number, seconds=held, log=log
-    )
-    report = trial.as_json(outcome)
+    try:
+        report = trial.as_json(
+            await trial.run(
+                stage, cast, fault, seed=plan.seed, number=number, seconds=held, log=log
+            )
+        )
+    except Exception as error:  # noqa: BLE001 - the others are tried all the same, on another stack
+        traceback.print_exc()
+        report = trial.as_json(trial.not_tried(fault, error))
     print(
         f"{fault.name:<20} {len(report['breaches'])} breaches, stall {report['stall_seconds']:.1f}"
         f" s, one waited {report['wait_seconds']:.1f} s, recovered after"

@@ -19,8 +19,8 @@ from tests.faults.nemesis import Fault, Scene
 from tests.faults.stage import Stage
 from tests.faults.workload import Workload
 
-WARM_UP_SECONDS: Final = 2.0
-AFTERWARDS_SECONDS: Final = 5.0
+WARM_UP_SECONDS: Final = 1.5
+AFTERWARDS_SECONDS: Final = 4.0
 # Afterwards everything that was accepted has to reach its end within this.
 SETTLE_WITHIN_SECONDS: Final = 30.0
 
@@ -83,6 +83,12 @@ async def _settled(stage: Stage) -> list[Breach]:
             return []
         await asyncio.sleep(0.2)
     return [Breach("all ends", f"{pending} transactions are pending after everything")]
+
+
+def not_tried(fault: Fault, error: Exception) -> Report:
+    """The report of a trial that broke itself: a failure like any other."""
+    nothing = Figures(0, 0, 0, 0.0, 0.0, 0.0, {})
+    return Report(fault, nothing, [Breach("the trial itself", repr(error))])
 
 
 def as_json(report: Report) -> dict[str, Any]:

@@ -6,12 +6,16 @@ from contextlib import AsyncExitStack
 
 from tests.faults.flood import Orders, pour
 from tests.faults.nemesis.fault import FAULTS, Scene, fault
-from tests.faults.stage import USUAL
 
-STORM_FAULTS = 5
-TOO_MUCH = {
-    "none", "storm", "overload", "postmaster-hung", "supervisor-hung", "supervisor-killed",
-}  # fmt: skip
+# Each finds the database there, or somebody who starts it again.
+STORM = (
+    ("messages-doubled", "messages-shuffled", "messages-forged", "locks-forged"),
+    ("redis-flushed", "redis-killed", "redis-hung", "redis-refused", "redis-full"),
+    ("postgres-killed", "postgres-restarted", "backend-killed", "backends-terminated",
+     "few-connections", "rows-held"),
+    ("worker-killed", "worker-hung", "workers-killed"),
+    ("api-killed", "api-hung", "scheduler-killed", "scheduler-hung"),
+)  # fmt: skip
 
 
 @fault("overload", "200 more clients, half of them with batches of 200", short=True)
@@ -27,20 +31,12 @@ async def overload(scene: Scene) -> AsyncIterator[None]:
     scene.others.append(await pouring)
 
 
-@fault("storm", f"{STORM_FAULTS} of the others, drawn, each into the one before", seconds=10)
+@fault("storm", "one after the other, drawn: jobs, a store, the database, two programs", seconds=10)
 async def storm(scene: Scene) -> AsyncIterator[None]:
-    mild = [
-        other.name
-        for other in FAULTS.values()
-        if other.shape == USUAL
-        # Each has to find the database there, or somebody to start it again.
-        and (other.spares_postgres or not other.seconds)
-        and other.name not in TOO_MUCH
-    ]
-    chosen = scene.draw.sample(mild, STORM_FAULTS)
+    chosen = [scene.draw.choice(kind) for kind in STORM]
     scene.note("storm", faults=chosen)
     async with AsyncExitStack() as lasting:
         for name in chosen:
             await lasting.enter_async_context(FAULTS[name].block(scene))
-            await asyncio.sleep(scene.seconds / STORM_FAULTS)
+            await asyncio.sleep(scene.seconds / len(chosen))
         yield

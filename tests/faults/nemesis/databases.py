@@ -3,8 +3,10 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
+
+import asyncpg
 
 from tests.faults.nemesis.fault import Scene, all_the_while, fault, hung
 from tests.faults.processes import descendants, family, kill, tell, title
@@ -22,13 +24,39 @@ def _postmaster(scene: Scene) -> int:
     return scene.stage.pids("postgres")["postgres"]
 
 
-@asynccontextmanager
-async def _superuser(scene: Scene) -> AsyncIterator[Any]:
+async def _execute(scene: Scene, sql: str) -> None:
+    """Run a statement as the superuser, on a connection of its own."""
     connection = await scene.stage.superuser()
     try:
-        yield connection
+        await connection.execute(sql)
     finally:
         await connection.close(timeout=5)
+
+
+@asynccontextmanager
+async def _transaction(scene: Scene, sql: str, *arguments: object) -> AsyncIterator[None]:
+    """Hold what a statement takes for the length of the block."""
+    connection = await scene.stage.superuser()
+    holding = connection.transaction()
+    await holding.start()
+    await connection.execute(sql, *arguments)
+    try:
+        yield
+    finally:
+        with suppress(asyncpg.InterfaceError, asyncpg.PostgresError):  # then it is free already
+            await holding.rollback()
+        connection.terminate()
+
+
+@asynccontextmanager
+async def _connections(scene: Scene, limit: int) -> AsyncIterator[None]:
+    """No more connections than these, and those that there are cut."""
+    await _execute(scene, f"ALTER DATABASE giro CONNECTION LIMIT {limit}")
+    try:
+        await _execute(scene, _TERMINATE)
+        yield
+    finally:
+        await _execute(scene, "ALTER DATABASE giro CONNECTION LIMIT -1")
 
 
 @fault("postgres-killed", "PostgreSQL: SIGKILL", seconds=0, spares_postgres=False, short=True)
@@ -65,54 +93,40 @@ async def backend_killed(scene: Scene) -> AsyncIterator[None]:
 
 @fault("backend-hung", "one backend of a worker: SIGSTOP")
 async def backend_hung(scene: Scene) -> AsyncIterator[None]:
-    async with _superuser(scene) as connection:
-        backends = [row["pid"] for row in await connection.fetch(_OF_WORKERS)]
+    connection = await scene.stage.superuser()
+    backends = [row["pid"] for row in await connection.fetch(_OF_WORKERS)]
+    await connection.close()
     with hung([scene.draw.choice(backends)]):
         yield
 
 
 @fault("backends-terminated", "every backend terminated, four times a second", short=True)
 async def backends_terminated(scene: Scene) -> AsyncIterator[None]:
-    async with (
-        _superuser(scene) as connection,
-        all_the_while(lambda: connection.execute(_TERMINATE), 0.25),
-    ):
+    async with all_the_while(lambda: _execute(scene, _TERMINATE), 0.25):
         yield
 
 
 @fault("few-connections", f"{FEW_CONNECTIONS} connections for all, from one moment to the next")
 async def few_connections(scene: Scene) -> AsyncIterator[None]:
-    async with _superuser(scene) as connection:
-        await connection.execute(f"ALTER DATABASE giro CONNECTION LIMIT {FEW_CONNECTIONS}")
-        try:
-            await connection.execute(_TERMINATE)
-            yield
-        finally:
-            await connection.execute("ALTER DATABASE giro CONNECTION LIMIT -1")
+    async with _connections(scene, FEW_CONNECTIONS):
+        yield
 
 
 @fault("no-connections", "every connection cut and refused", spares_postgres=False)
 async def no_connections(scene: Scene) -> AsyncIterator[None]:
-    async with _superuser(scene) as connection:
-        await connection.execute("ALTER DATABASE giro CONNECTION LIMIT 0")
-        try:
-            await connection.execute(_TERMINATE)
-            yield
-        finally:
-            await connection.execute("ALTER DATABASE giro CONNECTION LIMIT -1")
+    async with _connections(scene, 0):
+        yield
 
 
 @fault("table-locked", "transactions: LOCK TABLE by a stranger", seconds=3, short=True)
 async def table_locked(scene: Scene) -> AsyncIterator[None]:
-    async with _superuser(scene) as connection, connection.transaction():
-        await connection.execute("LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE")
+    async with _transaction(scene, "LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE"):
         yield
 
 
 @fault("accounts-locked", "accounts: LOCK TABLE by a stranger", seconds=3)
 async def accounts_locked(scene: Scene) -> AsyncIterator[None]:
-    async with _superuser(scene) as connection, connection.transaction():
-        await connection.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
+    async with _transaction(scene, "LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE"):
         yield
 
 
@@ -122,8 +136,7 @@ async def rows_held(scene: Scene) -> AsyncIterator[None]:
     chosen = [scene.draw.choice(payer.accounts) for payer in scene.cast.payers]
     scene.held |= {scene.cast.shop, *chosen[: HOT_ACCOUNTS - 1]}
     query = "SELECT 1 FROM accounts WHERE account_number = ANY($1) ORDER BY id FOR UPDATE"
-    async with _superuser(scene) as connection, connection.transaction():
-        await connection.execute(query, sorted(scene.held))
+    async with _transaction(scene, query, sorted(scene.held)):
         yield
 
 

@@ -4,9 +4,17 @@ import asyncio
 import random
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass, field
 from typing import Final
+
+import asyncpg
+from redis.exceptions import RedisError
 
 from tests.faults.cast import Cast
 from tests.faults.history import History
@@ -91,12 +99,16 @@ def hung(pids: Sequence[int]) -> Iterator[None]:
 
 @asynccontextmanager
 async def all_the_while(deed: Callable[[], Awaitable[object]], pause: float) -> AsyncIterator[None]:
-    """Do something again and again for the length of the block, with a pause between."""
+    """Do something again and again for the length of the block, with a pause between.
+
+    What it reaches for may be down itself: then the next turn tries again.
+    """
     over = asyncio.Event()
 
     async def repeat() -> None:
         while not over.is_set():
-            await deed()
+            with suppress(OSError, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await deed()
             await asyncio.sleep(pause)
 
     task = asyncio.create_task(repeat())

@@ -43,7 +43,7 @@ async def worker_killed(scene: Scene) -> AsyncIterator[None]:
 async def workers_killed(scene: Scene) -> AsyncIterator[None]:
     for _ in range(3):
         kill([pid for pids in scene.stage.families("worker").values() for pid in pids])
-        await asyncio.sleep(scene.seconds / 2)
+        await asyncio.sleep(scene.seconds / 3)
     yield
 
 
