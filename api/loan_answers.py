@@ -221,11 +221,12 @@ def _quoted(found: Quote, currency: str) -> list[dict[str, Any]]:
             "number": row.number,
             "due_date": row.due_date,
             "opening_balance": to_major(row.opening_balance_minor, currency),
-            "principal": to_major(row.principal_minor, currency),
+            "principal": to_major(row.principal_minor - row.prepayment_minor, currency),
             "interest": to_major(row.interest_minor, currency),
             "fee": to_major(row.fee_minor, currency),
             "penalty": Decimal(0),
-            "total": to_major(row.total_minor, currency),
+            "total": to_major(row.total_minor - row.prepayment_minor, currency),
+            "prepaid": to_major(row.prepayment_minor, currency),
             "balance": to_major(row.balance_minor, currency),
         }
         for row in found.schedule.instalments
@@ -238,13 +239,14 @@ def _line(view: LineView, currency: str) -> dict[str, Any]:
         "number": line.number,
         "due_date": line.due_date,
         "opening_balance": to_major(line.opening, currency),
-        "principal": to_major(asked.principal, currency),
+        "principal": to_major(asked.principal - line.prepaid, currency),
         "interest": to_major(asked.interest, currency),
         "fee": to_major(asked.fee, currency),
         "penalty": to_major(asked.penalty, currency),
-        "total": to_major(asked.total, currency),
+        "total": to_major(asked.total - line.prepaid, currency),
+        "prepaid": to_major(line.prepaid, currency),
         "balance": to_major(line.opening - asked.principal, currency),
-        "paid": to_major(line.paid.total, currency),
+        "paid": to_major(line.paid.total - line.prepaid, currency),
         "status": view.status,
     }
 

@@ -196,7 +196,8 @@ class LoanApproved(LoanStateAnswer):
 
 
 class InstalmentAnswer(BaseModel):
-    """One instalment of a schedule or quote."""
+    """One instalment of a schedule or quote; ``prepaid`` is principal paid ahead of time with it,
+    beside what the instalment asks."""
 
     number: int
     due_date: date
@@ -206,6 +207,7 @@ class InstalmentAnswer(BaseModel):
     fee: Money
     penalty: Money
     total: Money
+    prepaid: Money
     balance: Money
     paid: Money | None = None
     status: Literal["due", "paid", "partial", "overdue", "future"] | None = None

@@ -122,6 +122,7 @@ def fold(book: LoanBook, old: Sequence[Line], now: Split, refunded: Split, on: d
         opening=first.opening,
         asked=paid,
         paid=paid,
+        prepaid=sum(line.prepaid for line in old),
         paid_on=on,
     )
     book.replace_lines(old, [line])

@@ -21,7 +21,11 @@ LineKey = tuple[int, int]
 
 @dataclass(slots=True)
 class Line:
-    """One instalment of the current schedule."""
+    """One instalment of the current schedule.
+
+    ``prepaid`` is principal that was paid ahead of time: it is part of ``asked`` and ``paid``, so
+    that principals add up to the loan, and no part of what falls due.
+    """
 
     version: int
     number: int
@@ -30,6 +34,7 @@ class Line:
     opening: int
     asked: Split
     paid: Split = field(default_factory=Split)
+    prepaid: int = 0
     attempts: int = 0
     first_attempt_on: date | None = None
     next_attempt_on: date | None = None

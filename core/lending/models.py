@@ -201,6 +201,9 @@ class LoanInstalment(Base):
             for part in ("principal", "interest", "fee", "penalty")
         ),
         CheckConstraint(
+            "prepaid_minor >= 0 AND prepaid_minor <= principal_paid_minor", name="prepaid"
+        ),
+        CheckConstraint(
             "superseded_at IS NOT NULL OR (paid_on IS NOT NULL) = (unpaid_minor = 0)",
             name="paid_on",
         ),
@@ -240,6 +243,8 @@ class LoanInstalment(Base):
     interest_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
     fee_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
     penalty_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    # Of principal and of what is paid of it: paid ahead of time, beside what the instalment asks.
+    prepaid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
     unpaid_minor: Mapped[int] = mapped_column(BigInteger, Computed(UNPAID, persisted=True))
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=ZERO)
     first_attempt_on: Mapped[date | None] = mapped_column(Date)

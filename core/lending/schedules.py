@@ -165,6 +165,7 @@ def _count_prepayment(line: Line, before: Line, amount: int, on: date) -> None:
     line.asked = Split(
         before.asked.penalty, before.asked.fee, interest, line.asked.principal + ahead
     )
+    line.prepaid = before.prepaid + amount
     line.paid = Split(before.paid.penalty, before.paid.fee, before.paid.interest, ahead)
     if line.paid == line.asked:
         line.paid_on = on

@@ -44,7 +44,7 @@ _READ_LOAN = _LOCK_LOANS.replace(" FOR NO KEY UPDATE", "")
 _LINE_COLUMNS = """
 loan_id, version, number, period_start, due_date, opening_minor, penalty_minor, fee_minor,
 interest_minor, principal_minor, penalty_paid_minor, fee_paid_minor, interest_paid_minor,
-principal_paid_minor, attempts, first_attempt_on, next_attempt_on, paid_on
+principal_paid_minor, prepaid_minor, attempts, first_attempt_on, next_attempt_on, paid_on
 """
 _DUE_LINES = f"""
 SELECT {_LINE_COLUMNS} FROM loan_instalments
@@ -106,7 +106,7 @@ _INSERT_LINES = f"""
 INSERT INTO loan_instalments ({_LINE_COLUMNS})
 SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::date[], $5::date[], $6::bigint[],
   $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-  $13::bigint[], $14::bigint[], $15::int[], $16::date[], $17::date[], $18::date[])
+  $13::bigint[], $14::bigint[], $15::bigint[], $16::int[], $17::date[], $18::date[], $19::date[])
 """  # noqa: S608 - columns of this file
 
 
@@ -217,10 +217,21 @@ def _book(row: Any) -> LoanBook:
 
 def _line(row: Any) -> Line:
     _, version, number, start, due, opening, *amounts = row[:14]
-    attempts, first, following, paid_on = row[14:]
+    prepaid, attempts, first, following, paid_on = row[14:]
     asked, paid = Split(*amounts[:4]), Split(*amounts[4:])
     return Line(
-        version, number, start, due, opening, asked, paid, attempts, first, following, paid_on
+        version,
+        number,
+        start,
+        due,
+        opening,
+        asked,
+        paid,
+        prepaid,
+        attempts,
+        first,
+        following,
+        paid_on,
     )
 
 
@@ -243,7 +254,7 @@ def _line_row(book: LoanBook, line: Line) -> tuple[object, ...]:
         book.id, line.version, line.number, line.period_start, line.due_date, line.opening,
         asked.penalty, asked.fee, asked.interest, asked.principal,
         paid.penalty, paid.fee, paid.interest, paid.principal,
-        line.attempts, line.first_attempt_on, line.next_attempt_on, line.paid_on,
+        line.prepaid, line.attempts, line.first_attempt_on, line.next_attempt_on, line.paid_on,
     )  # fmt: skip
 
 

@@ -193,7 +193,7 @@ def line_status(line: Line, today: date, late_through: date | None) -> str:
         return "overdue"
     if late_through is not None and line.due_date <= late_through:
         return "overdue"
-    if line.paid.total:
+    if line.paid.total > line.prepaid:
         return "partial"
     return "due" if line.due_date <= today else "future"
 

@@ -113,7 +113,13 @@ async def test_a_quote_takes_every_term_of_the_contract(bank):
     quote = answer.json()
     assert quote["frequency"] == {"every": 10, "unit": "days"}
     assert quote["instalments"][0]["due_date"] == "2026-02-15"
-    assert sum(round(row["principal"] * 100) for row in quote["instalments"]) == 2_500_050
+    rows = quote["instalments"]
+    assert sum(round((row["principal"] + row["prepaid"]) * 100) for row in rows) == 2_500_050
+    assert [row["prepaid"] for row in rows if row["prepaid"]] == [rows[2]["prepaid"]] == [1_000]
+    for row in rows:
+        assert row["total"] == pytest.approx(row["principal"] + row["interest"] + row["fee"])
+        left = row["opening_balance"] - row["principal"] - row["prepaid"]
+        assert row["balance"] == pytest.approx(left)
     yen = {"amount": 100_000, "interest_rate": 0, "tenure_months": 3, "currency": "JPY"}
     quote = (await bank.client.post("/loans/quote", json=yen)).json()
     assert [row["total"] for row in quote["instalments"]] == [33_333, 33_333, 33_334]

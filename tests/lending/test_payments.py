@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from api.loan_answers import schedule_answer
 from core.errors import CurrencyMismatch, LoanStateConflict, NothingDue, PayoffNotCovered
 from core.lending import views
 
@@ -82,6 +83,29 @@ async def test_a_prepayment_that_reduces_the_tenor_keeps_the_emi(lender, borrowe
     assert len(after.lines) == 6
     await lender.close_through(after.lines[-1].line.due_date)
     assert (await lender.view(loan_id)).status == "closed"
+
+
+async def test_a_prepayment_stands_beside_its_instalment_and_is_no_part_of_it(lender, borrower):
+    loan_id = await lender.loan(borrower)
+    await pay(lender, borrower, loan_id, "5000", "prepay_reduce_emi")
+    await pay(lender, borrower, loan_id, "1000", "prepay_reduce_emi")
+    first, *others = rows = schedule_answer(await lender.schedule(loan_id))["instalments"]
+    emi = Decimal("533.09")
+    assert (first["prepaid"], first["total"], first["paid"]) == (6_000, emi, 0)
+    assert first["status"] == "future"
+    assert first["principal"] + first["interest"] == emi
+    assert first["balance"] == 12_000 - 6_000 - first["principal"]
+    assert {row["prepaid"] for row in others} == {0}
+    assert sum(row["principal"] + row["prepaid"] for row in rows) == 12_000
+
+    await lender.close_through(first["due_date"])
+    first = schedule_answer(await lender.schedule(loan_id))["instalments"][0]
+    assert (first["prepaid"], first["paid"], first["status"]) == (6_000, emi, "paid")
+    await pay(lender, borrower, loan_id, None, "foreclose")
+    ended = schedule_answer(await lender.schedule(loan_id))["instalments"]
+    assert [row["prepaid"] for row in ended] == [6_000, 0]
+    assert sum(row["paid"] for row in ended) + 6_000 >= 12_000
+    await lender.verify()
 
 
 async def test_a_prepayment_inside_a_period_costs_interest_on_both_balances(lender, borrower):
