@@ -13,6 +13,7 @@ from api.middleware.rate_limit import UserRateLimit
 from core import cache
 from core.config import Settings
 from core.database import Database
+from core.identity.backoff import LoginBackoff
 from core.identity.logins import Logins, SessionLife
 from core.identity.passwords import Passwords
 from core.identity.sessions import Sessions
@@ -108,7 +109,13 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             transactions=TransactionReader(database),
             passwords=passwords,
             tokens=tokens,
-            logins=Logins(database, passwords, tokens, _session_life(settings)),
+            logins=Logins(
+                database,
+                passwords,
+                tokens,
+                _session_life(settings),
+                LoginBackoff(redis, enabled=settings.rate_limit_enabled),
+            ),
             sessions=Sessions(database),
             user_limit=UserRateLimit(
                 redis, settings.rate_limit_user, enabled=settings.rate_limit_enabled

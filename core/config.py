@@ -73,6 +73,12 @@ class Settings(BaseSettings):
     session_days_customer: Annotated[int, Field(ge=1)] = 30
     bcrypt_rounds: Annotated[int, Field(ge=4, le=16)] = 12
 
+    # What is forgotten, and when
+    keep_sessions_days: Annotated[int, Field(ge=1)] = 30
+    keep_origins_days: Annotated[int, Field(ge=1)] = 180
+    keep_notices_days: Annotated[int, Field(ge=1)] = 400
+    keep_idempotency_keys_days: Annotated[int, Field(ge=1)] = 90
+
     # HTTP
     cors_origins: Annotated[list[str], NoDecode] = []
     trusted_proxies: Annotated[list[str], NoDecode] = []

@@ -82,6 +82,13 @@ class TooManyRunning(TooMany):
     title = "Too many of your requests are under way; wait for their answers"
 
 
+class TooManyAttempts(TooMany):
+    """Passwords were guessed; who knows his own may have to wait for a moment, too."""
+
+    code = "too_many_attempts"
+    title = "Too many attempts; try again later, or from where you logged in before"
+
+
 class Unavailable(GiroError):
     """A store is down; trying again later helps."""
 

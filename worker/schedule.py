@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from core.identity.sessions import forget_ended_sessions
 from core.ledger.snapshots import take_snapshot
 from core.lending.business_day.close import close_through
 from worker.desk import desk
+from worker.retention import forget_what_is_old
 from worker.runtime import Runtime
 
-SESSIONS_KEPT = timedelta(days=30)
 Action = Callable[[Runtime, datetime], Awaitable[None]]
 
 
@@ -35,7 +34,7 @@ def daily_jobs(runtime: Runtime) -> list[DailyJob]:
     """Everything that falls due once a day."""
     settings = runtime.settings
     return [
-        DailyJob("forget-sessions", time(0, 20), "UTC", _forget_sessions),
+        DailyJob("retention", time(0, 20), "UTC", forget_what_is_old),
         DailyJob("ledger-snapshot", time(0, 5), "UTC", _snapshot),
         DailyJob(
             "close-day",
@@ -49,12 +48,6 @@ def daily_jobs(runtime: Runtime) -> list[DailyJob]:
 async def _close_day(runtime: Runtime, due_at: datetime) -> None:
     local = due_at.astimezone(ZoneInfo(runtime.settings.time_zone))
     await close_through(desk(runtime), local.date())
-
-
-async def _forget_sessions(runtime: Runtime, due_at: datetime) -> None:
-    async with runtime.database.unit_of_work() as session:
-        await forget_ended_sessions(session, due_at - SESSIONS_KEPT)
-        await session.commit()
 
 
 async def _snapshot(runtime: Runtime, _due_at: datetime) -> None:

@@ -15,10 +15,11 @@ from api.strict_json import StrictRoute
 from core import clock
 from core.database import driver
 from core.identity import users
-from core.ledger.accounts import list_accounts
-from core.lending.live_loans import refuse_live_loans
+from core.ledger.accounts import forget_nicknames, list_accounts
+from core.lending.live_loans import forget_purposes, refuse_live_loans
 from core.lending.views import page_of_loans
 from core.transactions.closing import close_all_of
+from core.transactions.keys import forget_keys_of
 from core.transactions.repository import Filter, page_of_transactions
 
 router = APIRouter(prefix="/users", tags=["Identity"], route_class=StrictRoute)
@@ -58,6 +59,9 @@ async def delete_profile(caller: AnyCaller, actor: ActingUser, held: Held) -> Re
         await users.find_user(session, caller.user_id, lock=True)
         await refuse_live_loans(session, customer_id=caller.user_id)
         await close_all_of(session, caller.user_id, clock.now())
+        await forget_nicknames(session, caller.user_id)
+        await forget_purposes(session, caller.user_id)
+        await forget_keys_of(await driver(session), caller.user_id)
         await users.delete_user(session, caller.user_id, actor)
         await session.commit()
     return no_content()

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.audit.models import AuditEntry
+from core.audit.models import AuditEntry, AuditOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def record(
             subject_type=subject_type,
             subject_id=None if subject_id is None else str(subject_id),
             details=details or {},
-            ip=actor.ip,
+            origin=None if actor.ip is None else AuditOrigin(ip=actor.ip),
             request_id=actor.request_id,
         )
     )
@@ -85,3 +85,14 @@ async def read(
     if wanted.until is not None:
         query = query.where(AuditEntry.at < wanted.until)
     return (await session.scalars(query)).all()
+
+
+async def forget_origins_of(session: AsyncSession, user_id: UUID) -> None:
+    """Forget from where a user who leaves did what the log tells of him; the caller commits."""
+    own = select(AuditEntry.id).where(AuditEntry.actor_id == user_id)
+    await session.execute(delete(AuditOrigin).where(AuditOrigin.entry_id.in_(own)))
+
+
+async def forget_origins(session: AsyncSession, before: datetime) -> None:
+    """Forget from where was done what the log tells of before an instant; the caller commits."""
+    await session.execute(delete(AuditOrigin).where(AuditOrigin.at < before))

@@ -1,5 +1,6 @@
 """Logging in and out: credentials for tokens, tokens for fresher tokens, and their end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,6 +12,8 @@ from core import clock
 from core.audit.log import Actor, record
 from core.database import Database
 from core.errors import InvalidCredentials, InvalidToken, UserBlocked, WeakPassword, WrongPassword
+from core.identity.addresses import is_known, remember
+from core.identity.backoff import Gate, LoginBackoff, gates_of
 from core.identity.emails import comparable_email
 from core.identity.models import RefreshToken, Role, Session, User, UserStatus
 from core.identity.passwords import Passwords, refuse_weak
@@ -49,8 +52,14 @@ class Logins:
     """The ways in and out."""
 
     def __init__(
-        self, database: Database, passwords: Passwords, tokens: AccessTokens, life: SessionLife
+        self,
+        database: Database,
+        passwords: Passwords,
+        tokens: AccessTokens,
+        life: SessionLife,
+        backoff: LoginBackoff,
     ) -> None:
+        self._backoff = backoff
         self._database = database
         self._passwords = passwords
         self._tokens = tokens
@@ -59,20 +68,37 @@ class Logins:
     async def log_in(self, email: str, password: str, origin: Actor) -> TokenPair:
         """Tokens of a new session. Raises InvalidCredentials, and UserBlocked to the user alone.
 
-        Takes the same time whether the address is unknown or the password wrong.
+        Takes the same time whether the address is unknown or the password wrong. Raises
+        TooManyAttempts, without a look at the password, to whoever has guessed for too long.
         """
-        query = select(User).where(User.email == comparable_email(email), User.deleted_at.is_(None))
+        email = comparable_email(email)
+        query = select(User).where(User.email == email, User.deleted_at.is_(None))
         async with self._database.unit_of_work() as session:
             user = await session.scalar(query)
-        matches = await self._passwords.verify(
-            password, user.password_hash if user else None, whose=origin.ip
-        )
+            known = user is not None and await is_known(session, user.id, origin.ip)
+        gates = gates_of(email, origin.ip, known=known)
+        stored = user.password_hash if user else None
+        matches = await self._judge(gates, password, stored, whose=origin.ip)
         if user is None or not matches:
             await self._record_failure(origin, user)
             raise InvalidCredentials
         if user.status == UserStatus.BLOCKED:
             raise UserBlocked
         return await self._open_session(user, origin)
+
+    async def _judge(
+        self, gates: Sequence[Gate], password: str, stored: str | None, *, whose: str | None
+    ) -> bool:
+        """Whether the password is the stored one. Raises TooManyAttempts, and Overloaded."""
+        await self._backoff.admit(gates)
+        try:
+            matches = await self._passwords.verify(password, stored, whose=whose)
+        except Exception:
+            await self._backoff.was_not_judged(gates)
+            raise
+        if matches:
+            await self._backoff.was_right(gates)
+        return matches
 
     async def _record_failure(self, origin: Actor, user: User | None) -> None:
         if user is None:  # nobody's log would grow by what strangers type
@@ -108,6 +134,7 @@ class Logins:
             )
             session.add(login)
             await session.flush()
+            await remember(session, user.id, origin.ip, now)
             pair = self._issue(session, current, login, now)
             actor = Actor(user.id, current.role, origin.ip, origin.request_id)
             record(session, actor, "login", subject_type="user", subject_id=user.id)
@@ -221,15 +248,19 @@ class Logins:
     async def change_password(self, user_id: UUID, current: str, new: str, actor: Actor) -> None:
         """Set another password and end all the user's sessions, this one too.
 
-        Raises WrongPassword or WeakPassword.
+        Raises WrongPassword, WeakPassword, and TooManyAttempts: who has found a token may not guess
+        the password with it.
         """
+        async with self._database.unit_of_work() as session:
+            person = await find_user(session, user_id)
+            known = await is_known(session, user_id, actor.ip)
         try:
-            refuse_weak(new)
+            refuse_weak(new, (person.email, person.full_name))
         except WeakPassword as weakness:
             raise WeakPassword(weakness.detail, field="new_password") from weakness
-        async with self._database.unit_of_work() as session:
-            known_hash = (await find_user(session, user_id)).password_hash
-        if not await self._passwords.verify(current, known_hash, whose=actor.ip):
+        known_hash = person.password_hash
+        gates = gates_of(person.email, actor.ip, known=known)
+        if not await self._judge(gates, current, known_hash, whose=actor.ip):
             raise WrongPassword
         new_hash = await self._passwords.hash(new, whose=actor.ip)
         async with self._database.unit_of_work() as session:

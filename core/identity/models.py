@@ -4,7 +4,17 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, Text, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -88,6 +98,17 @@ class Session(Base):
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     ip: Mapped[str | None] = mapped_column(Text)
     user_agent: Mapped[str | None] = mapped_column(Text)
+
+
+class LoginAddress(Base):
+    """An address that a user logged in from, rightly; strangers cannot close the door to it."""
+
+    __tablename__ = "login_addresses"
+    __table_args__ = (PrimaryKeyConstraint("user_id", "address"),)
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    address: Mapped[str] = mapped_column(Text)
+    last_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 class RefreshToken(Base):

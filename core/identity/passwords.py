@@ -6,24 +6,19 @@ request; on the loop's shared threads a wave of logins would starve what else ne
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from passlib.hash import bcrypt
 
 from core.errors import WeakPassword
+from core.identity.common_passwords import common_passwords, is_common, is_made_of
 from core.turns import Turns
 
 MIN_CHARACTERS: Final = 8
 # bcrypt ignores what follows: two longer passwords with the same beginning would be the same.
 MAX_BYTES: Final = 72
-# The first that anybody tries.
-COMMON: Final = frozenset(
-    "password passw0rd 12345678 123456789 1234567890 87654321 11111111 00000000 qwertyui "
-    "qwertyuiop iloveyou".split()
-)
-
 # Turns go round among the addresses that ask, so that nobody waits for another's crowd.
 MAX_WAITING: Final = 400
 WAITING_EACH: Final = 100
@@ -46,15 +41,19 @@ class Passwords:
             waiting_each=WAITING_EACH,
             patience_seconds=PATIENCE_SECONDS,
         )
+        common_passwords(MIN_CHARACTERS)  # read now, and not during the first request
         # Well formed, of the same cost, and no password's.
         self._dummy_hash = f"$2b${rounds:02d}${'.' * 53}"
 
-    async def hash(self, password: str, *, whose: str | None = None) -> str:
+    async def hash(
+        self, password: str, about: Sequence[str | None] = (), *, whose: str | None = None
+    ) -> str:
         """The hash to store, in the turn of ``whose`` address.
 
-        Raises WeakPassword for one that must not be used, Overloaded where too many wait.
+        Raises WeakPassword for one that must not be used by the person whom ``about`` tells of
+        (e-mail, name), Overloaded where too many wait.
         """
-        refuse_weak(password)
+        refuse_weak(password, about)
         return await self._run(whose, self._bcrypt.hash, password)
 
     async def verify(self, password: str, stored: str | None, *, whose: str | None = None) -> bool:
@@ -81,14 +80,17 @@ class Passwords:
         return bool(self._bcrypt.verify(password, stored))
 
 
-def refuse_weak(password: str) -> None:
-    """Raise WeakPassword unless ``password`` is long enough, not too long, and not common."""
+def refuse_weak(password: str, about: Sequence[str | None] = ()) -> None:
+    """Raise WeakPassword unless ``password`` is long enough, not too long, not common, and not made
+    of what ``about`` tells of its owner."""
     if len(password) < MIN_CHARACTERS:
         raise WeakPassword(f"a password has at least {MIN_CHARACTERS} characters")
-    if password.lower() in COMMON:
-        raise WeakPassword("this password is among the first that anybody tries")
     if not is_hashable(password):
         raise WeakPassword(f"a password has at most {MAX_BYTES} bytes in UTF-8, none of them zero")
+    if is_common(password, MIN_CHARACTERS):
+        raise WeakPassword("this password is among the first that anybody tries")
+    if is_made_of(password, about):
+        raise WeakPassword("this password is made of your own e-mail address or name, or of ours")
 
 
 def is_hashable(password: str) -> bool:

@@ -115,6 +115,13 @@ async def end_sessions_of(
     await session.execute(query.values(revoked_at=at, revoked_because=because))
 
 
+async def forget_origins_of_sessions(session: AsyncSession, user_id: UUID) -> None:
+    """Forget where and with what a user who leaves was logged in; the caller commits."""
+    await session.execute(
+        update(Session).where(Session.user_id == user_id).values(ip=None, user_agent=None)
+    )
+
+
 async def forget_ended_sessions(session: AsyncSession, before: datetime) -> int:
     """Delete sessions that ended before an instant, and their refresh tokens; answers how many.
 

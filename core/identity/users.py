@@ -11,15 +11,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import clock, outcome
-from core.audit.log import Actor, record
-from core.database import Database, constraint_name
+from core.audit.log import Actor, forget_origins_of, record
+from core.database import Database, constraint_name, driver
 from core.errors import EmailTaken, LastAdmin, UserNotFound
+from core.identity.addresses import forget_addresses_of, remember
 from core.identity.countries import find_allowed
 from core.identity.emails import comparable_email
 from core.identity.models import Role, User, UserStatus
 from core.identity.passwords import Passwords
-from core.identity.sessions import end_sessions_of
+from core.identity.sessions import end_sessions_of, forget_origins_of_sessions
 from core.ids import new_id
+from core.notifications.notices import forget_notices_of
 
 ONE_LIVE_EMAIL: Final = "uq_users_email_live"
 NO_HASH: Final = "!"
@@ -56,7 +58,8 @@ async def register(
         if await _is_taken(session, email):
             raise EmailTaken
     # A quarter of a second of computing: no connection is held meanwhile.
-    password_hash = await passwords.hash(password, whose=actor.ip)
+    about = (email, person.full_name)
+    password_hash = await passwords.hash(password, about, whose=actor.ip)
     async with database.unit_of_work() as session:
         user = User(
             id=new_id(),
@@ -68,7 +71,8 @@ async def register(
             **asdict(person),
         )
         session.add(user)
-        if actor.user_id is None and actor.role == "public":
+        registers = actor.user_id is None and actor.role == "public"
+        if registers:
             actor = replace(actor, user_id=user.id, role=role)
         record(
             session,
@@ -79,6 +83,9 @@ async def register(
             details={"role": role},
         )
         try:
+            await session.flush()
+            if registers:
+                await remember(session, user.id, actor.ip, user.created_at)
             await outcome.commit(database, session, user_id=user.id)
         except IntegrityError as error:
             if constraint_name(error) == ONE_LIVE_EMAIL:
@@ -130,7 +137,8 @@ async def update_profile(
 
 
 async def delete_user(session: AsyncSession, user_id: UUID, actor: Actor) -> None:
-    """Say farewell: end the sessions and forget the person; the row stays for the books.
+    """Say farewell: end the sessions and forget the person, what was written to him, and from where
+    he came; the row stays for the books.
 
     Whether money or a loan is left is for the caller to find out, in the same unit of work, which
     the caller commits. Raises LastAdmin.
@@ -148,8 +156,12 @@ async def delete_user(session: AsyncSession, user_id: UUID, actor: Actor) -> Non
     for name in asdict(PersonalData()):
         setattr(user, name, None)
     await end_sessions_of(session, user_id, because="deleted", at=now)
-    record(session, actor, "user.delete", subject_type="user", subject_id=user_id)
+    record(session, replace(actor, ip=None), "user.delete", subject_type="user", subject_id=user_id)
     await session.flush()
+    await forget_origins_of_sessions(session, user_id)
+    await forget_addresses_of(session, user_id)
+    await forget_origins_of(session, user_id)
+    await forget_notices_of(await driver(session), user_id)
 
 
 async def change_standing(

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import AccountNotFound, AccountStateConflict, MoneyLeft, OverdraftInUse
@@ -48,6 +48,15 @@ async def accounts_of(
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     return (await session.scalars(query)).all()
+
+
+async def forget_nicknames(session: AsyncSession, owner_id: UUID) -> None:
+    """Forget what an owner who leaves called his accounts; the caller commits."""
+    await session.execute(
+        update(Account)
+        .where(Account.owner_id == owner_id, Account.nickname.is_not(None))
+        .values(nickname=None)
+    )
 
 
 async def owners_of(session: AsyncSession, account_ids: Iterable[UUID | None]) -> Sequence[UUID]:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import LoanLeft
@@ -21,3 +21,12 @@ async def refuse_live_loans(
         query = query.where(Loan.user_id == customer_id)
     if await session.scalar(query.limit(1)) is not None:
         raise LoanLeft
+
+
+async def forget_purposes(session: AsyncSession, customer_id: UUID) -> None:
+    """Forget what a customer who leaves wanted loans for; the caller commits."""
+    await session.execute(
+        update(Loan)
+        .where(Loan.user_id == customer_id, Loan.purpose.is_not(None))
+        .values(purpose=None)
+    )

@@ -31,6 +31,7 @@ class Notification(Base):
         ),
         Index("ix_notifications_user", "user_id", "id"),
         Index("ix_notifications_staff", "id", postgresql_where=text("to_staff")),
+        Index("ix_notifications_created_at", "created_at", postgresql_using="brin"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

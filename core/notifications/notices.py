@@ -37,6 +37,14 @@ FROM notifications n
 JOIN notification_reads r ON r.notification_id = n.id AND r.user_id = $2
 WHERE n.id = $1
 """
+# The reads refer to what is deleted beside them; both are gone when the statement ends.
+_FORGET = """
+WITH old AS (SELECT id FROM notifications WHERE {which}),
+reads AS (DELETE FROM notification_reads WHERE notification_id IN (SELECT id FROM old))
+DELETE FROM notifications WHERE id IN (SELECT id FROM old)
+"""
+_FORGET_OF = _FORGET.format(which="user_id = $1")
+_FORGET_BEFORE = _FORGET.format(which="created_at < $1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +106,13 @@ async def mark_read(
 
 def _item(row: Any) -> InboxItem:
     return InboxItem(*row)
+
+
+async def forget_notices_of(connection: Connection, user_id: UUID) -> None:
+    """Delete what was written to a user who leaves."""
+    await connection.execute(_FORGET_OF, user_id)
+
+
+async def forget_notices(connection: Connection, before: datetime) -> None:
+    """Delete the notices that were written before an instant."""
+    await connection.execute(_FORGET_BEFORE, before)

@@ -55,6 +55,9 @@ TABLES: Final[dict[str, Table]] = {
         api=WRITE,
         worker="SELECT (id, expires_at, revoked_at), DELETE",
     ),
+    "login_addresses": Table(
+        api="SELECT, INSERT, UPDATE (last_at), DELETE", worker="SELECT (last_at), DELETE"
+    ),
     "refresh_tokens": Table(api=WRITE, worker="SELECT (session_id), DELETE"),
     "countries": Table(api=WRITE),
     # --- the ledger: balances are changed by settlement alone, postings by nobody
@@ -78,7 +81,7 @@ TABLES: Final[dict[str, Table]] = {
         ),
     ),
     "transaction_batches": Table(api="SELECT, INSERT, UPDATE (items, accepted)"),
-    "idempotency_keys": Table(api=ADD, worker=READ),
+    "idempotency_keys": Table(api="SELECT, INSERT, DELETE", worker="SELECT, DELETE"),
     "cashbacks": Table(worker=WRITE),
     # --- lending: staff's deeds book on a loan as the business day does
     "loan_products": Table(api=WRITE, worker=READ),
@@ -92,9 +95,13 @@ TABLES: Final[dict[str, Table]] = {
     "business_day_runs": Table(api=ADD, worker=WRITE),
     "business_day_chunks": Table(api=READ, worker=WRITE),
     # --- what is told, and what is kept about the system's own work
-    "notifications": Table(api=ADD, worker=ADD),
-    "notification_reads": Table(api=ADD),
+    # (and forgotten when its time has come: what is written to people, and from where they came)
+    "notifications": Table(api="SELECT, INSERT, DELETE", worker="SELECT, INSERT, DELETE"),
+    "notification_reads": Table(
+        api="SELECT, INSERT, DELETE", worker="SELECT (notification_id), DELETE"
+    ),
     "audit_log": Table(api=ADD, worker="INSERT"),
+    "audit_origins": Table(api="SELECT, INSERT, DELETE", worker="SELECT (at), INSERT, DELETE"),
     "scheduler_ticks": Table(worker=WRITE),
     "scheduler_leadership": Table(worker="SELECT, UPDATE"),
     "failed_jobs": Table(api="SELECT, UPDATE (retried_at)", worker=ADD),

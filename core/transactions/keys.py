@@ -1,5 +1,6 @@
 """Idempotency keys of what is made in one unit of work: the first use wins, others find it."""
 
+from datetime import datetime
 from uuid import UUID
 
 from core import clock
@@ -43,3 +44,13 @@ async def find_key(
         raise IdempotencyKeyReused
     found: UUID = earlier["resource_id"]
     return found
+
+
+async def forget_keys_of(connection: Connection, owner_id: UUID) -> None:
+    """Delete the keys of a user who leaves: he chose their words."""
+    await connection.execute("DELETE FROM idempotency_keys WHERE owner_id = $1", owner_id)
+
+
+async def forget_keys(connection: Connection, before: datetime) -> None:
+    """Delete the keys first used before an instant: from now on they would be new ones."""
+    await connection.execute("DELETE FROM idempotency_keys WHERE created_at < $1", before)

@@ -161,6 +161,7 @@ class IdempotencyKey(Base):
     __table_args__ = (
         PrimaryKeyConstraint("owner_id", "key"),
         CheckConstraint("length(key) BETWEEN 1 AND 255", name="key_length"),
+        Index("ix_idempotency_keys_created_at", "created_at", postgresql_using="brin"),
     )
 
     owner_id: Mapped[UUID]

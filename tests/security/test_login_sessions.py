@@ -7,6 +7,7 @@ import pytest
 from core.audit.log import Actor
 from core.database import Database
 from core.errors import InvalidToken
+from core.identity.backoff import LoginBackoff
 from core.identity.logins import Logins, SessionLife
 from core.identity.models import Role
 from core.identity.passwords import Passwords
@@ -103,15 +104,19 @@ async def test_no_refresh_outlives_the_end_of_the_session(database: Database) ->
     tokens = AccessTokens(["k" * 32], lifetime_seconds=1_800)
     stranger = Actor(None, "public", "192.0.2.1", "r")
     email = f"{new_id()}@example.org"
+
+    def logins(life: SessionLife) -> Logins:
+        return Logins(database, passwords, tokens, life, LoginBackoff(None))
+
     await register(
         database, passwords, email=email, password=PASSWORD, person=PersonalData(), actor=stranger
     )
     short = SessionLife(idle=DAY, customer=timedelta(seconds=90), staff=HOUR)
-    pair = await Logins(database, passwords, tokens, short).log_in(email, PASSWORD, stranger)
+    pair = await logins(short).log_in(email, PASSWORD, stranger)
     assert 85 < pair.expires_in <= 90, "nor does an access token"
-    again = await Logins(database, passwords, tokens, LIFE).refresh(pair.refresh_token, stranger)
+    again = await logins(LIFE).refresh(pair.refresh_token, stranger)
     assert again.expires_in == 1_800
     over = SessionLife(idle=DAY, customer=timedelta(0), staff=HOUR)
     with pytest.raises(InvalidToken):
-        await Logins(database, passwords, tokens, over).refresh(again.refresh_token, stranger)
+        await logins(over).refresh(again.refresh_token, stranger)
     passwords.close()
