@@ -90,9 +90,11 @@ async def read(
 async def forget_origins_of(session: AsyncSession, user_id: UUID) -> None:
     """Forget from where a user who leaves did what the log tells of him; the caller commits."""
     own = select(AuditEntry.id).where(AuditEntry.actor_id == user_id)
-    await session.execute(delete(AuditOrigin).where(AuditOrigin.entry_id.in_(own)))
+    gone = delete(AuditOrigin).where(AuditOrigin.entry_id.in_(own))
+    await session.execute(gone.execution_options(synchronize_session=False))
 
 
 async def forget_origins(session: AsyncSession, before: datetime) -> None:
     """Forget from where was done what the log tells of before an instant; the caller commits."""
-    await session.execute(delete(AuditOrigin).where(AuditOrigin.at < before))
+    gone = delete(AuditOrigin).where(AuditOrigin.at < before)
+    await session.execute(gone.execution_options(synchronize_session=False))

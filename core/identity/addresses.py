@@ -32,9 +32,11 @@ async def remember(session: AsyncSession, user_id: UUID, address: str | None, at
 
 async def forget_addresses_of(session: AsyncSession, user_id: UUID) -> None:
     """Forget where a user who leaves has logged in; the caller commits."""
-    await session.execute(delete(LoginAddress).where(LoginAddress.user_id == user_id))
+    gone = delete(LoginAddress).where(LoginAddress.user_id == user_id)
+    await session.execute(gone.execution_options(synchronize_session=False))
 
 
 async def forget_addresses(session: AsyncSession, before: datetime) -> None:
     """Forget addresses that were not used since ``before``; the caller commits."""
-    await session.execute(delete(LoginAddress).where(LoginAddress.last_at < before))
+    gone = delete(LoginAddress).where(LoginAddress.last_at < before)
+    await session.execute(gone.execution_options(synchronize_session=False))

@@ -129,7 +129,9 @@ async def forget_ended_sessions(session: AsyncSession, before: datetime) -> int:
     either way, and there is no session left to end.
     """
     ended = select(Session.id).where(or_(Session.expires_at < before, Session.revoked_at < before))
-    await session.execute(delete(RefreshToken).where(RefreshToken.session_id.in_(ended)))
+    tokens = delete(RefreshToken).where(RefreshToken.session_id.in_(ended))
+    # Whoever forgets them may not read them, as the ORM would to forget them, too.
+    await session.execute(tokens.execution_options(synchronize_session=False))
     gone = await session.execute(
         delete(Session)
         .where(or_(Session.expires_at < before, Session.revoked_at < before))

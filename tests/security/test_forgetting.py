@@ -1,11 +1,12 @@
 """What the bank need not know any more, it forgets: who leaves at once, the rest by its age."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
 import asyncpg
-import pytest
+import pytest_asyncio
 from sqlalchemy import select
 
 from core import clock
@@ -79,8 +80,12 @@ async def test_the_log_without_its_origins_stays_append_only(database: Database)
         assert entry.ip == "192.0.2.1"
 
 
-@pytest.fixture
-def runtime(database: Database) -> Runtime:
+@pytest_asyncio.fixture
+async def runtime(quiet_settings: Settings) -> AsyncIterator[Runtime]:
+    """As far as retention looks at one, by the role of the workers."""
+    name = quiet_settings.database_url.rpartition("/")[2].partition("?")[0]
+    url = testing.servers().database_urls(name).worker
+    database = Database(url, name="test", pool_size=1)
     settings = Settings(
         _env_file=None,
         keep_sessions_days=30,
@@ -88,7 +93,8 @@ def runtime(database: Database) -> Runtime:
         keep_notices_days=90,
         keep_idempotency_keys_days=120,
     )
-    return cast("Runtime", SimpleNamespace(settings=settings, database=database))
+    yield cast("Runtime", SimpleNamespace(settings=settings, database=database))
+    await database.close()
 
 
 async def test_each_kind_goes_when_its_time_has_come_and_no_sooner(
