@@ -178,7 +178,7 @@ class Settler:
             booked = await self._book_with_retries(taken)
         except Exception as error:
             if was_held_up(error):
-                log.warning("batch_held_up", transactions=taken.taken, error=repr(error))
+                log.warning("batch_held_up", transactions=taken.taken, error=describe(error))
             elif is_retryable(error):
                 raise  # the system's failure: the rows stay pending, the sweep rings again
             else:
