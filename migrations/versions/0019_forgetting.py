@@ -4,8 +4,8 @@ logins; and what a retention job looks for by its age is found by it."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
