@@ -30,6 +30,9 @@ held_elsewhere = Counter(
 runs_failed = Counter(
     "giro_business_day_runs_failed_total", "Runs of the business day given up", ["job"]
 )
+loans_set_aside = Counter(
+    "giro_business_day_loans_set_aside_total", "Loans left out of a run of the business day"
+)
 set_aside = Counter("giro_transactions_set_aside_total", "Transactions failed as internal")
 log_lines_dropped = Counter(
     "giro_log_lines_dropped_total", "Lines of the log that nobody read in time"

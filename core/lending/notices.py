@@ -152,6 +152,14 @@ def run_failed(run_id: UUID, job: str, business_date: date) -> Notice:
                   once=f"run_failed:{run_id}")  # fmt: skip
 
 
+def set_aside(run_id: UUID, job: str, business_date: date, loan_id: UUID) -> Notice:
+    """A loan was left out of a run, which went on for all others."""
+    return Notice(None, "loan_set_aside", "A loan could not be processed",
+                  f"{job} for {business_date} could not be done for this loan after repeated "
+                  "errors; it was done for all others. The next run tries again.",
+                  loan_id, f"loan_set_aside:{run_id}:{loan_id}")  # fmt: skip
+
+
 def recovery_step(user_id: UUID, loan_id: UUID, step: str) -> list[Notice]:
     """A step of the recovery was taken."""
     return [

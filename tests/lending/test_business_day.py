@@ -149,26 +149,64 @@ async def test_a_forgotten_run_is_found(lender):
     assert run_id not in await close.forgotten_runs(lender.quiet.database)
 
 
-async def test_what_cannot_be_done_is_given_up_and_told_and_holds_up_nobody_else(
-    lender, monkeypatch
+async def test_what_cannot_be_done_for_one_loan_is_set_aside_and_the_day_closes_for_all_others(
+    lender,
 ):
-    monkeypatch.setattr(chunks, "CHUNK_LOANS", 1)
-    await some_loans(lender, 3)
-    late = await lender.borrower()
-    broken = await lender.loan(late, 1_000)
-    await lender.withdraw_all(late)
+    # Given a chunk with several borrowers in arrears, and one loan that breaks the code
+    late = [await lender.borrower() for _ in range(5)]
+    loans = [await lender.loan(borrower, 1_000) for borrower in late]
+    for borrower in late:
+        await lender.withdraw_all(borrower)
+    broken, *others = loans
     due = await first_due(lender, broken)
     await lender.close_through(due)
     day = due + timedelta(days=1)
     terms = await lender.value("SELECT terms::text FROM loans WHERE id = $1", broken)
     await damage(lender, broken, '{"grace_days": "many"}')
+    # When the day is closed
+    try:
+        (run,) = await lender.close_through(day)
+    finally:
+        await damage(lender, broken, terms)
+    # Then it is, for all others; the staff are told of the one
+    assert run.status == "completed"
+    assert run.done == run.total
+    assert run.failed >= 1
+    assert "grace_days" in run.error
+    assert [(await lender.view(loan)).dpd for loan in others] == [2] * 4
+    assert (await lender.view(broken)).dpd == 1
+    (notice,) = await lender.rows(
+        "SELECT body, to_staff, loan_id FROM notifications WHERE kind = 'loan_set_aside'"
+    )
+    assert notice["to_staff"]
+    assert notice["loan_id"] == broken
+    assert str(day) in notice["body"]
+    # And it is caught up by the next
+    (run,) = await lender.close_through(day + timedelta(days=1))
+    assert (run.status, run.error) == ("completed", None)
+    assert [(await lender.view(loan)).dpd for loan in loans] == [3] * 5
+    penalties = {(await lender.line(loan, 1)).line.asked.penalty for loan in loans}
+    assert len(penalties) == 1, "charged for every day, as the others were"
+
+
+async def test_what_breaks_for_many_is_no_loans_fault_and_the_date_stays_open(lender, monkeypatch):
+    monkeypatch.setattr(chunks, "MAX_SET_ASIDE", 1)
+    late = [await lender.borrower() for _ in range(2)]
+    loans = [await lender.loan(borrower, 1_000) for borrower in late]
+    for borrower in late:
+        await lender.withdraw_all(borrower)
+    due = await first_due(lender, loans[0])
+    await lender.close_through(due)
+    day = due + timedelta(days=1)
+    terms = await lender.value("SELECT terms::text FROM loans WHERE id = $1", loans[0])
+    for loan in loans:
+        await damage(lender, loan, '{"grace_days": "many"}')
     try:
         with pytest.raises(close.RunFailed, match="grace_days"):
             await lender.close_through(day)
     finally:
-        await damage(lender, broken, terms)
-    left = "SELECT count(*) FROM business_day_chunks WHERE phase <> 'done'"
-    assert await lender.value(left) == 1
+        for loan in loans:
+            await damage(lender, loan, terms)
     assert REGISTRY.get_sample_value(
         "giro_business_day_runs_failed_total", {"job": Job.CLOSE_DAY.value}
     )
@@ -180,7 +218,7 @@ async def test_what_cannot_be_done_is_given_up_and_told_and_holds_up_nobody_else
 
     (run,) = await lender.close_through(day)
     assert (run.status, run.business_date) == ("completed", day)
-    assert (await lender.view(broken)).dpd == 2
+    assert [(await lender.view(loan)).dpd for loan in loans] == [2, 2]
 
 
 async def damage(lender, loan_id, terms):

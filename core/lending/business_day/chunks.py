@@ -2,7 +2,8 @@
 
 A lease is in the database, with an owner and an expiry: a worker that dies leaves nothing locked
 for longer than ``LEASE_SECONDS``. A worker that was only slow notices at its commit that the
-lease is another's, and rolls back. A chunk that fails again and again is given up alone.
+lease is another's, and rolls back. A chunk that fails again and again is cut in halves until the
+one borrower stands alone for whom it cannot be done; he is set aside for this run.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ from core.lending.business_day.runs import Job
 CHUNK_LOANS: Final = 1_000
 LEASE_SECONDS: Final = 60
 MAX_ATTEMPTS: Final = 5
+# Where more borrowers than this would have to be set aside it is no borrower's fault.
+MAX_SET_ASIDE: Final = 20
 
 
 class Phase(StrEnum):
@@ -86,6 +89,42 @@ WHERE run_id = $1 AND number = $2 AND lease_owner = $3
 """
 _GIVE_BACK = """
 UPDATE business_day_chunks SET lease_owner = NULL, lease_until = NULL, error = $4
+WHERE run_id = $1 AND number = $2 AND lease_owner = $3
+"""
+# The second half of a chunk's borrowers becomes a chunk of its own, the last of the run. What the
+# chunk waited for stays with the first half. Each half has one more attempt before it is cut again.
+_SPLIT = """
+WITH borrowers AS (
+  SELECT user_id, count(*) AS loans, row_number() OVER (ORDER BY user_id) AS place,
+         count(*) OVER () AS number
+  FROM loans WHERE user_id >= $4 AND ($5::uuid IS NULL OR user_id < $5)
+    AND status IN ('active', 'restructured')
+  GROUP BY user_id
+), second AS (
+  SELECT (array_agg(user_id ORDER BY user_id))[1] AS first_user,
+         least(sum(loans), $6)::int AS loans
+  FROM borrowers WHERE place > number / 2 AND number > 1
+), first AS (
+  UPDATE business_day_chunks c SET next_user = s.first_user, loans = c.loans - s.loans,
+         attempts = $7, lease_owner = NULL, lease_until = NULL
+  FROM second s
+  WHERE c.run_id = $1 AND c.number = $2 AND c.lease_owner = $3 AND s.first_user IS NOT NULL
+  RETURNING c.run_id, c.phase
+)
+INSERT INTO business_day_chunks (run_id, number, first_user, next_user, loans, phase, attempts)
+SELECT f.run_id, (SELECT max(number) + 1 FROM business_day_chunks WHERE run_id = $1),
+       s.first_user, $5, s.loans, f.phase, $7
+FROM first f, second s
+"""
+_LOANS = """
+SELECT id FROM loans WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
+  AND status IN ('active', 'restructured') ORDER BY id
+"""
+_COUNT_SET_ASIDE = """
+SELECT count(*) FROM business_day_chunks WHERE run_id = $1 AND phase = 'done' AND error IS NOT NULL
+"""
+_SET_ASIDE = """
+UPDATE business_day_chunks SET phase = 'done', error = $4, lease_owner = NULL, lease_until = NULL
 WHERE run_id = $1 AND number = $2 AND lease_owner = $3
 """
 # A lease for ever: nobody tries again in this run, and the other chunks go on.
@@ -168,9 +207,39 @@ async def move_on(
         raise LeaseLost
 
 
+async def loans_of(connection: Connection, chunk: Chunk) -> list[UUID]:
+    """The running loans of the chunk's borrowers."""
+    rows = await connection.fetch(_LOANS, chunk.first_user, chunk.next_user)
+    return [row["id"] for row in rows]
+
+
 async def give_back(connection: Connection, chunk: Chunk, error: str) -> None:
     """Let others try, with a note of what went wrong."""
     await connection.execute(_GIVE_BACK, chunk.run_id, chunk.number, chunk.owner, error)
+
+
+async def split(connection: Connection, chunk: Chunk) -> bool:
+    """Cut the chunk in halves for others to take; False where it holds one borrower only."""
+    # One at a time, for the numbers' sake.
+    await connection.execute("SELECT FROM business_day_runs WHERE id = $1 FOR UPDATE", chunk.run_id)
+    done = await connection.execute(
+        _SPLIT, chunk.run_id, chunk.number, chunk.owner, chunk.first_user, chunk.next_user,
+        chunk.loans, MAX_ATTEMPTS - 1,
+    )  # fmt: skip
+    return done.endswith("1")
+
+
+async def set_aside(connection: Connection, chunk: Chunk, error: str) -> bool:
+    """Leave the one borrower out of the run; False where too many were left out before.
+
+    Raises LeaseLost where the chunk is no longer held.
+    """
+    if await connection.fetchval(_COUNT_SET_ASIDE, chunk.run_id) >= MAX_SET_ASIDE:
+        return False
+    done = await connection.execute(_SET_ASIDE, chunk.run_id, chunk.number, chunk.owner, error)
+    if not done.endswith("1"):
+        raise LeaseLost
+    return True
 
 
 async def give_up(connection: Connection, chunk: Chunk, error: str) -> None:

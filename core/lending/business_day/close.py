@@ -12,6 +12,7 @@ from core import metrics
 from core.database import Connection, Database, is_retryable
 from core.errors import BusinessDateInFuture
 from core.ids import new_id
+from core.lending import notices
 from core.lending.business_day import charge, chunks, collect, dates, recover, runs
 from core.lending.business_day.accrue import accrue
 from core.lending.business_day.chunks import Chunk, LeaseLost, Phase
@@ -20,6 +21,7 @@ from core.lending.business_day.dates import BankClock
 from core.lending.business_day.runs import Job, Run
 from core.lending.retries import CollectionCalendar
 from core.logging import describe, get_logger
+from core.notifications import notices as inbox
 
 log = get_logger(__name__)
 
@@ -224,9 +226,10 @@ async def _work(desk: Desk, run_id: UUID, owner: str) -> Worked:
 
 
 async def _note_failure(desk: Desk, chunk: Chunk, error: Exception) -> None:
-    """Let the chunk be tried again, or give it up after ``MAX_ATTEMPTS``.
+    """Let the chunk be tried again; after ``MAX_ATTEMPTS`` find out for whom it cannot be done.
 
-    A deadlock or a lost server is nobody's fault and has more tries than a defect has.
+    A deadlock or a lost server is nobody's fault: it has more tries than a defect has, and then the
+    whole chunk is given up.
     """
     log.exception("chunk_failed", run_id=str(chunk.run_id), chunk=chunk.number)
     tries = chunks.MAX_ATTEMPTS
@@ -236,8 +239,30 @@ async def _note_failure(desk: Desk, chunk: Chunk, error: Exception) -> None:
     async with desk.database.raw_unit_of_work() as connection:
         if chunk.attempts < tries:
             await chunks.give_back(connection, chunk, describe(error))
-        else:
+        elif is_retryable(error) or not await _isolate(connection, chunk, describe(error)):
             await chunks.give_up(connection, chunk, describe(error))
+
+
+async def _isolate(connection: Connection, chunk: Chunk, error: str) -> bool:
+    """Cut the chunk in halves, or set its one borrower aside; False for too many of those.
+
+    The day closes for all others. What was not done is done by the next run that can: interest,
+    attempts and charges go by the dates that a loan has seen.
+    """
+    if await chunks.split(connection, chunk):
+        return True
+    if not await chunks.set_aside(connection, chunk, error):
+        return False
+    run = await runs.find(connection, chunk.run_id)
+    if chunk.phase is not Phase.RECOVER:
+        total = chunk.loans if run.job is Job.EMI_COLLECTION else 0
+        await runs.progress(connection, run.id, total=total, done=chunk.loans, failed=chunk.loans)
+    left_out = await chunks.loans_of(connection, chunk)
+    told = [notices.set_aside(run.id, run.job, run.business_date, loan) for loan in left_out]
+    await inbox.write(connection, told)
+    metrics.loans_set_aside.inc(len(left_out))
+    log.error("loans_set_aside", run_id=str(run.id), loans=[str(loan) for loan in left_out])
+    return True
 
 
 async def _phase(desk: Desk, connection: Connection, chunk: Chunk, run: Run) -> bool:

@@ -84,14 +84,17 @@ _PROGRESS = """
 UPDATE business_day_runs SET total = total + $2, done = done + $3, succeeded = succeeded + $4,
        failed = failed + $5 WHERE id = $1
 """
-# A chunk that was given up holds its lease for ever.
+# A chunk that was given up holds its lease for ever; one that was set aside is done with an error.
 _FINISH = """
 UPDATE business_day_runs r SET finished_at = clock_timestamp(), error = rest.error,
-       status = CASE WHEN rest.error IS NULL THEN 'completed' ELSE 'failed' END
+       status = CASE WHEN rest.given_up > 0 THEN 'failed' ELSE 'completed' END
 FROM (
-  SELECT count(*) FILTER (WHERE lease_until IS DISTINCT FROM 'infinity') AS open,
-         min(error) FILTER (WHERE lease_until = 'infinity') AS error
-  FROM business_day_chunks WHERE run_id = $1 AND phase <> 'done'
+  SELECT count(*) FILTER (
+           WHERE phase <> 'done' AND lease_until IS DISTINCT FROM 'infinity'
+         ) AS open,
+         count(*) FILTER (WHERE phase <> 'done' AND lease_until = 'infinity') AS given_up,
+         min(error) FILTER (WHERE phase = 'done' OR lease_until = 'infinity') AS error
+  FROM business_day_chunks WHERE run_id = $1
 ) AS rest
 WHERE r.id = $1 AND r.status = 'running' AND rest.open = 0
 RETURNING r.job, r.business_date, r.status
