@@ -96,6 +96,9 @@ class UnitOfWork(AsyncSession):
 
 
 KNOWS_TRANSACTION_TIMEOUT: Final = 17
+# For how long a unit of work may say nothing; settlement's own less. No one waits for a password's
+# hash, a person or another service inside of one.
+IDLE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,7 @@ class Database:
                     "timezone": "UTC",
                     "jit": "off",
                     # A process that hangs inside a unit of work must not hold its row locks.
-                    "idle_in_transaction_session_timeout": "60000",
+                    "idle_in_transaction_session_timeout": str(int(IDLE_SECONDS * 1000)),
                     "tcp_keepalives_idle": "10",
                     **limits,
                 },

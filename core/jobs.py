@@ -5,7 +5,7 @@ work. A forged, lost, doubled or late message therefore changes nothing.
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
@@ -58,10 +58,13 @@ class Broker(RedisBroker):
         return super().consume(queue_name, prefetch, timeout)
 
 
-def make_broker(redis_url: str) -> Broker:
+AnyBroker = TypeVar("AnyBroker", bound=Broker)
+
+
+def make_broker(redis_url: str, kind: type[AnyBroker]) -> AnyBroker:
     """A broker on ``redis_url`` without middleware, its socket calls bounded in time."""
     client = BlockingRedis.from_url(redis_url, socket_connect_timeout=1.0, socket_timeout=5.0)
-    return Broker(  # type: ignore[no-untyped-call]
+    return kind(
         client=client,
         middleware=[],
         heartbeat_timeout=DEAD_WORKER_AFTER_MS,
@@ -75,7 +78,7 @@ class Jobs:
     def __init__(self, redis: "Redis", redis_url: str) -> None:
         self._redis = redis
         self._ring = redis.register_script(_RING)
-        self._broker = make_broker(redis_url)
+        self._broker = make_broker(redis_url, Broker)
 
     async def enqueue(
         self, actor: str, *args: object, queue: str, request_id: str | None = None

@@ -37,6 +37,9 @@ set_aside = Counter("giro_transactions_set_aside_total", "Transactions failed as
 log_lines_dropped = Counter(
     "giro_log_lines_dropped_total", "Lines of the log that nobody read in time"
 )
+jobs_unreadable = Counter(
+    "giro_jobs_unreadable_total", "Messages in a queue that are no jobs", ["queue"]
+)
 queue_depth = Gauge("giro_queue_depth", "Jobs waiting in a queue", ["queue"])
 pending = Gauge("giro_transactions_pending", "Transactions accepted and not final")
 oldest_pending_seconds = Gauge(

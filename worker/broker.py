@@ -1,5 +1,6 @@
 """The broker of a worker process and what surrounds every job."""
 
+import asyncio
 import os
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from core.ids import new_id
 from core.jobs import make_broker
 from core.logging import configure, describe, get_logger
 from core.platform.failed_jobs import record_failure
+from worker.consumer import WatchfulBroker
 from worker.runtime import Runtime
 
 log = get_logger(__name__)
@@ -28,6 +30,8 @@ MIN_BACKOFF_MS: Final = 200
 MAX_BACKOFF_MS: Final = 5_000
 TIME_LIMIT_MS: Final = 600_000
 LOOP_STARTS_SECONDS: Final = 5.0
+# Whose job it was that was none; to try it again ends it in the same way.
+NO_ACTOR: Final = "unreadable"
 
 _runtime: Runtime | None = None
 
@@ -118,6 +122,30 @@ class JobLog(Middleware):
         structlog.contextvars.clear_contextvars()
 
 
+def keep_unreadable(queue: str, text: str, fault: str) -> None:
+    """Keep what came in a queue and is no job among the failed jobs; its consumer goes on."""
+    thread = get_event_loop_thread()
+    if thread is not None:
+        keeping = _keep_unreadable(queue, text.replace("\0", ""), fault)
+        asyncio.run_coroutine_threadsafe(keeping, thread.loop)
+
+
+async def _keep_unreadable(queue: str, text: str, fault: str) -> None:
+    try:
+        await record_failure(
+            runtime().database,
+            job_id=new_id(),
+            queue=queue,
+            actor=NO_ACTOR,
+            args=[text],
+            error=f"This message is no job: {fault}",
+            request_id=None,
+            failed_at=now(),
+        )
+    except Exception as error:  # noqa: BLE001 - it stands in the log, and among the dead letters
+        log.warning("failed_job_not_kept", queue=queue, error=describe(error))
+
+
 def _known(**context: object) -> dict[str, object]:
     return {name: value for name, value in context.items() if value is not None}
 
@@ -131,7 +159,8 @@ def _on_loop(coroutine: Any) -> None:
 
 def make_worker_broker() -> Broker:
     """The broker with its middleware, set as dramatiq's own."""
-    broker = make_broker(get_settings().redis_url)
+    broker = make_broker(get_settings().redis_url, WatchfulBroker)
+    broker.report = keep_unreadable
     # Signals before an actor run in this order, signals after it in reverse: JobLog sees what
     # Retries decided, and Process starts after AsyncIO's loop and closes before it.
     for middleware in (

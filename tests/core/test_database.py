@@ -3,7 +3,7 @@
 import pytest
 
 from core.config import Settings
-from core.database import Database
+from core.database import IDLE_SECONDS, Database
 from tests.system import migrate
 
 
@@ -30,3 +30,12 @@ async def test_encryption_that_the_server_has_not_is_not_done_without(
         async with database.raw_connection():
             pass
     await database.close()
+
+
+async def test_whoever_hangs_inside_a_unit_of_work_is_cut_off_after_seconds(
+    database: Database,
+) -> None:
+    async with database.raw_connection() as connection:
+        shown = await connection.fetchval("SHOW idle_in_transaction_session_timeout")
+    assert shown == f"{IDLE_SECONDS:.0f}s"
+    assert IDLE_SECONDS <= 5

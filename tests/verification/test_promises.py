@@ -105,7 +105,7 @@ FORGERIES = {
         f"UPDATE postings SET balance_after_minor = 1 WHERE entry_no = {ONE_POSTING}",
     ),
     "an entry was moved to an hour after the next": (
-        {2},
+        {2, 4},
         "UPDATE postings SET booked_at = booked_at + interval '1 hour'"
         f" WHERE entry_no = {ONE_POSTING}",
     ),
@@ -161,7 +161,7 @@ FORGERIES = {
         " (SELECT id FROM transactions WHERE status = 'success' ORDER BY seq LIMIT 1)",
     ),
     "the time of a posting was changed": (
-        {4},
+        {2, 4},
         "UPDATE postings SET booked_at = booked_at + interval '1 microsecond' WHERE entry_no ="
         " (SELECT max(entry_no) FROM postings WHERE account_id IS NOT NULL)",
     ),

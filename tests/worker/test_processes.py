@@ -23,6 +23,7 @@ from tests.bank import Bank
 from tests.conftest import fresh_settings
 from tests.quiet import Quiet, transfer_order
 from tests.system import System
+from tests.worker.test_messages_that_are_no_jobs import written
 
 LOCK_SECONDS = 2
 
@@ -122,6 +123,34 @@ async def test_a_worker_killed_under_load_is_replaced_and_everything_ends(
     await all_final(books, ids, 60)
     assert {status for status, _ in await books.states(ids)} == {"success"}
     await assert_books_are_sound(books)
+
+
+async def test_messages_that_are_no_jobs_are_kept_as_failed_jobs_and_stop_no_worker(
+    city: System, books: Quiet
+) -> None:
+    # Given queues full of what somebody forged, more than a worker has threads
+    queues = ("settlement", "lending")
+    for number in range(40):
+        for queue in queues:
+            forged = b"garbage" if number % 2 else written(queue_name="tulips")
+            await books.redis.hset(f"dramatiq:{queue}.msgs", f"forged-{number}", forged)
+            await books.redis.rpush(f"dramatiq:{queue}", f"forged-{number}")
+    # When work comes in
+    ids = await accept_quietly(books, await some_orders(books, 20))
+    await all_final(books, ids, 30)
+
+    # Then it is done, and what was forged is told of and gone
+    async def is_gone() -> bool:
+        async with books.database.raw_connection() as connection:
+            kept: int = await connection.fetchval(
+                "SELECT count(*) FROM failed_jobs WHERE actor = 'unreadable'"
+            )
+        waiting = [await books.redis.hlen(f"dramatiq:{queue}.msgs") for queue in queues]
+        return kept >= 20 and sum(waiting) < 5
+
+    async with asyncio.timeout(20):
+        while not await is_gone():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def leader(books: Quiet) -> int:
