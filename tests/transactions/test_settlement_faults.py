@@ -289,7 +289,7 @@ async def test_a_pool_with_nothing_free_is_no_fault_of_the_transactions(quiet: Q
     # Given a worker all of whose connections are taken for longer than it waits for one
     anna, bert = await quiet.account(10_000), await quiet.account()
     accepted = await quiet.transfer(anna, bert, 1)
-    pool = Database(quiet.settings.database_url, name="small", pool_size=1, timeout_seconds=0.02)
+    pool = Database(quiet.settings.database_url, name="small", pool_size=1, timeout_seconds=0.25)
     worker = settler_on(quiet, pool, quiet.redis, batch_size=10)
     for _ in range(4):
         async with pool.raw_connection():
