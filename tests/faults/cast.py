@@ -3,13 +3,12 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import httpx2
 
 from tests.faults.caller import Caller
 from tests.faults.history import History
-from tests.faults.stage import Stage
 
 PAYERS: Final = 14
 FAMILY_ACCOUNTS: Final = 8
@@ -56,10 +55,21 @@ class Cast:
             await caller.log_in()
 
 
-async def assemble(stage: Stage) -> Cast:
-    """Register everybody on a stack that runs, and open their accounts."""
+class Place(Protocol):
+    """A running system: where it answers, and how its staff are made (e-mail and password)."""
+
+    @property
+    def url(self) -> str:
+        """The API's address."""
+
+    async def staff(self, role: str) -> tuple[str, str]:
+        """A new officer or admin."""
+
+
+async def assemble(place: Place, *, payers: int = PAYERS, crowd: int = CROWD) -> Cast:
+    """Register everybody at a system that runs, and open their accounts."""
     limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=100)
-    client = httpx2.AsyncClient(base_url=stage.url, limits=limits, timeout=20)
+    client = httpx2.AsyncClient(base_url=place.url, limits=limits, timeout=20)
     before = History()
 
     async def holder(name: str, accounts: int) -> Holder:
@@ -69,7 +79,7 @@ async def assemble(stage: Stage) -> Cast:
         return Holder(caller, [await _open(caller) for _ in range(accounts)])
 
     async def employee(role: str) -> Caller:
-        email, password = await stage.staff(role)
+        email, password = await place.staff(role)
         caller = Caller(client, before, role, email, password)
         if not await caller.log_in():
             raise RuntimeError(f"the {role} cannot log in")
@@ -78,10 +88,10 @@ async def assemble(stage: Stage) -> Cast:
     shop = await holder("shop", 1)
     return Cast(
         client=client,
-        payers=[await holder(f"payer-{n}", 2) for n in range(PAYERS)],
+        payers=[await holder(f"payer-{n}", 2) for n in range(payers)],
         family=await holder("family", FAMILY_ACCOUNTS),
         borrowers=[await holder(f"borrower-{n}", 1) for n in range(BORROWERS)],
-        crowd=[await holder(f"crowd-{n}", 2) for n in range(CROWD)],
+        crowd=[await holder(f"crowd-{n}", 2) for n in range(crowd)],
         officer=await employee("officer"),
         admin=await employee("admin"),
         shop=shop.accounts[0],

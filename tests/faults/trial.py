@@ -22,7 +22,7 @@ from tests.faults.workload import Workload
 WARM_UP_SECONDS: Final = 1.5
 AFTERWARDS_SECONDS: Final = 4.0
 # Afterwards everything that was accepted has to reach its end within this.
-SETTLE_WITHIN_SECONDS: Final = 30.0
+SETTLE_WITHIN_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ async def no_connections(scene: Scene) -> AsyncIterator[None]:
         yield
 
 
-@fault("table-locked", "transactions: LOCK TABLE by a stranger", seconds=3, short=True)
+@fault("table-locked", "transactions: LOCK TABLE by a stranger", seconds=3)
 async def table_locked(scene: Scene) -> AsyncIterator[None]:
     async with _transaction(scene, "LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE"):
         yield

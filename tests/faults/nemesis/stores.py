@@ -24,7 +24,7 @@ async def redis_hung(scene: Scene) -> AsyncIterator[None]:
         yield
 
 
-@fault("redis-refused", "Redis: its port closed, every connection cut", short=True)
+@fault("redis-refused", "Redis: its port closed, every connection cut")
 async def redis_refused(scene: Scene) -> AsyncIterator[None]:
     port = scene.stage.servers.valkey.port
     async with scene.stage.redis().client() as redis:  # one connection, which outlives the port
