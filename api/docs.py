@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from api import docs_pages
+from api import docs_pages, headers
 from api.problems import MEDIA_TYPE, published_codes
 from api.responses import reply
 from api.routes.aliases import ALIASES
@@ -23,7 +23,9 @@ A money movement is **submitted**, durably accepted (`202`), settled by a worker
 major units; in answers it is a number that is exact. Press **Authorize** and log in to try
 anything here.
 
-Errors are `application/problem+json` (RFC 9457); `code` never changes once published:
+A body is refused where none is declared, and so is an unknown field. `Allow` of a 405 lists what
+the path answers. Errors are `application/problem+json` (RFC 9457); `code` never changes once
+published:
 
 """
 TAGS: Final = [
@@ -82,6 +84,8 @@ WITH_LOGIN: Final[dict[str, dict[str, Any]]] = {
     "403": _described("The role may not"),
 }
 NOT_FOUND: Final[dict[str, dict[str, Any]]] = {"404": _described("Unknown, or not yours")}
+# What a reading operation answers beside what all of them do.
+ALSO: Final = {("get", "/loans/{loan_id}/payoff"): ("409",)}
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -109,6 +113,7 @@ def _table_of_codes() -> str:
 
 def _complete(document: dict[str, Any]) -> None:
     components = document.setdefault("components", {})
+    components["headers"] = headers.DOCUMENTED
     schemas = components.setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     for name, schema in schemas["Problem"].pop("$defs", {}).items():
@@ -138,9 +143,17 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
         responses |= {"401": WITH_LOGIN["401"], "403": WITH_LOGIN["403"]}
     if "parameters" in operation or method != "get":
         responses |= NOT_FOUND
+    responses |= {status: WITH_BODY[status] for status in ALSO.get((method, path), ())}
     given = operation["responses"]
     given.pop("422", None)
-    operation["responses"] = given | {s: r for s, r in responses.items() if s not in given}
+    everything = given | {s: r for s, r in responses.items() if s not in given}
+    operation["responses"] = {s: _with_headers(s, answer) for s, answer in everything.items()}
+
+
+def _with_headers(status: str, answer: dict[str, Any]) -> dict[str, Any]:
+    names = {"X-Request-ID", *([headers.OF_STATUS[status]] if status in headers.OF_STATUS else [])}
+    common = headers.shown(*sorted(names))["headers"]
+    return answer | {"headers": answer.get("headers", {}) | common}
 
 
 def _without_null(operation: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import compile_path
+from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 from api.responses import encode
@@ -60,7 +60,9 @@ HTTP_CODES: Final[Mapping[int, tuple[str, str]]] = {
     413: ("body_too_large", "The body is too large"),
     415: ("unsupported_media_type", "The body must be sent as application/json"),
 }
+OF_FILES: Final = {"GET", "HEAD"}  # what a mount of static files answers
 # What a refusal repeats of a request, so that a small one never makes a large answer.
+METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 MAX_ERRORS: Final = 100
 MAX_FIELD_CHARACTERS: Final = 200
 NOT_UTF8: Final = {"22021", "22P05"}
@@ -210,14 +212,17 @@ def internal(scope: Scope) -> Response:
 
 
 def _methods_of(app: FastAPI, path: str) -> list[str]:
-    """The methods that handlers of ``path`` answer; GET for pages that are not documented."""
-    found = {
-        method.upper()
-        for template, operations in app.openapi()["paths"].items()
-        if compile_path(template)[0].match(path)
-        for method in operations
-    }
-    return sorted(found) or ["GET"]
+    """The methods that ``path`` answers, by the routes themselves."""
+
+    def answers(method: str) -> bool:
+        scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
+        return any(
+            route.matches(scope)[0] is Match.FULL
+            and (not isinstance(route, Mount) or method in OF_FILES)
+            for route in app.router.routes
+        )
+
+    return [method for method in METHODS if answers(method)]
 
 
 def install(app: FastAPI) -> None:

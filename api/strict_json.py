@@ -181,9 +181,10 @@ async def _is_empty(request: Request) -> bool:
     return not body or parse(body) == {}
 
 
-def example(body: dict[str, Any]) -> ConfigDict:
-    """The configuration of a body that the documentation shows ``body`` for."""
-    return ConfigDict(json_schema_extra={"examples": [body]})
+def example(body: dict[str, Any], **more: Any) -> ConfigDict:
+    """The configuration of a body that the documentation shows ``body`` for; ``more`` is what else
+    its schema says."""
+    return ConfigDict(json_schema_extra={"examples": [body], **more})
 
 
 class Body(BaseModel):

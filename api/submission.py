@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.dependencies import SUBMIT_HEADERS, prefer_header, request_id, wait_seconds
+from api.headers import shown
 from api.responses import reply
 from api.schemas.transactions import Submitted, TransactionAnswer, transaction_answer
 from api.services import Services
@@ -41,8 +42,13 @@ def submission(
             200: {
                 "model": TransactionAnswer,
                 "description": "Final within the time waited, or replayed",
+                **shown("Location", "Preference-Applied", "Idempotent-Replayed"),
             },
-            202: {"model": model, "description": "Accepted and on disk: poll it at `Location`"},
+            202: {
+                "model": model,
+                "description": "Accepted and on disk: poll it at `Location`",
+                **shown("Location", "Retry-After", "Preference-Applied", "Idempotent-Replayed"),
+            },
         },
         openapi_extra=SUBMIT_HEADERS,
     )

@@ -18,6 +18,7 @@ from api.dependencies import (
     Held,
     idempotency_key,
 )
+from api.headers import shown
 from api.instants import InstantQuery, beginning, end
 from api.paging import Paging
 from api.responses import no_content, reply
@@ -54,7 +55,13 @@ AmountQuery = Annotated[
 router = APIRouter(prefix="/accounts", tags=["Accounts"], route_class=StrictRoute)
 
 
-@router.post("", status_code=201, response_model=AccountAnswer, openapi_extra=KEY_HEADER)
+@router.post(
+    "",
+    status_code=201,
+    response_model=AccountAnswer,
+    responses={201: shown("Location")},
+    openapi_extra=KEY_HEADER,
+)
 async def open_an_account(
     request: Request,
     caller: AnyCaller,

@@ -37,12 +37,14 @@ class Readiness(BaseModel):
     stores: dict[str, Literal["up", "down"]]
 
 
+@router.head("/health", response_model=None)
 @router.get("/health", response_model=Health)
 async def health() -> Response:
     """Whether this process is alive, whatever its stores do."""
     return reply({"status": "ok"})
 
 
+@router.head("/health/ready", response_model=None)
 @router.get("/health/ready", response_model=Readiness)
 async def ready(request: Request, held: Annotated[Services, Depends(services)]) -> Response:
     """Whether work can be done: 503 says which store is down."""

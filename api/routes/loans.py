@@ -22,6 +22,7 @@ from api.dependencies import (
     prefer_header,
     request_id,
 )
+from api.headers import shown
 from api.loan_answers import (
     assessment_answer,
     loan_answer,
@@ -206,7 +207,7 @@ async def change_loan(
     return reply(loan_answer(view))
 
 
-@router.put("/{loan_id}/approve", response_model=LoanApproved)
+@router.put("/{loan_id}/approve", response_model=LoanApproved, responses={200: shown("Location")})
 async def approve(
     request: Request,
     loan_id: str,
@@ -241,7 +242,12 @@ async def approve(
     return _disbursing(known, approval.transaction_id)
 
 
-@router.post("/{loan_id}/disburse", status_code=202, response_model=LoanApproved)
+@router.post(
+    "/{loan_id}/disburse",
+    status_code=202,
+    response_model=LoanApproved,
+    responses={202: shown("Location")},
+)
 async def disburse(
     request: Request, loan_id: str, caller: Officer, actor: ActingUser, held: Held
 ) -> Response:

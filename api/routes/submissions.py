@@ -16,6 +16,7 @@ from api.dependencies import (
     prefer_header,
     request_id,
 )
+from api.headers import shown
 from api.responses import reply
 from api.schemas.transactions import (
     BankMovement,
@@ -163,7 +164,13 @@ def _bank_order(
     )
 
 
-@router.post("/batch", status_code=202, response_model=BatchSubmitted, openapi_extra=KEY_HEADER)
+@router.post(
+    "/batch",
+    status_code=202,
+    response_model=BatchSubmitted,
+    responses={202: shown("Location", "Retry-After", "Idempotent-Replayed")},
+    openapi_extra=KEY_HEADER,
+)
 @takes_batches
 async def batch(request: Request, body: BatchSubmission, caller: Customer, held: Held) -> Response:
     """Submit up to a thousand transfers at once; each is settled by itself."""

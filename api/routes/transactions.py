@@ -17,6 +17,7 @@ from api.dependencies import (
     prefer_header,
     wait_seconds,
 )
+from api.headers import shown
 from api.instants import InstantQuery, beginning, end
 from api.paging import Paging
 from api.responses import no_content, reply
@@ -106,7 +107,12 @@ async def _account_ids(held: Services, caller: Caller, account: str | None) -> l
         return [own.id for own in await accounts.accounts_of(session, caller.scope)]
 
 
-@router.get("/{transaction_id}", response_model=TransactionAnswer, openapi_extra=WAIT_HEADER)
+@router.get(
+    "/{transaction_id}",
+    response_model=TransactionAnswer,
+    responses={200: shown("Retry-After", "Preference-Applied")},
+    openapi_extra=WAIT_HEADER,
+)
 async def show_transaction(request: Request, transaction_id: str, caller: AnyCaller) -> Response:
     """Poll a transaction; with `Prefer: wait=N`, answered once it is final or N seconds passed."""
     held: Services = request.app.state.services

@@ -16,6 +16,8 @@ from core.readable import is_readable
 # No currency of ISO 4217 has more decimals than four; how many this one has is checked later.
 MAX_DECIMALS: Final = 4
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+# MAX_MAJOR_UNITS is a one with thirteen zeros.
+_UP_TO_THE_MOST: Final = r"([0-9]{1,13}(\.[0-9]{1,4})?|10{13}(\.0{1,4})?)"
 _DECIMAL_STRING = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 
 
@@ -74,11 +76,12 @@ def minor_units(field: str, amount: Decimal, currency: str) -> int:
 
 def _wire(description: str, *, exclusive: bool) -> WithJsonSchema:
     bound = {"exclusiveMinimum": 0} if exclusive else {"minimum": 0}
+    more_than_zero = r"(?!0+(\.0+)?$)" if exclusive else ""
     return WithJsonSchema(
         {
             "anyOf": [
                 {"type": "number", "maximum": MAX_MAJOR_UNITS, **bound},
-                {"type": "string", "pattern": r"^[0-9]{1,14}(\.[0-9]{1,4})?$"},
+                {"type": "string", "pattern": f"^{more_than_zero}{_UP_TO_THE_MOST}$"},
             ],
             "description": description,
             "examples": [1000, "10.25"],

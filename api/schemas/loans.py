@@ -95,10 +95,22 @@ class QuotePause(Body):
     last: Annotated[IsoDate, Field(alias="to")]
 
 
+def _one_count(given: str, left_out: str) -> dict[str, Any]:
+    """A quote's length is said in months or in instalments, in one of the two."""
+    kinds = {given: {"type": "integer"}, left_out: {"type": "null"}}
+    return {"required": [given], "properties": kinds}
+
+
 class QuoteRequest(Body):
     """Terms of a loan to look at; nothing is stored."""
 
-    model_config = example({"amount": 10000, "interest_rate": 12, "tenure_months": 12})
+    model_config = example(
+        {"amount": 10000, "interest_rate": 12, "tenure_months": 12},
+        oneOf=[
+            _one_count("tenure_months", "number_of_instalments"),
+            _one_count("number_of_instalments", "tenure_months"),
+        ],
+    )
     amount: Amount
     interest_rate: Rate
     tenure_months: Months | None = None

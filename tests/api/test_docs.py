@@ -116,3 +116,79 @@ async def test_probes_and_metrics_answer(bank: Bank) -> None:
     assert ready == {"status": "ready", "stores": {"database": "up", "redis": "up"}}
     metrics = (await bank.client.get("/metrics")).text
     assert 'giro_http_requests_total{method="GET",route="/health",status="200"}' in metrics
+
+
+async def test_every_answer_names_its_headers(bank: Bank) -> None:
+    document = await document_of(bank)
+    known = document["components"]["headers"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for status, answer in operation["responses"].items():
+                names = set(answer["headers"])
+                assert "X-Request-ID" in names <= known.keys(), (method, path, status)
+                assert ("WWW-Authenticate" in names) == (status == "401"), (method, path)
+                if status in {"429", "503"}:
+                    assert "Retry-After" in names, (method, path)
+    transfer = document["paths"]["/transactions/transfer"]["post"]["responses"]
+    kept = {"Location", "Preference-Applied", "Idempotent-Replayed", "X-Request-ID"}
+    assert set(transfer["202"]["headers"]) == kept | {"Retry-After"}
+    assert set(transfer["200"]["headers"]) == kept
+
+
+async def test_a_payoff_says_that_an_ended_loan_has_none(bank: Bank) -> None:
+    document = await document_of(bank)
+    assert "409" in document["paths"]["/loans/{loan_id}/payoff"]["get"]["responses"]
+
+
+async def test_amounts_and_quotes_are_described_as_they_are_taken(bank: Bank) -> None:
+    document = await document_of(bank)
+    whole = {"components": document["components"]}
+
+    def fits(name: str, body: dict[str, Any]) -> bool:
+        schema = {**document["components"]["schemas"][name], **whole}
+        return bool(jsonschema_rs.is_valid(schema, body))
+
+    quote = {"amount": 1000, "interest_rate": 12}
+    months, count = {"tenure_months": 12}, {"number_of_instalments": 12}
+    cases = [
+        *[("CashMovement", {"amount": a}, True) for a in (1, "1", "0.01", "10000000000000.00")],
+        *[("CashMovement", {"amount": a}, False) for a in (0, "0", "0.00", "00.0000", "-1", "")],
+        *[("CashMovement", {"amount": a}, False) for a in ("10000000000001", 10**13 + 1, "1e3")],
+        *[("AccountOpening", {"initial_deposit": a}, True) for a in (0, "0", "0.00", 5)],
+        ("QuoteRequest", quote | months, True),
+        ("QuoteRequest", quote | count, True),
+        ("QuoteRequest", quote | count | {"tenure_months": None}, True),
+        ("QuoteRequest", quote, False),
+        ("QuoteRequest", quote | months | count, False),
+    ]
+    customer = await bank.customer()
+    await customer.open_account(10)
+    paths = {"CashMovement": "/transactions/deposit", "AccountOpening": "/accounts"}
+    for name, body, taken in cases:
+        assert fits(name, body) is taken, (name, body)
+        answer = await customer.post(paths.get(name, "/loans/quote"), body)
+        assert (answer.status_code in {200, 201, 202, 400}) is taken, (name, body, answer.text)
+
+
+async def test_a_405_lists_what_the_path_answers(bank: Bank) -> None:
+    document = await document_of(bank)
+    for path, method, allowed in (
+        ("/health", "POST", "GET, HEAD"),
+        ("/docs", "DELETE", "GET"),
+        ("/problems/not_found", "PUT", "GET"),
+        ("/static/docs/favicon.png", "DELETE", "GET, HEAD"),
+        ("/accounts", "PATCH", "GET, POST"),
+        ("/loans/quote", "PATCH", "DELETE, GET, POST, PUT"),
+    ):
+        answer = await bank.client.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed), path
+    operations = document["paths"]["/accounts/{account_id}"]
+    answer = await bank.client.request("PATCH", "/accounts/1")
+    assert answer.headers["allow"] == ", ".join(sorted(map(str.upper, operations)))
+
+
+async def test_probes_answer_head(bank: Bank) -> None:
+    for path in ("/health", "/health/ready"):
+        answer = await bank.client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert "head" in (await document_of(bank))["paths"][path]
