@@ -1,7 +1,8 @@
 """Loans: quote, apply, decide, pay, recover."""
 
+from dataclasses import asdict
 from datetime import date
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.admission import lists
 from api.bodies import CLIENT_GONE, unless_gone
 from api.dependencies import (
+    KEY_HEADER,
     ActingUser,
     Admin,
     AnyCaller,
@@ -38,6 +40,7 @@ from api.responses import no_content, reply
 from api.schemas.fields import IsoDate
 from api.schemas.loans import (
     AssessmentAnswer,
+    DisbursementRequest,
     LoanAnswer,
     LoanApplication,
     LoanApproval,
@@ -70,6 +73,8 @@ from core.lending.payments import PaymentRequest
 from core.lending.recovery import Worker
 from core.lending.retries import CollectionCalendar
 from core.lending.states import REPAYING, LoanStatus
+from core.transactions.keys import find_key, fingerprint_of, win_key
+from core.transactions.orders import Idempotency
 
 T = TypeVar("T")
 
@@ -96,9 +101,18 @@ async def quote(
     return reply(quote_answer(body, currency, found))
 
 
-@router.post("/apply", status_code=201, response_model=LoanStateAnswer)
-async def apply(body: LoanApplication, caller: Customer, actor: ActingUser, held: Held) -> Response:
+@router.post(
+    "/apply",
+    status_code=201,
+    response_model=LoanStateAnswer,
+    responses={201: shown("Idempotent-Replayed")},
+    openapi_extra=KEY_HEADER,
+)
+async def apply(
+    request: Request, body: LoanApplication, caller: Customer, actor: ActingUser, held: Held
+) -> Response:
     """Apply for a loan; an officer decides on it."""
+    key = _key(request, caller, body.idempotency_key)
     wanted = Application(
         user_id=caller.user_id,
         amount=body.amount,
@@ -111,13 +125,25 @@ async def apply(body: LoanApplication, caller: Customer, actor: ActingUser, held
     )
     async with held.database.unit_of_work() as session:
         connection = await driver(session)
-        today = await _today(held, connection)
-        loan_id = await applications.apply(
-            connection, wanted, today, max_open=held.settings.max_open_applications
-        )
+        asked = fingerprint_of("loans/apply", asdict(wanted))
+        earlier = await find_key(connection, key, asked)
+        if earlier is None:
+            today = await _today(held, connection)
+            loan_id = await applications.apply(
+                connection, wanted, today, max_open=held.settings.max_open_applications
+            )
+            earlier = await win_key(connection, key, asked, loan_id)
+        if earlier is not None:  # what was made here beside it, if anything, is not committed
+            status = await applications.status_of(connection, earlier)
+            return _state(earlier, status, status=201, replayed=True)
         record(session, actor, "loan.apply", subject_type="loan", subject_id=loan_id)
         await outcome.commit(held.database, session, loan_id=loan_id)
     return _state(loan_id, LoanStatus.PENDING, status=201)
+
+
+def _key(request: Request, caller: Caller, field: str | None) -> Idempotency | None:
+    key = idempotency_key(request, field)
+    return None if key is None else Idempotency(caller.user_id, key)
 
 
 @router.get("", response_model=Loans)
@@ -246,17 +272,29 @@ async def approve(
     "/{loan_id}/disburse",
     status_code=202,
     response_model=LoanApproved,
-    responses={202: shown("Location")},
+    responses={202: shown("Location", "Idempotent-Replayed")},
+    openapi_extra=KEY_HEADER,
 )
 async def disburse(
-    request: Request, loan_id: str, caller: Officer, actor: ActingUser, held: Held
+    request: Request,
+    loan_id: str,
+    caller: Officer,
+    actor: ActingUser,
+    held: Held,
+    body: DisbursementRequest | None = None,
 ) -> Response:
     """Try again to pay out an approved loan whose disbursement failed."""
     known = _id(loan_id)
+    key = _key(request, caller, body.idempotency_key if body else None)
+    asked = fingerprint_of("loans/disburse", known)
     async with held.database.unit_of_work() as session:
         connection = await driver(session)
+        earlier = await find_key(connection, key, asked)
+        if earlier is not None:
+            return _disbursing(known, earlier, status=202, replayed=True)
         decider = await _decider(request, held, connection, caller)
         transaction_id = await decisions.disburse_again(connection, known, decider)
+        await win_key(connection, key, asked, transaction_id)
         _record(session, actor, "disburse", known, transaction_id=str(transaction_id))
         made = {"transaction_id": transaction_id, "loan_id": known}
         await outcome.commit(held.database, session, **made)
@@ -453,17 +491,25 @@ def _record(
     )
 
 
-def _state(loan_id: UUID, state: LoanStatus, *, status: int = 200) -> Response:
-    return reply({"loan_id": loan_id, "status": state}, status=status)
+REPLAYED: Final = {"idempotent-replayed": "true"}
 
 
-def _disbursing(loan_id: UUID, transaction_id: UUID, *, status: int = 200) -> Response:
+def _state(
+    loan_id: UUID, state: LoanStatus, *, status: int = 200, replayed: bool = False
+) -> Response:
+    headers = REPLAYED if replayed else None
+    return reply({"loan_id": loan_id, "status": state}, status=status, headers=headers)
+
+
+def _disbursing(
+    loan_id: UUID, transaction_id: UUID, *, status: int = 200, replayed: bool = False
+) -> Response:
     body = {
         "loan_id": loan_id,
         "status": LoanStatus.APPROVED,
         "transaction_id": transaction_id,
     }
-    headers = {"location": f"/transactions/{transaction_id}"}
+    headers = {"location": f"/transactions/{transaction_id}"} | (REPLAYED if replayed else {})
     return reply(body, status=status, headers=headers)
 
 

@@ -144,6 +144,14 @@ class LoanApplication(Body):
     account_id: AccountName | None = None
     monthly_income: AmountOrZero | None = None
     monthly_obligations: AmountOrZero | None = None
+    idempotency_key: IdempotencyKeyField = None
+
+
+class DisbursementRequest(Body):
+    """Another try to pay a loan out; all it can say is its key."""
+
+    model_config = example({"idempotency_key": "pay-out-0002"})
+    idempotency_key: IdempotencyKeyField = None
 
 
 class LoanChange(Body):

@@ -53,6 +53,7 @@ WHERE id = $1
 _OPEN = """
 SELECT count(*) FROM loans WHERE user_id = $1 AND status = 'pending' AND deleted_at IS NULL
 """
+_STATUS = "SELECT status FROM loans WHERE id = $1"
 _SET_STATUS = "UPDATE loans SET status = $2, decided_at = clock_timestamp() WHERE id = $1"
 
 
@@ -138,6 +139,14 @@ async def apply(connection: Connection, wanted: Application, today: date, *, max
     amount = notices.money(figures.amount_minor, currency)
     await inbox.write(connection, notices.received(wanted.user_id, loan_id, amount))
     return loan_id
+
+
+async def status_of(connection: Connection, loan_id: UUID) -> LoanStatus:
+    """The state of a loan that was applied for, deleted or not. Raises LoanNotFound."""
+    status = await connection.fetchval(_STATUS, loan_id)
+    if status is None:
+        raise LoanNotFound
+    return LoanStatus(status)
 
 
 async def update(

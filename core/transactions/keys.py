@@ -1,7 +1,11 @@
 """Idempotency keys of what is made in one unit of work: the first use wins, others find it."""
 
 from datetime import datetime
+from hashlib import sha256
+from typing import Final
 from uuid import UUID
+
+import msgspec
 
 from core import clock
 from core.database import Connection
@@ -12,7 +16,13 @@ _WIN = """
 INSERT INTO idempotency_keys (owner_id, key, fingerprint, resource_id, created_at)
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING resource_id
 """
+REQUEST: Final = msgspec.json.Encoder(order="sorted", decimal_format="string")
 _FIND = "SELECT fingerprint, resource_id FROM idempotency_keys WHERE owner_id = $1 AND key = $2"
+
+
+def fingerprint_of(*asked: object) -> bytes:
+    """A digest of what is asked, the same for the same request however often it is sent."""
+    return sha256(REQUEST.encode(asked)).digest()
 
 
 async def win_key(

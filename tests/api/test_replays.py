@@ -121,3 +121,42 @@ async def test_what_refuses_an_order_refuses_no_replay_of_it(quiet: Quiet) -> No
         await quiet.intake.submit(deposit(11, SelfServiceCashOff()))
     with pytest.raises(SelfServiceCashOff):
         await quiet.intake.submit(deposit(10, SelfServiceCashOff(), key="another"))
+
+
+async def test_an_application_is_replayed_whatever_became_of_it(bank: Bank) -> None:
+    customer, officer = await bank.customer(), await bank.officer()
+    await customer.open_account()
+    wanted = {"amount": 1_200, "tenure_months": 12, "monthly_income": 50_000}
+    headers = {"Idempotency-Key": "a new roof"}
+    answers = await asyncio.gather(
+        *(customer.post("/loans/apply", wanted, headers=headers) for _ in range(10))
+    )
+    assert {answer.status_code for answer in answers} == {201}
+    (loan_id,) = {answer.json()["loan_id"] for answer in answers}
+    assert sum("idempotent-replayed" in answer.headers for answer in answers) == 9
+    assert len((await customer.get("/loans")).json()["items"]) == 1
+    await officer.put(f"/loans/{loan_id}/reject")
+    again = await customer.post("/loans/apply", {**wanted, "idempotency_key": "a new roof"})
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (201, "true")
+    assert again.json() == {"loan_id": loan_id, "status": "rejected"}
+    other = await customer.post("/loans/apply", {**wanted, "amount": 1_300}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_a_second_disbursement_is_replayed_after_the_loan_runs(bank: Bank) -> None:
+    customer, officer, admin = await bank.customer(), await bank.officer(), await bank.admin()
+    account = await customer.open_account(10)
+    wanted = {"amount": 1_200, "tenure_months": 12, "monthly_income": 50_000}
+    loan_id = (await customer.post("/loans/apply", wanted)).json()["loan_id"]
+    await admin.put(f"/accounts/{account['account_id']}/freeze")
+    approved = await officer.put(f"/loans/{loan_id}/approve")
+    assert (await officer.final(approved.json()["transaction_id"]))["status"] == "failed"
+    await admin.put(f"/accounts/{account['account_id']}/unfreeze")
+    path, headers = f"/loans/{loan_id}/disburse", {"Idempotency-Key": "once more"}
+    first = await officer.post(path, headers=headers)
+    assert (first.status_code, "idempotent-replayed" in first.headers) == (202, False)
+    await officer.final(first.json()["transaction_id"])
+    again = await officer.post(path, {"idempotency_key": "once more"})
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")
+    assert again.json()["transaction_id"] == first.json()["transaction_id"]
+    assert (await officer.post(path)).status_code == 409
