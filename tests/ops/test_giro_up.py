@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import socket
+from pathlib import Path
 
 import asyncpg
 import httpx2
@@ -66,6 +67,23 @@ def test_what_it_keeps_is_for_its_owner_only(up):
     home = up.cwd / ".giro"
     for secret in ("run.json", "secret_key", "embedded.json"):
         assert (home / secret).stat().st_mode & 0o077 == 0, secret
+
+
+def test_the_api_alone_is_given_the_signing_key(up):
+    key = (up.cwd / ".giro" / "secret_key").read_text().strip()
+    pids = {row["name"]: row["pid"] for row in status(up.cwd)["processes"]}
+    holders = {
+        name for name, pid in pids.items() if key in Path(f"/proc/{pid}/environ").read_text()
+    }
+    assert holders == {"api"}
+
+
+@pytest.mark.parametrize("password", ["Passw0rd", "root@example.com"])
+def test_the_command_line_refuses_what_anybody_tries_first(up, password):
+    arguments = ("create-user", "root@example.com", "--role", "admin", "--password-stdin")
+    refused = giro(*arguments, cwd=up.cwd, stdin=f"{password}\n")
+    assert refused.returncode != 0
+    assert "giro: this password is" in refused.stderr
 
 
 async def test_the_first_admin_is_made_from_the_command_line(up):
