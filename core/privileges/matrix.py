@@ -107,7 +107,8 @@ TABLES: Final[dict[str, Table]] = {
     "failed_jobs": Table(api="SELECT, UPDATE (retried_at)", worker=ADD),
 }
 
-# Sequences that the code asks itself; those behind identity columns need no privilege.
+# Sequences that the code asks itself; those behind identity columns need no privilege. The auditor
+# reads them all: a dump of the database needs it.
 SEQUENCES: Final[dict[str, dict[Role, str]]] = {
     "account_number_seq": {Role.API: "USAGE"},
     "payment_ref_seq": {Role.API: "USAGE"},
@@ -126,5 +127,5 @@ def privileges(kind: str, name: str, role: Role) -> str:
     if kind == "SCHEMA":
         return "USAGE"
     if kind == "SEQUENCE":
-        return SEQUENCES.get(name, {}).get(role, "")
+        return "SELECT" if role is Role.AUDITOR else SEQUENCES.get(name, {}).get(role, "")
     return TABLES[name].of(role) if kind == "TABLE" and name in TABLES else ""

@@ -1,5 +1,6 @@
 """The embedded PostgreSQL and Valkey: started by whom, kept where, ended when."""
 
+import json
 import os
 import pwd
 import shutil
@@ -88,6 +89,33 @@ async def test_the_bank_role_owns_its_database_and_is_no_superuser(home):
             "bind": "127.0.0.1",
         }
         store.close()
+
+
+async def test_a_home_of_the_days_of_one_role_is_taken_over(home):
+    """Data and passwords as a version made them that knew one role, `giro`, the owner of all."""
+    with EmbeddedServers(home, durable=False) as servers:
+        url = servers.urls.database.owner
+        connection = await asyncpg.connect(url)
+        await connection.execute("CREATE TABLE safe AS SELECT 1025 AS amount_minor")
+        await connection.close()
+        servers.postgres.execute(
+            "DROP ROLE giro_api, giro_worker, giro_auditor; ALTER ROLE giro_owner RENAME TO giro;"
+        )
+    record = json.loads((home / "embedded.json").read_text())
+    for role in ("api", "worker", "auditor"):
+        del record[f"postgres_{role}_password"]
+    (home / "embedded.json").write_text(json.dumps(record))
+
+    with EmbeddedServers(home, durable=False) as servers:
+        assert servers.urls.database.owner == url
+        connection = await asyncpg.connect(url)
+        assert await connection.fetchval("SELECT amount_minor FROM safe") == 1025
+        await connection.execute("DROP TABLE safe")
+        gone = "SELECT count(*) FROM pg_roles WHERE rolname = 'giro'"
+        assert await connection.fetchval(gone) == 0
+        await connection.close()
+        for each in (servers.urls.database.api, servers.urls.database.worker):
+            await (await asyncpg.connect(each)).close()
 
 
 async def test_nobody_gets_in_without_the_password(home):

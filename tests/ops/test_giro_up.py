@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from ops import healthcheck, processes
+from ops.embedded.home import Record
 from ops.embedded.ports import free_port, is_free
 from ops.output import Output
 from ops.stack import Options, choose_port
@@ -102,6 +103,50 @@ async def test_the_first_admin_is_made_from_the_command_line(up):
     weak = giro(*arguments[:1], "a@example.com", *arguments[2:], cwd=up.cwd, stdin="short\n")
     assert weak.returncode == 1
     assert "Traceback" not in weak.stderr
+
+
+async def test_each_program_runs_as_its_own_role_and_none_as_the_owner(up):
+    record = Record.load(up.cwd / ".giro")
+    report = status(up.cwd)
+    owner = await asyncpg.connect(report["OWNER_DATABASE_URL"])
+    assert (
+        await owner.fetchval(
+            "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+        )
+        == "giro_owner"
+    )
+    await owner.close()
+    superuser = await asyncpg.connect(
+        host="127.0.0.1",
+        port=record.postgres_port,
+        user="postgres",
+        password=record.postgres_superuser_password,
+        database="giro",
+    )
+    rows = await superuser.fetch(
+        "SELECT DISTINCT application_name AS program, usename AS role FROM pg_stat_activity"
+        " WHERE application_name LIKE 'giro-%'"
+    )
+    await superuser.close()
+    for program, role in rows:
+        assert role == ("giro_api" if program.startswith("giro-api") else "giro_worker"), program
+    assert {row["role"] for row in rows} == {"giro_api", "giro_worker"}
+
+
+async def test_the_url_that_it_shows_reads_everything_and_changes_nothing(up):
+    connection = await asyncpg.connect(status(up.cwd)["DATABASE_URL"])
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    for (table,) in await connection.fetch(tables):
+        await connection.fetch(f"SELECT * FROM {table} LIMIT 1")
+    for statement in (
+        "UPDATE accounts SET balance_minor = 1",
+        "DELETE FROM audit_log",
+        "ALTER TABLE postings DISABLE TRIGGER ALL",
+        "DROP TABLE postings",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    await connection.close()
 
 
 def test_migrating_a_system_that_is_at_head_changes_nothing(up):

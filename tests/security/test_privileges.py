@@ -4,6 +4,7 @@ Asked with ``has_…_privilege``, which counts what comes by PUBLIC, by ownershi
 another way than the one by which the grants are applied.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,6 +19,7 @@ from core.privileges.grants import parse
 from core.privileges.matrix import SEQUENCES
 from ops.embedded import testing
 from ops.embedded.postgres import OWNER
+from ops.embedded.software import client_programs
 from tests.system import migrate
 
 # MAINTAIN came with version 17; the older ones do not know the word.
@@ -137,12 +139,13 @@ async def test_roles_may_do_with_tables_what_the_matrix_says(catalog: asyncpg.Co
 
 async def test_roles_may_ask_sequences_and_set_none(catalog: asyncpg.Connection) -> None:
     rows = await catalog.fetch(ON_SEQUENCES, ROLES, ["USAGE", "SELECT", "UPDATE"])
+    every = await all_of(catalog, "SELECT sequencename AS what FROM pg_sequences" + IN_PUBLIC)
     assert {(row["role"], row["name"], row["privilege"]) for row in rows} == {
         (role, name, privilege)
         for name, by_role in SEQUENCES.items()
         for role, privileges in by_role.items()
         for privilege, _ in parse(privileges)
-    }
+    } | {(Role.AUDITOR, name, "SELECT") for name in every}
 
 
 async def test_roles_connect_and_look_and_nothing_else(catalog: asyncpg.Connection) -> None:
@@ -233,6 +236,23 @@ async def test_a_database_that_one_role_owns_and_uses_stays_as_it_is() -> None:
     await connection.close()
     servers.postgres.drop_database(name)
     servers.postgres.execute(f"DROP ROLE {name};")
+
+
+async def test_the_auditor_reads_everything_and_may_dump_it(
+    catalog: asyncpg.Connection, quiet_settings: Settings
+) -> None:
+    auditor = await asyncpg.connect(quiet_settings.auditor_url)
+    for table in await all_of(catalog, "SELECT tablename AS what FROM pg_tables" + IN_PUBLIC):
+        await auditor.fetch(f"SELECT * FROM {table} LIMIT 1")
+    await auditor.close()
+    done = await asyncio.create_subprocess_exec(
+        str(client_programs() / "pg_dump"),
+        quiet_settings.auditor_url,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await done.communicate()
+    assert done.returncode == 0, said.decode()
 
 
 def test_privileges_are_read_as_postgresql_writes_them() -> None:
