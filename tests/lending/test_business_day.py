@@ -149,6 +149,30 @@ async def test_a_forgotten_run_is_found(lender):
     assert run_id not in await close.forgotten_runs(lender.quiet.database)
 
 
+async def test_a_database_clock_that_stepped_back_keeps_no_run_waiting(lender):
+    # Given a run and a dead worker's lease, both an hour ahead of the clock as it is now
+    await some_loans(lender, 1)
+    day = await lender.today() + timedelta(days=1)
+    async with lender.quiet.database.raw_unit_of_work() as connection:
+        run_id = await runs.start(connection, Job.CLOSE_DAY, day, lender.desk.bank_clock)
+        await chunks.plan(connection, run_id)
+        assert await chunks.take(connection, run_id, "dead")
+        await connection.execute(
+            "UPDATE business_day_runs SET created_at = created_at + interval '1 hour'"
+            " WHERE id = $1",
+            run_id,
+        )
+        await connection.execute(
+            "UPDATE business_day_chunks SET lease_until = lease_until + interval '1 hour'"
+            " WHERE run_id = $1",
+            run_id,
+        )
+    # Then it is found, and done
+    assert run_id in await close.forgotten_runs(lender.quiet.database)
+    async with asyncio.timeout(20):
+        assert (await close.drive(lender.desk, run_id)).status == "completed"
+
+
 async def test_what_cannot_be_done_for_one_loan_is_set_aside_and_the_day_closes_for_all_others(
     lender,
 ):

@@ -63,13 +63,16 @@ _BEGIN = """
 UPDATE business_day_runs SET status = 'running', started_at = clock_timestamp()
 WHERE id = $1 AND status = 'queued' RETURNING job
 """
+# A lease that ends later than any that is given was given before the clock stepped back.
 _TAKE = """
 UPDATE business_day_chunks SET lease_owner = $2, attempts = attempts + 1,
        lease_until = clock_timestamp() + make_interval(secs => $3)
 WHERE (run_id, number) = (
   SELECT run_id, number FROM business_day_chunks c
   WHERE run_id = $1 AND phase <> 'done'
-    AND (lease_until IS NULL OR lease_until < clock_timestamp())
+    AND (lease_until IS NULL OR lease_until < clock_timestamp() OR (
+      lease_until > clock_timestamp() + make_interval(secs => 2 * $3) AND lease_until < 'infinity'
+    ))
     AND NOT EXISTS (
       SELECT FROM unnest(c.waiting_for) AS awaited (id)
       JOIN transactions t ON t.id = awaited.id AND t.status = 'pending'

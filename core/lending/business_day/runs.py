@@ -71,12 +71,15 @@ SELECT {_COLUMNS} FROM business_day_runs
 WHERE ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR id < $2)
 ORDER BY id DESC LIMIT $3
 """  # noqa: S608 - our own columns
+# What was begun later than now, or is held for longer than anybody may, was so before the
+# database's clock stepped back.
 _FORGOTTEN = """
 SELECT r.id FROM business_day_runs r
-WHERE r.status IN ('queued', 'running') AND r.created_at < clock_timestamp() - interval '5 seconds'
+WHERE r.status IN ('queued', 'running')
+  AND r.created_at NOT BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp()
   AND NOT EXISTS (
-    SELECT FROM business_day_chunks c
-    WHERE c.run_id = r.id AND c.lease_until > clock_timestamp() AND c.lease_until < 'infinity'
+    SELECT FROM business_day_chunks c WHERE c.run_id = r.id
+      AND c.lease_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '2 minutes'
   )
 ORDER BY r.created_at
 """
