@@ -49,11 +49,17 @@ class Clockwork:
         }
 
     async def sweep(self) -> None:
-        """Ring for transactions that have waited too long; without Redis, settle them here."""
-        if not await self._front.has_stood_for(self._runtime.settings.sweep_after_seconds):
+        """Ring for transactions that have waited too long; settle them here where none can hear.
+
+        A bell that cannot be rung, or that one turn later nobody has answered: the workers may all
+        be gone.
+        """
+        patience = self._runtime.settings.sweep_after_seconds
+        if not await self._front.has_stood_for(patience):
             return
         log.info("sweep_rings")
-        if not await self._runtime.jobs.ring():
+        rung = await self._runtime.jobs.ring()
+        if not rung or await self._front.has_stood_for(patience + SWEEP_SECONDS):
             await self._runtime.settler.drain()
 
     async def resume_runs(self) -> None:

@@ -153,6 +153,20 @@ async def test_messages_that_are_no_jobs_are_kept_as_failed_jobs_and_stop_no_wor
             await asyncio.sleep(0.05)
 
 
+async def test_without_any_worker_what_is_accepted_is_settled_all_the_same(
+    city: System, books: Quiet
+) -> None:
+    # Given a bank whose workers are all gone
+    orders = await some_orders(books, 10)
+    city.kill("worker")
+    # When payments are accepted
+    ids = await accept_quietly(books, orders)
+    # Then they end within seconds, and not when a worker comes back
+    await all_final(books, ids, 10)
+    city.spawn("worker", processes.worker())
+    assert {status for status, _ in await books.states(ids)} == {"success"}
+
+
 async def leader(books: Quiet) -> int:
     """The term of whoever leads; 0 for nobody yet."""
     async with books.database.raw_connection() as connection:
