@@ -275,24 +275,24 @@ class Database:
     @asynccontextmanager
     async def raw_connection(self) -> AsyncIterator[Connection]:
         """The driver's connection outside any transaction; it returns to the pool afterwards."""
-        async with self._turns.turn(), self._pooled() as connection:
-            yield connection
-
-    @asynccontextmanager
-    async def _pooled(self) -> AsyncIterator[Connection]:
-        pooled = await self.engine.raw_connection()
-        driver = cast("asyncpg.Connection[asyncpg.Record]", pooled.driver_connection)
+        # By hand: this is under every query of the hot paths.
+        await self._turns.take()
         try:
-            yield driver
-        except BaseException as error:
-            # A backend that was terminated may have said so before its connection is closed; one
-            # whose query was cancelled is still busy with it.
-            cancelled = isinstance(error, asyncio.CancelledError)
-            if cancelled or driver.is_closed() or is_connection_loss(error):
-                pooled.invalidate()
-            raise
+            pooled = await self.engine.raw_connection()
+            driver = cast("asyncpg.Connection[asyncpg.Record]", pooled.driver_connection)
+            try:
+                yield driver
+            except BaseException as error:
+                # A backend that was terminated may have said so before its connection is closed;
+                # one whose query was cancelled is still busy with it.
+                cancelled = isinstance(error, asyncio.CancelledError)
+                if cancelled or driver.is_closed() or is_connection_loss(error):
+                    pooled.invalidate()
+                raise
+            finally:
+                pooled.close()
         finally:
-            pooled.close()
+            self._turns.give_back()
 
     async def close(self) -> None:
         """Close every pooled connection."""

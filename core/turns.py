@@ -83,7 +83,8 @@ class Turns:
             self._running[whose] = left
         else:
             del self._running[whose]
-        self._serve()
+        if self._waiting:
+            self._serve()
 
     def _start(self, whose: Hashable) -> None:
         self._free -= 1

@@ -13,6 +13,7 @@ DEFAULT_PORT = 8000
 WORKER_THREADS = 4
 # Requests in flight get this long to finish before the API closes their connections.
 API_GRACE_SECONDS = 10
+API_KEEP_ALIVE_SECONDS = 30
 
 
 def api(host: str, port: int, processes: int = 1, python: str = sys.executable) -> list[str]:
@@ -21,6 +22,8 @@ def api(host: str, port: int, processes: int = 1, python: str = sys.executable) 
     command += ["--http", "api.http_protocol:BoundedHttp", "--loop", "uvloop", "--no-access-log"]
     # Whose X-Forwarded-For is believed is a setting of ours: TRUSTED_PROXIES.
     command += ["--no-proxy-headers"]
+    # Longer than clients keep a resting connection, so that none is closed under a request.
+    command += ["--timeout-keep-alive", str(API_KEEP_ALIVE_SECONDS)]
     command += ["--timeout-graceful-shutdown", str(API_GRACE_SECONDS)]
     return command if processes == 1 else [*command, "--workers", str(processes)]
 

@@ -21,6 +21,7 @@ class Story:
 
     batches: Counter[str] = field(default_factory=Counter)
     singles: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
     ready: Counter[int] = field(default_factory=Counter)
     single_seconds: list[float] = field(default_factory=list)
     ready_seconds: list[float] = field(default_factory=list)
@@ -33,7 +34,7 @@ class Story:
         memory = f"{self.memory[0] >> 20} MiB, at most {max(self.memory) >> 20} MiB"
         return (
             f"batches {dict(self.batches)}, singles {dict(self.singles)}, "
-            f"ready {dict(self.ready)}\n"
+            f"ready {dict(self.ready)}, broken off {dict(self.broken)}\n"
             f"singles: median {self.slowest(0.5):.3f} s, 99 % {self.slowest(0.99):.3f} s; "
             f"ready: slowest {max(self.ready_seconds):.3f} s; memory: {memory}"
         )
@@ -84,6 +85,8 @@ class Overload:
             item = {"to_account": to, "amount": 1, "reference": mark}
             body = {"items": [item] * ITEMS}
             answer = await self._post(person, "/transactions/batch", body)
+            if answer is None:
+                continue
             self.story.batches[_said(answer)] += 1
             (self.story.accepted if answer.status_code == 202 else self.story.refused).append(mark)
             await _as_told(answer)
@@ -94,6 +97,8 @@ class Overload:
             answer = await self._post(
                 person, "/transactions/transfer", {"to_account": to, "amount": 1}
             )
+            if answer is None:
+                continue
             self.story.singles[_said(answer)] += 1
             self.story.single_seconds.append(monotonic() - started)
             await _as_told(answer)
@@ -106,9 +111,14 @@ class Overload:
             self.story.memory.append(resident_bytes(self.api_pid))
             await asyncio.sleep(0.2)
 
-    async def _post(self, person: Person, path: str, body: Any) -> httpx2.Response:
+    async def _post(self, person: Person, path: str, body: Any) -> httpx2.Response | None:
+        """The answer; None where the connection was closed under it, which says nothing."""
         headers = {"Authorization": f"Bearer {person.token}"}
-        return await self.client.post(path, json=body, headers=headers)
+        try:
+            return await self.client.post(path, json=body, headers=headers)
+        except httpx2.TransportError as error:
+            self.story.broken[type(error).__name__] += 1
+            return None
 
 
 def _said(answer: httpx2.Response) -> str:

@@ -33,6 +33,7 @@ async def test_too_many_batches_are_turned_away_and_the_others_go_on(bank: Bank)
     assert set(story.batches) == {"202", "503 overloaded"}
     assert set(story.singles) == {"202"}
     assert set(story.ready) == {200}
+    assert not story.broken
     assert max(story.memory) - story.memory[0] < 100 * MEBIBYTE
     # And what was turned away is not there, what was taken is whole
     await check_the_books(bank, story.accepted, story.refused)
