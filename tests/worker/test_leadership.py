@@ -120,7 +120,9 @@ async def led(town: Quiet) -> AsyncIterator[Runtime]:
     database = FencedDatabase.from_settings(town.settings, name="leader")
     database.term = await take(town)
     # Nobody to ring for: the sweep has to settle by itself.
-    settings = town.settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
+    settings = town.settings.model_copy(
+        update={"redis_url": "redis://127.0.0.1:1/0", "sweep_after_seconds": 0.01}
+    )
     runtime = Runtime.start(settings, name="leader", database=database)
     yield runtime
     await runtime.close()
@@ -183,13 +185,21 @@ async def test_a_deposed_leader_changes_nothing(town: Quiet, led: Runtime, deed:
     # When another takes the lease before it acts
     await take(town)
     with pytest.raises(asyncio.CancelledError):
-        await getattr(Clockwork(led), deed)()
+        await act(Clockwork(led), deed)
     # Then nothing has changed
     assert await value(town, CHANGED) == before
     # While the leader of today does it
     led.database.term = await take(town)  # type: ignore[attr-defined]
-    await getattr(Clockwork(led), deed)()
+    await act(Clockwork(led), deed)
     assert await value(town, CHANGED) != before
+
+
+async def act(clockwork: Clockwork, deed: str) -> None:
+    """Do the deed; a sweep looks twice before it acts."""
+    if deed == "sweep":
+        await clockwork.sweep()
+        await asyncio.sleep(0.02)
+    await getattr(clockwork, deed)()
 
 
 async def value(town: Quiet, query: str, *arguments: object) -> object:
@@ -245,7 +255,7 @@ async def test_a_leader_whose_own_clock_is_wrong_works_by_the_banks(
     with time_machine.travel(clock.now() - HOUR):
         clockwork = Clockwork(led)
         assert abs(await database_now(led.database) - clock.now()) > HOUR - timedelta(minutes=1)
-        await clockwork.sweep()
+        await act(clockwork, "sweep")
         await clockwork.credit_cashbacks()
         await clockwork.run_due()
     assert await town.states([transfer.id]) == [("success", None)]
