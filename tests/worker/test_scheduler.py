@@ -79,7 +79,7 @@ async def test_everything_due_runs_once_and_is_recorded_and_what_failed_runs_aga
     # When the leader looks twice, what is due has run once
     await clockwork.run_due()
     first = await ticks(runtime)
-    assert set(first) == {"forget-sessions", "ledger-snapshot", "close-day"}
+    assert set(first) == {"retention", "ledger-snapshot", "close-day"}
     assert all(finished and error is None for _, finished, error in first.values())
     await clockwork.run_due()
     assert await ticks(runtime) == first
