@@ -35,6 +35,7 @@ TAGS: Final = [
     {"name": "Loans", "description": "Quotes, applications, schedules, payments, recovery"},
     {"name": "Exchange", "description": "Rates and quotes between currencies"},
     {"name": "Administration", "description": "Users, countries, currencies, reports, jobs, audit"},
+    {"name": "Approvals", "description": "Deeds that wait for a second person: four eyes"},
     {"name": "Health", "description": "Probes and metrics"},
     {"name": "Other spellings", "description": "The same handlers under other paths"},
 ]

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from api.schemas.fields import minor_units
 from api.schemas.loans import MAX_QUOTE_INSTALMENTS, QuoteRequest
 from core.errors import Invalid
 from core.lending.amortisation import (
@@ -21,7 +20,7 @@ from core.lending.payoff import Payoff
 from core.lending.products import frequency_of, no_schedule
 from core.lending.recovery import CaseView
 from core.lending.views import LineView, LoanView, ScheduleView
-from core.money import to_major
+from core.money import minor_units, to_major
 
 # A prepayment lays every later instalment out anew; a quote is public and must stay cheap.
 MAX_QUOTE_ROWS: Final = 5_000

@@ -16,6 +16,7 @@ from api.routes import (
     admin,
     admin_lending,
     aliases,
+    approvals,
     auth,
     health,
     loans,
@@ -40,6 +41,7 @@ ROUTERS = (
     users.router,
     admin_lending.router,
     admin.router,
+    approvals.router,
     oversight.router,
     health.router,
 )

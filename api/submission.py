@@ -14,6 +14,7 @@ from api.responses import reply
 from api.schemas.transactions import Submitted, TransactionAnswer, transaction_answer
 from api.services import Services
 from core import metrics
+from core.approvals.deeds import Done
 from core.errors import GiroError, TransactionNotFound
 from core.logging import get_logger
 from core.metrics import stage
@@ -28,7 +29,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 def submission(
-    router: APIRouter, path: str, *, model: type[Submitted] = Submitted
+    router: APIRouter, path: str, *, model: Any = Submitted
 ) -> Callable[[Handler], Handler]:
     """Decorate a handler that submits: ``POST path``, documented with its headers and answers.
 
@@ -182,9 +183,13 @@ def _headers(
 
 
 async def ring_and_answer(
-    held: Services, accepted: Accepted, kind: str, request: Request
+    held: Services, done: Done | Response, kind: str, request: Request
 ) -> Response:
-    """Ring for what a unit of work of the caller's has accepted, and answer it."""
+    """Ring for the transaction that staff's deed has made, and answer it; or its proposal."""
+    if isinstance(done, Response):
+        return done
+    accepted = done.accepted
+    assert accepted is not None  # noqa: S101 - these deeds are transactions
     if not accepted.replayed:
         held.bell.ring(request_id(request))
         metrics.submitted.labels(kind).inc()

@@ -103,6 +103,15 @@ class Settings(BaseSettings):
     default_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     self_service_cash: bool | None = None
     cashback_percent: Annotated[Decimal, Field(ge=0, lt=100)] = Decimal(2)
+    four_eyes_above: Annotated[Decimal, Field(ge=0)] = Decimal(1_000_000)
+    four_eyes_above_credit: Annotated[Decimal, Field(ge=0)] | None = None
+    four_eyes_above_debit: Annotated[Decimal, Field(ge=0)] | None = None
+    four_eyes_above_reversal: Annotated[Decimal, Field(ge=0)] | None = None
+    four_eyes_above_overdraft: Annotated[Decimal, Field(ge=0)] | None = None
+    four_eyes_above_settlement: Annotated[Decimal, Field(ge=0)] | None = None
+    four_eyes_above_write_off: Annotated[Decimal, Field(ge=0)] | None = None
+    four_eyes_above_restructuring: Annotated[Decimal, Field(ge=0)] | None = None
+    settlement_floor_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(5)
     max_accounts: Annotated[int, Field(ge=1, le=10_000)] = 50
     max_open_applications: Annotated[int, Field(ge=1, le=10_000)] = 20
 

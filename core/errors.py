@@ -304,6 +304,11 @@ class RunNotFound(NotFound):
     title = "There is no such run"
 
 
+class ApprovalNotFound(NotFound):
+    code = "approval_not_found"
+    title = "There is no such proposal"
+
+
 class NotificationNotFound(NotFound):
     code = "notification_not_found"
     title = "There is no such notification"
@@ -370,6 +375,16 @@ class LoanStateConflict(Conflict):
 class FourEyes(Conflict):
     code = "four_eyes"
     title = "Somebody else must do this: nobody acts on what is his own, or alone approves it"
+
+
+class ApprovalNotWaiting(Conflict):
+    code = "approval_not_waiting"
+    title = "The proposal was decided on already, or has lapsed"
+
+
+class GroundChanged(Conflict):
+    code = "ground_changed"
+    title = "What the proposal stood on has changed since"
 
 
 class CapReached(Conflict):

@@ -43,6 +43,18 @@ def to_minor(amount: Decimal, currency: str) -> int:
     return int(rounded.scaleb(decimals))
 
 
+def minor_units(field: str, amount: Decimal, currency: str) -> int:
+    """``amount`` of the field ``field`` in minor units of the currency that it turns out to be in.
+
+    Raises InvalidAmount on that field.
+    """
+    try:
+        return to_minor(amount, currency)
+    except InvalidAmount as error:
+        found = {"field": field, "message": error.detail, "code": error.code}
+        raise InvalidAmount(f"{field}: {error.detail}", [found]) from error
+
+
 def to_major(amount_minor: int, currency: str) -> Decimal:
     """``amount_minor`` as exact major units without trailing zeros (1025 EUR cents -> 10.25)."""
     decimals = exponent(currency)

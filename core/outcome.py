@@ -27,6 +27,8 @@ _THERE: Final[Mapping[str, str]] = {
     "account_id": "SELECT EXISTS (SELECT FROM accounts WHERE id = $1)",
     "loan_id": "SELECT EXISTS (SELECT FROM loans WHERE id = $1)",
     "user_id": "SELECT EXISTS (SELECT FROM users WHERE id = $1)",
+    "approval_id": "SELECT EXISTS (SELECT FROM approvals WHERE id = $1)",
+    "decision_id": "SELECT EXISTS (SELECT FROM approvals WHERE decision_id = $1)",
     "run_id": "SELECT EXISTS (SELECT FROM business_day_runs WHERE id = $1)",
 }
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import PydanticCustomError
 
 from api.admission import lists
+from api.approving import PROPOSED, perform, perform_own
 from api.dependencies import (
     KEY_HEADER,
     ActingUser,
@@ -32,21 +33,19 @@ from api.schemas.accounts import (
     EntryAnswer,
     OverdraftChange,
 )
-from api.schemas.fields import minor_units, to_decimal
+from api.schemas.fields import to_decimal
 from api.strict_json import StrictRoute
-from core import clock, outcome
+from core import clock
 from core.approvals import accounts as account_deeds
-from core.approvals.openings import AccountRules, Opening, open_for
+from core.approvals.accounts import Overdraft
+from core.approvals.openings import Opening
 from core.audit.log import Actor
 from core.database import driver
 from core.errors import AccountStateConflict, Forbidden, InvalidAmount
-from core.ids import new_id
 from core.ledger import accounts
 from core.ledger.entries import EntryFilter, balance_before, entries_of
 from core.ledger.models import Account, AccountStatus
-from core.money import to_major
-from core.transactions.keys import win_key
-from core.transactions.orders import Idempotency
+from core.money import minor_units, to_major
 
 AmountQuery = Annotated[
     str | None, Query(max_length=40, description="Major units, of credits and debits alike")
@@ -59,13 +58,12 @@ router = APIRouter(prefix="/accounts", tags=["Accounts"], route_class=StrictRout
     "",
     status_code=201,
     response_model=AccountAnswer,
-    responses={201: shown("Location")},
+    responses={201: shown("Location"), **PROPOSED},
     openapi_extra=KEY_HEADER,
 )
 async def open_an_account(
     request: Request,
     caller: AnyCaller,
-    actor: ActingUser,
     held: Held,
     body: AccountOpening | None = None,
 ) -> Response:
@@ -75,22 +73,14 @@ async def open_an_account(
     """
     asked = body or AccountOpening()
     wanted = _opening(asked, caller, held.settings.default_currency)
-    key = idempotency_key(request, asked.idempotency_key)
-    idempotency = None if key is None else Idempotency(caller.user_id, key)
-    account_id = new_id()
-    async with held.database.unit_of_work() as session:
-        connection = await driver(session)
-        earlier = await win_key(connection, idempotency, wanted.fingerprint(), account_id)
-        if earlier is not None:
-            account = await accounts.find_account(session, str(earlier))
-        else:
-            rules = AccountRules.of(held.settings)
-            account = await open_for(session, wanted, actor, rules, account_id)
-            await outcome.commit(held.database, session, account_id=account_id)
-    headers = {"location": f"/accounts/{account.id}"}
-    if earlier is not None:
+    do = perform if caller.is_staff else perform_own
+    done = await do(request, held, wanted, idempotency_key(request, asked.idempotency_key))
+    if isinstance(done, Response):
+        return done
+    headers = {"location": f"/accounts/{done.made.id}"}
+    if done.replayed:
         headers["idempotent-replayed"] = "true"
-    return reply(AccountAnswer.of(account), status=201, headers=headers)
+    return reply(AccountAnswer.of(done.made), status=201, headers=headers)
 
 
 def _opening(body: AccountOpening, caller: Caller, default_currency: str) -> Opening:
@@ -251,21 +241,13 @@ async def _set_frozen(held: Held, account_id: str, actor: Actor, *, frozen: bool
     return reply(AccountAnswer.of(account))
 
 
-@router.put("/{account_id}/overdraft", response_model=AccountAnswer)
+@router.put("/{account_id}/overdraft", response_model=AccountAnswer, responses=PROPOSED)
 async def set_overdraft(
-    account_id: str, body: OverdraftChange, _: Admin, actor: ActingUser, held: Held
+    request: Request, account_id: str, body: OverdraftChange, _: Admin, held: Held
 ) -> Response:
-    """Set how far below zero the account may go."""
-    async with held.database.unit_of_work() as session:
-        account = await account_deeds.find_others_account(session, account_id, actor, lock=True)
-        limit_minor = minor_units("overdraft_limit", body.overdraft_limit, account.currency)
-        before_minor = account.overdraft_limit_minor
-        await accounts.set_overdraft(session, account, limit_minor)
-        account_deeds.note(
-            session, actor, "overdraft", account, from_minor=before_minor, to_minor=limit_minor
-        )
-        await session.commit()
-    return reply(AccountAnswer.of(account))
+    """Set how far below zero the account may go; above a limit a second person approves it."""
+    done = await perform(request, held, Overdraft(account_id, body.overdraft_limit))
+    return done if isinstance(done, Response) else reply(AccountAnswer.of(done.made))
 
 
 @router.delete("/{account_id}", status_code=204)

@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.admission import lists
-from api.dependencies import ActingUser, Admin, Held
+from api.approving import PROPOSED, perform
+from api.dependencies import KEY_HEADER, ActingUser, Admin, Held, idempotency_key
 from api.paging import Paging
 from api.responses import reply
 from api.schemas.admin import (
@@ -25,6 +26,7 @@ from api.schemas.users import (
 )
 from api.strict_json import StrictRoute
 from core import money
+from core.approvals.staff import NewStaff, RoleChange
 from core.audit import log as audit
 from core.errors import CountryNotFound, CurrencyNotFound, UserNotFound
 from core.identity import countries, users
@@ -40,20 +42,30 @@ CountryCode = Annotated[str, Path(max_length=16)]
 CurrencyPath = Annotated[str, Path(max_length=16)]
 
 
-@router.post("/users", status_code=201, response_model=UserAnswer)
-async def make_user(body: NewUser, _: Admin, actor: ActingUser, held: Held) -> Response:
-    """Make a user of any role."""
-    person = PersonalData(**body.model_dump(exclude={"email", "password", "role"}))
-    user = await users.register(
+@router.post(
+    "/users",
+    status_code=201,
+    response_model=UserAnswer,
+    responses=PROPOSED,
+    openapi_extra=KEY_HEADER,
+)
+async def make_user(
+    request: Request, body: NewUser, _: Admin, actor: ActingUser, held: Held
+) -> Response:
+    """Make a user of any role; in production a second person approves new staff."""
+    person = body.model_dump(exclude={"email", "password", "role", "idempotency_key"})
+    new = await users.prepare(
         held.database,
         held.passwords,
         email=body.email,
         password=body.password,
-        person=person,
-        actor=actor,
+        person=PersonalData(**person),
         role=body.role,
+        whose=actor.ip,
     )
-    return reply(UserAnswer.of(user), status=201)
+    key = idempotency_key(request, body.idempotency_key)
+    done = await perform(request, held, NewStaff(new), key)
+    return done if isinstance(done, Response) else reply(UserAnswer.of(done.made), status=201)
 
 
 @router.get("/users", response_model=Users)
@@ -86,14 +98,23 @@ async def show_user(user_id: str, _: Admin, held: Held) -> Response:
     return reply(UserAnswer.of(user))
 
 
-@router.put("/users/{user_id}", response_model=UserAnswer)
+@router.put("/users/{user_id}", response_model=UserAnswer, responses=PROPOSED)
 async def change_user(
-    user_id: str, body: StandingChange, _: Admin, actor: ActingUser, held: Held
+    request: Request,
+    user_id: str,
+    body: StandingChange,
+    _: Admin,
+    actor: ActingUser,
+    held: Held,
 ) -> Response:
-    """Change role or status; the user's tokens end."""
+    """Change role or status; the user's tokens end. In production two decide on a role."""
+    if body.role is not None:
+        act = RoleChange(_user_id(user_id), body.role, body.status)
+        done = await perform(request, held, act)
+        return done if isinstance(done, Response) else reply(UserAnswer.of(done.made))
     async with held.database.unit_of_work() as session:
         user = await users.change_standing(
-            session, _user_id(user_id), role=body.role, status=body.status, actor=actor
+            session, _user_id(user_id), role=None, status=body.status, actor=actor
         )
         await session.commit()
     return reply(UserAnswer.of(user))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.admission import lists
+from api.approving import perform
 from api.bodies import CLIENT_GONE, unless_gone
 from api.dependencies import (
     KEY_HEADER,
@@ -37,6 +38,7 @@ from api.loan_answers import (
 from api.middleware.rate_limit import address_of, limit_public
 from api.paging import Paging
 from api.responses import no_content, reply
+from api.schemas.approvals import ApprovalAnswer
 from api.schemas.fields import IsoDate
 from api.schemas.loans import (
     AssessmentAnswer,
@@ -60,6 +62,8 @@ from api.services import Services
 from api.strict_json import StrictRoute
 from api.submission import submission, submit
 from core import outcome
+from core.approvals.deeds import Act, Done
+from core.approvals.loans import Restructuring, Settlement, WriteOff
 from core.audit.log import Actor, record
 from core.database import Connection, driver
 from core.errors import Invalid, LoanNotFound, LoanStateConflict
@@ -71,7 +75,6 @@ from core.lending.business_day.dates import business_date
 from core.lending.decisions import Decider
 from core.lending.payments import PaymentRequest
 from core.lending.recovery import Worker
-from core.lending.retries import CollectionCalendar
 from core.lending.states import REPAYING, LoanStatus
 from core.transactions.keys import find_key, fingerprint_of, win_key
 from core.transactions.orders import Idempotency
@@ -369,7 +372,17 @@ async def show_recovery(loan_id: str, _: Staff, held: Held) -> Response:
     return reply(recovery_answer(known, case))
 
 
-@router.post("/{loan_id}/recovery", response_model=RecoveryAnswer)
+@router.post(
+    "/{loan_id}/recovery",
+    response_model=RecoveryAnswer,
+    responses={
+        202: {
+            "model": RecoveryAnswer | ApprovalAnswer,
+            "description": "Submitted: poll its transactions; or waiting for a second person",
+        }
+    },
+    openapi_extra=KEY_HEADER,
+)
 async def act_on_recovery(
     request: Request,
     loan_id: str,
@@ -378,15 +391,22 @@ async def act_on_recovery(
     actor: ActingUser,
     held: Held,
 ) -> Response:
-    """Take a step of the recovery; what moves money answers 202 with its transactions."""
+    """Take a step of the recovery; what moves money answers 202 with its transactions.
+
+    Above a limit a second person approves a settlement, a write-off, a new schedule: 202 with
+    the proposal.
+    """
     known = _id(loan_id)
+    act = _agreement(known, body)
+    if act is not None:
+        done = await perform(request, held, act, idempotency_key(request, body.idempotency_key))
+        return done if isinstance(done, Response) else _agreed(request, held, known, done)
     async with held.database.unit_of_work() as session:
         connection = await driver(session)
         today = await _today(held, connection)
         worker = Worker(caller.user_id, caller.role == "admin", today)
-        calendar = CollectionCalendar(held.settings.holiday_country)
-        submitted = await _act(connection, known, worker, body, calendar)
-        details = body.model_dump(exclude_none=True, mode="json")
+        submitted = await _act(connection, known, worker, body)
+        details = body.model_dump(exclude_none=True, exclude={"idempotency_key"}, mode="json")
         _record(session, actor, "recovery", known, **details)
         case = await recovery.find_case(connection, known)
         if submitted:
@@ -415,9 +435,8 @@ async def _act(
     loan_id: UUID,
     worker: Worker,
     body: RecoveryAction,
-    calendar: CollectionCalendar,
 ) -> list[UUID]:
-    """Do what the body asks; answers the transactions that were submitted for it."""
+    """Do what one person may; answers the transactions that were submitted for it."""
     match body.action:
         case "assign":
             officer = _needed(body.officer_id, "officer_id")
@@ -426,22 +445,27 @@ async def _act(
             await recovery.note(connection, loan_id, worker, _needed(body.note, "note"))
         case "set_off":
             return await recovery.set_off(connection, loan_id, worker)
-        case "restructure":
-            await recovery.restructure(
-                connection,
-                loan_id,
-                worker,
-                tenure_months=_needed(body.tenure_months, "tenure_months"),
-                interest_rate=body.interest_rate,
-                calendar=calendar,
-            )
-        case "settle":
-            amount = _needed(body.amount, "amount")
-            return [await recovery.settle(connection, loan_id, worker, amount)]
-        case "write_off":
-            reason = _needed(body.reason, "reason")
-            await recovery.write_off(connection, loan_id, worker, reason)
     return []
+
+
+def _agreement(loan_id: UUID, body: RecoveryAction) -> Act | None:
+    """The step as a deed that may need a second person, if it is one."""
+    match body.action:
+        case "restructure":
+            months = _needed(body.tenure_months, "tenure_months")
+            return Restructuring(loan_id, months, body.interest_rate)
+        case "settle":
+            return Settlement(loan_id, _needed(body.amount, "amount"))
+        case "write_off":
+            return WriteOff(loan_id, _needed(body.reason, "reason"))
+    return None
+
+
+def _agreed(request: Request, held: Services, loan_id: UUID, done: Done) -> Response:
+    if done.accepted is None:
+        return reply(recovery_answer(loan_id, done.made))
+    held.bell.ring(request_id(request))
+    return reply(recovery_answer(loan_id, done.made, [done.accepted.transaction_id]), status=202)
 
 
 def _needed(value: T | None, field: str) -> T:

@@ -5,19 +5,20 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from api.admission import takes_batches
+from api.approving import perform
 from api.dependencies import (
     KEY_HEADER,
     Caller,
     Customer,
     Held,
     Staff,
-    actor,
     idempotency_key,
     prefer_header,
     request_id,
 )
 from api.headers import shown
 from api.responses import reply
+from api.schemas.approvals import ApprovalAnswer
 from api.schemas.transactions import (
     BankMovement,
     BatchSubmission,
@@ -26,6 +27,7 @@ from api.schemas.transactions import (
     ManualMovement,
     Payment,
     PaymentSubmitted,
+    Submitted,
     Transfer,
     TransferItem,
     batch_answer,
@@ -33,8 +35,9 @@ from api.schemas.transactions import (
 from api.services import Services
 from api.strict_json import StrictRoute
 from api.submission import ring_and_answer, submission, submit
-from core import metrics, outcome
-from core.approvals.money import move_by_hand
+from core import metrics
+from core.approvals.deeds import Deed
+from core.approvals.money import ByHand
 from core.errors import SelfServiceCashOff
 from core.transactions.batch import submit_batch
 from core.transactions.kinds import CONTRA, TransactionType
@@ -100,27 +103,25 @@ async def _submit_cash(
     return await submit(held, order, prefer_header(request))
 
 
-@submission(router, "/credit")
-async def credit(request: Request, body: ManualMovement, caller: Staff, held: Held) -> Response:
-    """Credit any account by hand."""
-    return await _submit_by_hand(TransactionType.CREDIT, request, body, caller, held)
+@submission(router, "/credit", model=Submitted | ApprovalAnswer)
+async def credit(request: Request, body: ManualMovement, _: Staff, held: Held) -> Response:
+    """Credit any account by hand; above a limit a second person approves it."""
+    return await _submit_by_hand(TransactionType.CREDIT, request, body, held)
 
 
-@submission(router, "/debit")
-async def debit(request: Request, body: ManualMovement, caller: Staff, held: Held) -> Response:
-    """Debit any account by hand."""
-    return await _submit_by_hand(TransactionType.DEBIT, request, body, caller, held)
+@submission(router, "/debit", model=Submitted | ApprovalAnswer)
+async def debit(request: Request, body: ManualMovement, _: Staff, held: Held) -> Response:
+    """Debit any account by hand; above a limit a second person approves it."""
+    return await _submit_by_hand(TransactionType.DEBIT, request, body, held)
 
 
 async def _submit_by_hand(
-    kind: TransactionType, request: Request, body: ManualMovement, caller: Caller, held: Services
+    kind: TransactionType, request: Request, body: ManualMovement, held: Services
 ) -> Response:
-    """Submit what a member of staff has ordered."""
-    order = _bank_order(kind, request, body, caller, Party(body.account_id))
-    async with held.database.unit_of_work() as session:
-        accepted = await move_by_hand(session, order, body.account_id, actor(request))
-        await outcome.commit(held.database, session, transaction_id=accepted.transaction_id)
-    return await ring_and_answer(held, accepted, order.type, request)
+    """Submit what a member of staff has ordered, or propose it to a second one."""
+    act = ByHand(Deed(kind), body.account_id, body.amount, body.description, body.reference)
+    done = await perform(request, held, act, idempotency_key(request, body.idempotency_key))
+    return await ring_and_answer(held, done, kind, request)
 
 
 @submission(router, "/payment", model=PaymentSubmitted)

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from api.admission import lists
+from api.approving import perform
 from api.dependencies import (
     WAIT_HEADER,
     ActingUser,
@@ -21,9 +22,11 @@ from api.headers import shown
 from api.instants import InstantQuery, beginning, end
 from api.paging import Paging
 from api.responses import no_content, reply
+from api.schemas.approvals import ApprovalAnswer
 from api.schemas.transactions import (
     BatchAnswer,
     ReversalRequest,
+    Submitted,
     TransactionAnswer,
     Transactions,
     batch_answer,
@@ -38,8 +41,8 @@ from api.submission import (
     ring_and_answer,
     submission,
 )
-from core import clock, outcome
-from core.approvals.money import reverse as take_back
+from core import clock
+from core.approvals.money import Reversal
 from core.audit.log import record
 from core.errors import BatchNotFound, TransactionNotFound
 from core.ids import parse_id
@@ -48,7 +51,6 @@ from core.transactions.batch import find_batch
 from core.transactions.hiding import hide_transaction
 from core.transactions.kinds import TransactionType
 from core.transactions.models import Status
-from core.transactions.orders import Idempotency
 from core.transactions.repository import Filter, page_of_transactions
 
 router = APIRouter(prefix="/transactions", tags=["Transactions"], route_class=StrictRoute)
@@ -131,23 +133,19 @@ def _id(text: str) -> UUID:
     return known
 
 
-@submission(router, "/{transaction_id}/reverse")
+@submission(router, "/{transaction_id}/reverse", model=Submitted | ApprovalAnswer)
 async def reverse(
     request: Request,
     transaction_id: str,
-    caller: Admin,
-    actor: ActingUser,
+    _: Admin,
     held: Held,
     body: ReversalRequest | None = None,
 ) -> Response:
     """Book the opposite of a settled transaction, once."""
     known = _id(transaction_id)
     key = idempotency_key(request, body.idempotency_key if body else None)
-    idempotency = None if key is None else Idempotency(caller.user_id, key)
-    async with held.database.unit_of_work() as session:
-        accepted = await take_back(session, known, actor, idempotency)
-        await outcome.commit(held.database, session, transaction_id=accepted.transaction_id)
-    return await ring_and_answer(held, accepted, TransactionType.REVERSAL, request)
+    done = await perform(request, held, Reversal(known), key)
+    return await ring_and_answer(held, done, TransactionType.REVERSAL, request)
 
 
 @router.delete("/{transaction_id}", status_code=204)

@@ -8,9 +8,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Strict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from core.errors import InvalidAmount
 from core.identity.emails import canonical_email
-from core.money import MAX_MAJOR_UNITS, to_minor
+from core.money import MAX_MAJOR_UNITS
 from core.readable import is_readable
 
 # No currency of ISO 4217 has more decimals than four; how many this one has is checked later.
@@ -60,18 +59,6 @@ def _short(amount: Decimal) -> Decimal:
         raise _refuse(f"must have at most {MAX_DECIMALS} decimals, or fewer if its currency has")
     # Exact: what is cut off is zeros, and 13 + 4 digits fit any context.
     return amount.normalize() if significant else Decimal(0)
-
-
-def minor_units(field: str, amount: Decimal, currency: str) -> int:
-    """``amount`` of the field ``field`` in minor units of the currency that it turns out to be in.
-
-    Raises InvalidAmount on that field.
-    """
-    try:
-        return to_minor(amount, currency)
-    except InvalidAmount as error:
-        found = {"field": field, "message": error.detail, "code": error.code}
-        raise InvalidAmount(f"{field}: {error.detail}", [found]) from error
 
 
 def _wire(description: str, *, exclusive: bool) -> WithJsonSchema:

@@ -200,6 +200,7 @@ class RecoveryAction(Body):
     interest_rate: Rate | None = None
     amount: Amount | None = None
     reason: Text500 | None = None
+    idempotency_key: IdempotencyKeyField = None
 
 
 class LoanStateAnswer(BaseModel):

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from api.schemas.fields import Email, Flag, IsoDate, Lines500, Text200
+from api.schemas.fields import Email, Flag, IdempotencyKeyField, IsoDate, Lines500, Text200
 from api.strict_json import Body, example
 from core import clock
 from core.identity.models import Country, Role, Session, User, UserStatus
@@ -195,6 +195,7 @@ class NewUser(Person):
     email: Email
     password: Password
     role: Role
+    idempotency_key: IdempotencyKeyField = None
 
 
 class StandingChange(Body):

@@ -1,15 +1,21 @@
-"""Staff's deeds on a customer's account that one person may do alone, but never on his own."""
+"""Staff's deeds on a customer's account, never on one's own: standing, overdraft, end."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import clock
+from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
+from core.approvals.rules import Rules
 from core.audit.log import Actor, record
 from core.database import driver
-from core.errors import Forbidden
 from core.identity.persons import refuse_own
 from core.ledger import accounts
 from core.ledger.models import Account
 from core.lending.live_loans import refuse_live_loans
+from core.money import minor_units
 from core.transactions.closing import close_account
 
 
@@ -17,7 +23,7 @@ async def set_frozen(session: AsyncSession, name: str, actor: Actor, *, frozen: 
     """Freeze an account or thaw it. Raises AccountNotFound, FourEyes, AccountStateConflict."""
     account = await find_others_account(session, name, actor, lock=True)
     await accounts.set_frozen(session, account, frozen=frozen)
-    note(session, actor, "freeze" if frozen else "unfreeze", account)
+    _note(session, actor, "freeze" if frozen else "unfreeze", account)
     return account
 
 
@@ -30,22 +36,62 @@ async def close(session: AsyncSession, name: str, actor: Actor) -> None:
     account = await find_others_account(session, name, actor, lock=True)
     await refuse_live_loans(session, account_id=account.id)
     await close_account(session, account, clock.now())
-    note(session, actor, "close", account)
+    _note(session, actor, "close", account)
 
 
 async def find_others_account(
     session: AsyncSession, name: str, actor: Actor, *, lock: bool = False
 ) -> Account:
     """The account by id or number. Raises AccountNotFound, or FourEyes for the actor's own."""
-    if actor.user_id is None:
-        raise Forbidden
     account = await accounts.find_account(session, name, lock=lock)
-    await refuse_own(await driver(session), actor.user_id, [account.owner_id])
+    await refuse_own(await driver(session), user_of(actor), [account.owner_id])
     return account
 
 
-def note(session: AsyncSession, actor: Actor, verb: str, account: Account, **details: int) -> None:
-    """Write ``account.verb`` down in the audit log."""
+@dataclass(frozen=True, slots=True)
+class Overdraft:
+    """How far below zero an account may go, in major units of its currency."""
+
+    account: str
+    limit: Decimal
+    deed: ClassVar[Deed] = Deed.OVERDRAFT
+    keyed: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> "Overdraft":
+        """The act of a body."""
+        return cls(body["account_id"], Decimal(body["overdraft_limit"]))
+
+    def body(self) -> dict[str, Any]:
+        """What was asked."""
+        return {"account_id": self.account, "overdraft_limit": self.limit}
+
+    def sealed(self) -> None:
+        """Nothing."""
+
+    async def look(self, session: AsyncSession, _actor: Actor, _rules: Rules) -> Ground:
+        """The limit as it is; worth the new one where that is higher."""
+        account = await accounts.find_account(session, self.account, lock=True)
+        limit_minor = minor_units("overdraft_limit", self.limit, account.currency)
+        accounts.refuse_overdraft(account, limit_minor)
+        before_minor = account.overdraft_limit_minor
+        worth = self.limit if limit_minor > before_minor else Decimal(0)
+        return Ground((account.owner_id,), worth, {"overdraft_limit_minor": before_minor})
+
+    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+        """Set the limit."""
+        account = await find_others_account(session, self.account, doing.actor, lock=True)
+        before_minor = account.overdraft_limit_minor
+        limit_minor = minor_units("overdraft_limit", self.limit, account.currency)
+        await accounts.set_overdraft(session, account, limit_minor)
+        details: dict[str, Any] = {"from_minor": before_minor, "to_minor": limit_minor}
+        if doing.approval_id is not None:
+            details["approval_id"] = str(doing.approval_id)
+        _note(session, doing.actor, "overdraft", account, **details)
+        return Done({"account_id": str(account.id)}, made=account)
+
+
+def _note(session: AsyncSession, actor: Actor, verb: str, account: Account, **details: Any) -> None:
     record(
         session,
         actor,

@@ -1,56 +1,168 @@
 """Money that staff move by hand: credits, debits, reversals, written down as they are accepted."""
 
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core import clock
 from core.approvals.accounts import find_others_account
+from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
+from core.approvals.rules import Rules
 from core.audit.log import Actor, record
 from core.database import driver
-from core.errors import Forbidden
-from core.identity.persons import refuse_own
-from core.ledger.accounts import owners_of
+from core.errors import AccountClosed, AccountFrozen, InsufficientFunds, InvalidAmount
+from core.ledger.accounts import find_account, owners_of
+from core.ledger.models import Account, AccountStatus
+from core.money import to_major, to_minor
+from core.transactions.by_hand import lock_sum, moved_by_hand
 from core.transactions.intake import accept
-from core.transactions.orders import Accepted, Idempotency, Order
-from core.transactions.reversal import accept_reversal, find_original
+from core.transactions.kinds import CONTRA, TransactionType
+from core.transactions.orders import Accepted, Order, Party
+from core.transactions.reversal import accept_reversal, find_original, refuse_irreversible
+
+# What one person moves on one account within a day counts together: many small ones are a big one.
+COUNTED_FOR: Final = timedelta(hours=24)
 
 
-async def move_by_hand(session: AsyncSession, order: Order, account: str, actor: Actor) -> Accepted:
-    """Accept a credit or debit of another's ``account``; the caller commits and rings.
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """A credit or debit of any account; ``amount`` in major units of its currency."""
 
-    Raises AccountNotFound, FourEyes, IdempotencyKeyReused, or what refuses the movement at once
-    (InsufficientFunds, AccountFrozen, …).
-    """
-    await find_others_account(session, account, actor)
-    (result,) = await accept(await driver(session), [order])
-    if isinstance(result, Exception):
-        raise result
-    if not result.replayed:
-        details = {"account": account, "amount": str(order.amount)}
-        _note(session, actor, order.type, order.id, details)
-    return result
+    deed: Deed
+    account: str
+    amount: Decimal
+    description: str | None = None
+    reference: str | None = None
+    keyed: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, deed: Deed, body: dict[str, Any]) -> "ByHand":
+        """The act of a body."""
+        return cls(
+            deed,
+            body["account_id"],
+            Decimal(body["amount"]),
+            body["description"],
+            body["reference"],
+        )
+
+    def body(self) -> dict[str, Any]:
+        """What was asked."""
+        return {
+            "account_id": self.account,
+            "amount": self.amount,
+            "description": self.description,
+            "reference": self.reference,
+        }
+
+    def sealed(self) -> None:
+        """Nothing."""
+
+    async def look(self, session: AsyncSession, actor: Actor, _rules: Rules) -> Ground:
+        """An open account that can bear it; worth what the actor moves there in a day."""
+        account = await find_account(session, self.account)
+        amount_minor = to_minor(self.amount, account.currency)
+        self._refuse(account, amount_minor)
+        connection, by = await driver(session), user_of(actor)
+        await lock_sum(connection, self.deed.value, by, account.id)
+        since = clock.now() - COUNTED_FOR
+        before = await moved_by_hand(connection, self.deed.value, by, account.id, since)
+        return Ground((account.owner_id,), to_major(before + amount_minor, account.currency))
+
+    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+        """Accept the transaction."""
+        await find_others_account(session, self.account, doing.actor)
+        approval = None if doing.approval_id is None else {"approval_id": str(doing.approval_id)}
+        side, kind = Party(self.account), TransactionType(self.deed.value)
+        credited = self.deed is Deed.CREDIT
+        order = Order(
+            type=kind.value,
+            amount=self.amount,
+            debit=None if credited else side,
+            credit=side if credited else None,
+            contra_code=CONTRA[kind].value,
+            initiated_by=doing.asked_by,
+            description=self.description,
+            reference=self.reference,
+            details=approval,
+            request_id=doing.actor.request_id,
+            idempotency=doing.key,
+            id=doing.run_id,
+        )
+        (result,) = await accept(await driver(session), [order])
+        if isinstance(result, Exception):
+            raise result
+        if not result.replayed:
+            details = {"account": self.account, "amount": str(self.amount), **(approval or {})}
+            _note(session, doing.actor, kind.value, order.id, details)
+        return _done(result)
+
+    def _refuse(self, account: Account, amount_minor: int) -> None:
+        """Refuse what is clear before anybody is asked to approve it."""
+        if amount_minor <= 0:
+            raise InvalidAmount("the amount must be greater than 0")
+        if account.status != AccountStatus.ACTIVE:
+            raise AccountFrozen if account.status == AccountStatus.FROZEN else AccountClosed
+        available = account.balance_minor + account.overdraft_limit_minor
+        if self.deed is Deed.DEBIT and amount_minor > available:
+            raise InsufficientFunds
 
 
-async def reverse(
-    session: AsyncSession, transaction_id: UUID, actor: Actor, key: Idempotency | None
-) -> Accepted:
-    """Accept the reversal of a movement between others; the caller commits and rings.
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """The reversal of a movement between others."""
 
-    Raises TransactionNotFound, FourEyes, and what ``accept_reversal`` raises.
-    """
-    if actor.user_id is None:
-        raise Forbidden
-    connection = await driver(session)
-    original = await find_original(connection, transaction_id)
-    owners = await owners_of(session, [original.debit_account_id, original.credit_account_id])
-    await refuse_own(connection, actor.user_id, owners)
-    accepted = await accept_reversal(
-        connection, original, by=actor.user_id, request_id=actor.request_id, idempotency=key
-    )
-    if not accepted.replayed:
-        details = {"reversal": str(accepted.transaction_id)}
-        _note(session, actor, "reverse", transaction_id, details)
-    return accepted
+    transaction_id: UUID
+    deed: ClassVar[Deed] = Deed.REVERSAL
+    keyed: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> "Reversal":
+        """The act of a body."""
+        return cls(UUID(body["transaction_id"]))
+
+    def body(self) -> dict[str, Any]:
+        """What was asked."""
+        return {"transaction_id": str(self.transaction_id)}
+
+    def sealed(self) -> None:
+        """Nothing."""
+
+    async def look(self, session: AsyncSession, _actor: Actor, _rules: Rules) -> Ground:
+        """A movement that can be taken back; worth its amount."""
+        original = await find_original(await driver(session), self.transaction_id)
+        refuse_irreversible(original)
+        owners = await owners_of(session, [original.debit_account_id, original.credit_account_id])
+        return Ground(tuple(owners), to_major(original.amount_minor, original.currency))
+
+    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+        """Accept the reversal."""
+        connection = await driver(session)
+        original = await find_original(connection, self.transaction_id)
+        accepted = await accept_reversal(
+            connection,
+            original,
+            by=doing.asked_by,
+            request_id=doing.actor.request_id,
+            idempotency=doing.key,
+            reversal_id=doing.run_id,
+        )
+        if not accepted.replayed:
+            details = {"reversal": str(accepted.transaction_id)}
+            if doing.approval_id is not None:
+                details["approval_id"] = str(doing.approval_id)
+            _note(session, doing.actor, "reverse", self.transaction_id, details)
+        return _done(accepted)
+
+
+def _done(accepted: Accepted) -> Done:
+    result = {"transaction_id": str(accepted.transaction_id)}
+    traces = {"transaction_id": accepted.transaction_id}
+    return Done(result, accepted=accepted, traces=traces, replayed=accepted.replayed)
 
 
 def _note(

@@ -2,41 +2,24 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from hashlib import sha256
+from typing import Any, ClassVar
 from uuid import UUID
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
+from core.approvals.rules import Rules
+from core.approvals.storage import fingerprint
 from core.audit.log import Actor, record
-from core.config import Settings
 from core.database import driver
 from core.errors import Forbidden, SelfServiceCashOff
 from core.identity import users
 from core.identity.models import Role
 from core.identity.persons import refuse_own
+from core.ledger.accounts import find_account
 from core.ledger.models import Account
+from core.transactions.keys import win_key
 from core.transactions.opening import open_account
-
-
-@dataclass(frozen=True, slots=True)
-class AccountRules:
-    """What the bank's settings say of new accounts."""
-
-    country: str
-    bank_code: str
-    max_accounts: int
-    cash_desk_open: bool
-
-    @classmethod
-    def of(cls, settings: Settings) -> "AccountRules":
-        """The rules of ``settings``."""
-        return cls(
-            settings.bank_country,
-            settings.bank_code,
-            settings.max_accounts,
-            settings.cash_desk_open,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,56 +30,89 @@ class Opening:
     currency: str
     nickname: str | None
     initial_deposit: Decimal
+    deed: ClassVar[Deed] = Deed.OPENING
+    keyed: ClassVar[bool] = True
 
-    def fingerprint(self) -> bytes:
-        """A digest of what is asked, the same for the same request."""
-        asked = ("account", self.owner_id, self.currency, self.nickname, self.initial_deposit)
-        return sha256(msgspec.json.encode(asked)).digest()
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> "Opening":
+        """The act of a body."""
+        owner, deposit = UUID(body["owner_id"]), Decimal(body["initial_deposit"])
+        return cls(owner, body["currency"], body["nickname"], deposit)
 
+    def body(self) -> dict[str, Any]:
+        """What was asked."""
+        return {
+            "owner_id": str(self.owner_id),
+            "currency": self.currency,
+            "nickname": self.nickname,
+            "initial_deposit": self.initial_deposit,
+        }
 
-async def open_for(
-    session: AsyncSession, wanted: Opening, actor: Actor, rules: AccountRules, account_id: UUID
-) -> Account:
-    """Open an account and book its opening deposit, as ``actor``; the caller commits.
+    def sealed(self) -> None:
+        """Nothing."""
 
-    A customer opens for himself alone, and pays cash in only where the cash desk is open; staff
-    open for anybody but themselves, and that is audited. Raises Forbidden, SelfServiceCashOff,
-    FourEyes, UserNotFound, CapReached, CurrencyNotSupported, InvalidAmount.
-    """
-    if actor.user_id is None:
-        raise Forbidden
-    if actor.role == Role.CUSTOMER:
-        if wanted.owner_id != actor.user_id:
+    async def look(self, session: AsyncSession, _actor: Actor, _rules: Rules) -> Ground:
+        """A known owner; worth the cash that comes with it. Without any it needs nobody else."""
+        await users.find_user(session, self.owner_id)
+        second = None if self.initial_deposit else False
+        return Ground((self.owner_id,), self.initial_deposit, second=second)
+
+    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+        """Open it and book its opening deposit.
+
+        A customer opens for himself alone, and pays cash in only where the cash desk is open;
+        staff open for anybody but themselves, and that is audited. Raises Forbidden,
+        SelfServiceCashOff, FourEyes, UserNotFound, CapReached, CurrencyNotSupported,
+        InvalidAmount, IdempotencyKeyReused.
+        """
+        connection = await driver(session)
+        earlier = await win_key(connection, doing.key, fingerprint(self), doing.run_id)
+        if earlier is not None:
+            account = await find_account(session, str(earlier))
+            return Done({"account_id": str(account.id)}, made=account, replayed=True)
+        by_customer = doing.actor.role == Role.CUSTOMER
+        if by_customer:
+            self._refuse_customer(user_of(doing.actor), doing.rules)
+        else:
+            await refuse_own(connection, user_of(doing.actor), [self.owner_id])
+        account = await self._open(session, doing)
+        if not by_customer:
+            self._note(session, doing, account)
+        traces = {"account_id": account.id}
+        return Done({"account_id": str(account.id)}, made=account, traces=traces)
+
+    def _refuse_customer(self, customer_id: UUID, rules: Rules) -> None:
+        if self.owner_id != customer_id:
             raise Forbidden("a customer opens accounts for himself alone")
-        if wanted.initial_deposit and not rules.cash_desk_open:
+        if self.initial_deposit and not rules.accounts.cash_desk_open:
             raise SelfServiceCashOff
-    else:
-        await refuse_own(await driver(session), actor.user_id, [wanted.owner_id])
-    await users.find_user(session, wanted.owner_id, lock=True)
-    account = await open_account(
-        session,
-        wanted.owner_id,
-        account_id=account_id,
-        currency=wanted.currency,
-        nickname=wanted.nickname,
-        initial_deposit=wanted.initial_deposit,
-        country=rules.country,
-        bank_code=rules.bank_code,
-        max_accounts=rules.max_accounts,
-        opened_by=actor.user_id,
-        request_id=actor.request_id,
-    )
-    if actor.role != Role.CUSTOMER:
+
+    async def _open(self, session: AsyncSession, doing: Doing) -> Account:
+        rules = doing.rules.accounts
+        await users.find_user(session, self.owner_id, lock=True)
+        return await open_account(
+            session,
+            self.owner_id,
+            account_id=doing.run_id,
+            currency=self.currency,
+            nickname=self.nickname,
+            initial_deposit=self.initial_deposit,
+            country=rules.country,
+            bank_code=rules.bank_code,
+            max_accounts=rules.max_accounts,
+            opened_by=doing.asked_by,
+            request_id=doing.actor.request_id,
+        )
+
+    def _note(self, session: AsyncSession, doing: Doing, account: Account) -> None:
+        details = {**self.body(), "initial_deposit": str(self.initial_deposit)}
+        if doing.approval_id is not None:
+            details["approval_id"] = str(doing.approval_id)
         record(
             session,
-            actor,
+            doing.actor,
             "account.open",
             subject_type="account",
             subject_id=account.id,
-            details={
-                "owner_id": str(wanted.owner_id),
-                "currency": wanted.currency,
-                "initial_deposit": str(wanted.initial_deposit),
-            },
+            details=details,
         )
-    return account

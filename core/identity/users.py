@@ -41,6 +41,16 @@ class PersonalData:
     id_document: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user who can be made: the password is hashed, the country one that the bank serves."""
+
+    email: str
+    password_hash: str
+    role: Role
+    person: PersonalData
+
+
 async def register(
     database: Database,
     passwords: Passwords,
@@ -52,51 +62,86 @@ async def register(
     role: Role = Role.CUSTOMER,
 ) -> User:
     """Make a user and commit. Raises WeakPassword, CountryNotAllowed or EmailTaken."""
-    email = comparable_email(email)
     async with database.unit_of_work() as session:
-        person = await _with_country_code(session, person)
-        if await _is_taken(session, email):
-            raise EmailTaken
-    # A quarter of a second of computing: no connection is held meanwhile.
-    about = (email, person.full_name)
-    password_hash = await passwords.hash(password, about, whose=actor.ip)
+        await refuse_taken(session, comparable_email(email))
+    new = await prepare(
+        database,
+        passwords,
+        email=email,
+        password=password,
+        person=person,
+        role=role,
+        whose=actor.ip,
+    )
     async with database.unit_of_work() as session:
-        user = User(
-            id=new_id(),
-            email=email,
-            role=role,
-            status=UserStatus.ACTIVE,
-            password_hash=password_hash,
-            created_at=clock.now(),
-            **asdict(person),
-        )
-        session.add(user)
-        registers = actor.user_id is None and actor.role == "public"
-        if registers:
-            actor = replace(actor, user_id=user.id, role=role)
-        record(
-            session,
-            actor,
-            "user.register",
-            subject_type="user",
-            subject_id=user.id,
-            details={"role": role},
-        )
-        try:
-            await session.flush()
-            if registers:
-                await remember(session, user.id, actor.ip, user.created_at)
-            await outcome.commit(database, session, user_id=user.id)
-        except IntegrityError as error:
-            if constraint_name(error) == ONE_LIVE_EMAIL:
-                raise EmailTaken from error
-            raise
+        user = await insert(session, new, actor)
+        await outcome.commit(database, session, user_id=user.id)
     return user
 
 
-async def _is_taken(session: AsyncSession, email: str) -> bool:
+async def prepare(
+    database: Database,
+    passwords: Passwords,
+    *,
+    email: str,
+    password: str,
+    person: PersonalData,
+    role: Role,
+    whose: str | None,
+) -> NewUser:
+    """What can be said before the user is made; ``whose`` turn the hashing is, by address.
+
+    Raises WeakPassword or CountryNotAllowed.
+    """
+    email = comparable_email(email)
+    async with database.unit_of_work() as session:
+        person = await _with_country_code(session, person)
+    # A quarter of a second of computing: no connection is held meanwhile.
+    password_hash = await passwords.hash(password, (email, person.full_name), whose=whose)
+    return NewUser(email, password_hash, role, person)
+
+
+async def insert(
+    session: AsyncSession, new: NewUser, actor: Actor, *, user_id: UUID | None = None
+) -> User:
+    """Make the user in the caller's unit of work. Raises EmailTaken."""
+    user = User(
+        id=user_id or new_id(),
+        email=new.email,
+        role=new.role,
+        status=UserStatus.ACTIVE,
+        password_hash=new.password_hash,
+        created_at=clock.now(),
+        **asdict(new.person),
+    )
+    session.add(user)
+    registers = actor.user_id is None and actor.role == "public"
+    if registers:
+        actor = replace(actor, user_id=user.id, role=new.role)
+    record(
+        session,
+        actor,
+        "user.register",
+        subject_type="user",
+        subject_id=user.id,
+        details={"role": new.role},
+    )
+    try:
+        await session.flush()
+        if registers:
+            await remember(session, user.id, actor.ip, user.created_at)
+    except IntegrityError as error:
+        if constraint_name(error) == ONE_LIVE_EMAIL:
+            raise EmailTaken from error
+        raise
+    return user
+
+
+async def refuse_taken(session: AsyncSession, email: str) -> None:
+    """Raise EmailTaken where a user has this address."""
     query = select(User.id).where(User.email == email, User.deleted_at.is_(None))
-    return await session.scalar(query) is not None
+    if await session.scalar(query) is not None:
+        raise EmailTaken
 
 
 async def _with_country_code(session: AsyncSession, person: PersonalData) -> PersonalData:
@@ -144,7 +189,7 @@ async def delete_user(session: AsyncSession, user_id: UUID, actor: Actor) -> Non
     the caller commits. Raises LastAdmin.
     """
     if (await find_user(session, user_id)).role == Role.ADMIN:
-        await _lock_admins(session)
+        await lock_admins(session)
     user = await find_user(session, user_id, lock=True)
     if user.role == Role.ADMIN:
         await _keep_one_admin(session, without=user_id)
@@ -176,7 +221,7 @@ async def change_standing(
 
     Raises UserNotFound, or LastAdmin where nobody could administer the bank afterwards.
     """
-    await _lock_admins(session)
+    await lock_admins(session)
     user = await find_user(session, user_id, lock=True)
     new_role, new_status = role or Role(user.role), status or UserStatus(user.status)
     if (new_role, new_status) == (user.role, user.status):
@@ -197,7 +242,8 @@ async def change_standing(
     return user
 
 
-async def _lock_admins(session: AsyncSession) -> None:
+async def lock_admins(session: AsyncSession) -> None:
+    """Let changes to who administers the bank happen one after the other, until the commit."""
     await session.execute(select(func.pg_advisory_xact_lock(ADMINS_LOCK)))
 
 

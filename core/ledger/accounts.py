@@ -117,12 +117,17 @@ async def set_overdraft(session: AsyncSession, account: Account, limit_minor: in
     Raises OverdraftInUse where its balance is below that already, AccountStateConflict for a
     closed account.
     """
+    refuse_overdraft(account, limit_minor)
+    account.overdraft_limit_minor = limit_minor
+    await session.flush()
+
+
+def refuse_overdraft(account: Account, limit_minor: int) -> None:
+    """Raise OverdraftInUse or AccountStateConflict where the account cannot have this limit."""
     if account.status == AccountStatus.CLOSED:
         raise AccountStateConflict("the account is closed")
     if account.balance_minor < -limit_minor:
         raise OverdraftInUse
-    account.overdraft_limit_minor = limit_minor
-    await session.flush()
 
 
 async def close(session: AsyncSession, account: Account, at: datetime) -> None:

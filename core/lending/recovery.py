@@ -3,7 +3,7 @@
 Four eyes: nobody works on a loan of his own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -159,9 +159,7 @@ async def restructure(
     loans, book = await _lock(connection, loan_id, worker)
     after(book.status, LoanEvent.RESTRUCTURE)
     await _case_for(connection, loan_id, worker, Stage.RESTRUCTURE)
-    rate = book.rate if interest_rate is None else interest_rate
-    book.terms.refuse_tenure(tenure_months, least=1)
-    book.terms.refuse_rate(rate)
+    rate = refuse_terms(book, tenure_months, interest_rate)
     try:
         endings.restructure(book, tenure_months, rate, worker.today, calendar)
     except TermsError as error:
@@ -175,7 +173,22 @@ async def restructure(
     await cases.add_steps(connection, [Step(loan_id, "restructured", text, worker.user_id)])
 
 
-async def settle(connection: Connection, loan_id: UUID, worker: Worker, amount: Decimal) -> UUID:
+def refuse_terms(book: LoanBook, tenure_months: int, interest_rate: Decimal | None) -> Decimal:
+    """The rate of a new schedule. Raises LoanNotEligible for terms that the product has not."""
+    rate: Decimal = book.rate if interest_rate is None else interest_rate
+    book.terms.refuse_tenure(tenure_months, least=1)
+    book.terms.refuse_rate(rate)
+    return rate
+
+
+async def settle(
+    connection: Connection,
+    loan_id: UUID,
+    worker: Worker,
+    amount: Decimal,
+    *,
+    transaction_id: UUID | None = None,
+) -> UUID:
     """Submit a settlement of ``amount`` (major units) from the loan's account.
 
     Answers the transaction. On success the loan is settled and the difference written off.
@@ -185,6 +198,8 @@ async def settle(connection: Connection, loan_id: UUID, worker: Worker, amount: 
     await _case_for(connection, loan_id, worker, Stage.SETTLEMENT)
     amount_minor = to_minor(amount, book.currency)
     order = _order(book, worker, book.account_id, amount_minor, "settle")
+    if transaction_id is not None:
+        order = replace(order, id=transaction_id)
     await booking.insert_pending(connection, [order])
     text = f"A settlement of {money(amount_minor, book.currency)} was agreed"
     await cases.add_steps(connection, [Step(loan_id, "settlement_agreed", text, worker.user_id)])

@@ -100,6 +100,13 @@ TABLES: Final[dict[str, Table]] = {
     "notification_reads": Table(
         api="SELECT, INSERT, DELETE", worker="SELECT (notification_id), DELETE"
     ),
+    # --- four eyes: what was proposed stays, a decision is written once
+    "approvals": Table(
+        api=(
+            "SELECT, INSERT,"
+            " UPDATE (status, decided_by, decided_at, decision_id, reason, result, sealed)"
+        ),
+    ),
     "audit_log": Table(api=ADD, worker="INSERT"),
     "audit_origins": Table(api="SELECT, INSERT, DELETE", worker="SELECT (at), INSERT, DELETE"),
     "scheduler_ticks": Table(worker=WRITE),

@@ -179,7 +179,7 @@ EVERY_TRANSACTION_ENDS_ONCE: Final = (
 ONE_KEY_ONE_TRANSACTION: Final = (
     Check(
         5,
-        "every idempotency key stands for one transaction, batch or account",
+        "every idempotency key stands for one thing that it has made",
         "SELECT count(*) FROM idempotency_keys",
         """
         SELECT format('key of user %s stands for %s, which does not exist', owner_id, resource_id)
@@ -188,6 +188,9 @@ ONE_KEY_ONE_TRANSACTION: Final = (
         WHERE NOT EXISTS (SELECT FROM transactions WHERE id = k.resource_id)
           AND NOT EXISTS (SELECT FROM transaction_batches WHERE id = k.resource_id)
           AND NOT EXISTS (SELECT FROM accounts WHERE id = k.resource_id)
+          AND NOT EXISTS (SELECT FROM loans WHERE id = k.resource_id)
+          AND NOT EXISTS (SELECT FROM users WHERE id = k.resource_id)
+          AND NOT EXISTS (SELECT FROM approvals WHERE k.resource_id IN (id, decision_id))
         UNION ALL
         SELECT format('%s stands behind %s keys', resource_id, count(*)) FROM idempotency_keys
         GROUP BY resource_id HAVING count(*) > 1

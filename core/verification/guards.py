@@ -21,6 +21,7 @@ left(encode(sha256(convert_to(pg_get_triggerdef(t.oid, true), 'UTF8')), 'hex'), 
 """
 
 FUNCTIONS: Final = {
+    "approvals_stay_decided": "660daf3b1123ed348f405f6d3cacaae1",
     "postings_must_balance": "273a26f3cf8af2cf3fd67ad2adb98346",
     "refuse_audit_change": "50ea5699f6b8cc6bd4d2da8c1dca4d47",
     "refuse_change": "8ba60ccbb79f0db6a1574716266a17a0",
@@ -33,6 +34,14 @@ TRIGGERS: Final = {
         "accounts",
         "accounts_never_deleted",
     ): "483010f32ef318edc99a909270df0722",
+    (
+        "approvals",
+        "approvals_decided_once",
+    ): "7c4e80bfd1e0285686995b7ba32a01ca",
+    (
+        "approvals",
+        "approvals_never_deleted",
+    ): "704558bfbf48e51dc352cc4cf5ba8ca4",
     (
         "audit_log",
         "audit_log_append_only",

@@ -85,6 +85,10 @@ DOORS: list[tuple[str, str, set[str], Any]] = [
     ("PUT", "/admin/currencies/QQQ", {ADMIN}, {"enabled": False}),
     ("GET", "/admin/audit", {ADMIN}, None),
     ("GET", "/admin/jobs", {ADMIN}, None),
+    ("GET", "/admin/approvals", {OFFICER, ADMIN}, None),
+    ("GET", f"/admin/approvals/{NOTHING}", {OFFICER, ADMIN}, None),
+    ("POST", f"/admin/approvals/{NOTHING}/approve", {OFFICER, ADMIN}, None),
+    ("POST", f"/admin/approvals/{NOTHING}/reject", {OFFICER, ADMIN}, {"reason": "x"}),
     ("POST", f"/admin/jobs/{NOTHING}/retry", {ADMIN}, None),
 ]
 PUBLIC = {

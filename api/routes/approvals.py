@@ -1,0 +1,122 @@
+"""Four eyes: proposals that wait for a second person, and the decision on them."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.admission import lists
+from api.dependencies import (
+    KEY_HEADER,
+    ActingUser,
+    Caller,
+    Held,
+    Staff,
+    idempotency_key,
+    request_id,
+)
+from api.paging import Paging
+from api.responses import reply
+from api.schemas.approvals import (
+    ApprovalAnswer,
+    Approvals,
+    ApprovalStatus,
+    Approving,
+    Rejection,
+    approval_answer,
+)
+from api.services import Services
+from api.strict_json import StrictRoute
+from core import outcome
+from core.approvals import desk, storage
+from core.approvals.desk import Decided
+from core.approvals.rules import Rules
+from core.errors import ApprovalNotFound
+from core.ids import parse_id
+from core.transactions.orders import Idempotency
+
+router = APIRouter(prefix="/admin/approvals", tags=["Approvals"], route_class=StrictRoute)
+
+
+@router.get("", response_model=Approvals)
+@lists
+async def list_approvals(
+    _: Staff, held: Held, page: Paging, status: ApprovalStatus | None = None
+) -> Response:
+    """Proposals, the newest first."""
+    async with held.listings.raw_connection() as connection:
+        rows = await storage.page(
+            connection, status=status, before_id=page.after_id(), limit=page.fetch
+        )
+    shown, next_cursor = page.cut(rows, lambda row: [row.id])
+    return reply({"items": [approval_answer(row) for row in shown], "next_cursor": next_cursor})
+
+
+@router.get("/{approval_id}", response_model=ApprovalAnswer)
+async def show_approval(approval_id: str, _: Staff, held: Held) -> Response:
+    """One proposal."""
+    async with held.database.raw_connection() as connection:
+        return reply(approval_answer(await storage.find(connection, _id(approval_id))))
+
+
+@router.post("/{approval_id}/approve", response_model=ApprovalAnswer, openapi_extra=KEY_HEADER)
+async def approve(
+    request: Request,
+    approval_id: str,
+    caller: Staff,
+    actor: ActingUser,
+    held: Held,
+    body: Approving | None = None,
+) -> Response:
+    """Do what was proposed, exactly and once. ``void`` where what it stood on has changed."""
+    key = _key(request, caller, body.idempotency_key if body else None)
+    rules = Rules.of(held.settings)
+    async with held.database.unit_of_work() as session:
+        decided = await desk.approve(session, _id(approval_id), actor, rules, key)
+        await _commit(held, session, decided)
+    if decided.done is not None and decided.done.accepted is not None:
+        held.bell.ring(request_id(request))
+    return _answer(decided)
+
+
+@router.post("/{approval_id}/reject", response_model=ApprovalAnswer, openapi_extra=KEY_HEADER)
+async def reject(
+    request: Request,
+    approval_id: str,
+    body: Rejection,
+    caller: Staff,
+    actor: ActingUser,
+    held: Held,
+) -> Response:
+    """Turn a proposal down."""
+    key = _key(request, caller, body.idempotency_key)
+    async with held.database.unit_of_work() as session:
+        decided = await desk.reject(session, _id(approval_id), actor, body.reason, key)
+        await _commit(held, session, decided)
+    return _answer(decided)
+
+
+async def _commit(held: Services, session: AsyncSession, decided: Decided) -> None:
+    approval = decided.approval
+    if decided.replayed or approval.decision_id is None:
+        return
+    await outcome.commit(
+        held.database, session, decision_id=approval.decision_id, approval_id=approval.id
+    )
+
+
+def _answer(decided: Decided) -> Response:
+    headers = {"idempotent-replayed": "true"} if decided.replayed else {}
+    return reply(approval_answer(decided.approval), headers=headers)
+
+
+def _key(request: Request, caller: Caller, field: str | None) -> Idempotency | None:
+    key = idempotency_key(request, field)
+    return None if key is None else Idempotency(caller.user_id, key)
+
+
+def _id(text: str) -> UUID:
+    known = parse_id(text)
+    if known is None:
+        raise ApprovalNotFound
+    return known

@@ -1,0 +1,220 @@
+"""What staff agree with a borrower in trouble: a new schedule, less than all, or nothing more."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.approvals.deeds import Act, Deed, Doing, Done, Ground
+from core.approvals.rules import Rules
+from core.approvals.storage import fingerprint
+from core.audit.log import Actor, record
+from core.database import Connection, driver
+from core.identity.models import Role
+from core.lending import recovery
+from core.lending.business_day.dates import business_date
+from core.lending.loan_book import LoanBook
+from core.lending.payoff import payoff
+from core.lending.recovery import Worker
+from core.lending.retries import CollectionCalendar
+from core.lending.states import LoanEvent, after
+from core.lending.storage import loans_at_hand
+from core.money import to_major, to_minor
+from core.transactions.keys import win_key
+from core.transactions.orders import Accepted
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A loan under lock, and what ending it would cost today, in minor units."""
+
+    book: LoanBook
+    owed_minor: int
+
+    def ground(self, *, second: bool | None = None) -> Ground:
+        """It is worth all that is owed. A day's interest changes nothing, a payment does."""
+        book = self.book
+        facts = {
+            "status": book.status.value,
+            "outstanding_minor": book.outstanding,
+            "schedule_version": book.version,
+        }
+        return Ground(
+            (book.user_id,), to_major(self.owed_minor, book.currency), facts, second=second
+        )
+
+
+async def _look(connection: Connection, loan_id: UUID, event: LoanEvent, rules: Rules) -> _Standing:
+    """The loan. Raises LoanNotFound, and LoanStateConflict where its state knows no such event."""
+    loans = await loans_at_hand(connection)
+    await loans.load_all(connection, [loan_id])
+    book = loans.book(loan_id)
+    after(book.status, event)
+    today = await business_date(connection, rules.time_zone)
+    return _Standing(book, payoff(book, today).total)
+
+
+async def _worker(connection: Connection, doing: Doing) -> Worker:
+    """Who asked for it works on the case; who may decide on a write-off is an admin."""
+    today = await business_date(connection, doing.rules.time_zone)
+    return Worker(doing.asked_by, doing.actor.role == Role.ADMIN, today)
+
+
+async def _done(
+    session: AsyncSession, doing: Doing, act: Act, transaction_id: UUID | None = None
+) -> Done:
+    """Write the step down; the case as it is now is what the direct way answers."""
+    details = act.body()
+    loan_id = UUID(details.pop("loan_id"))
+    if doing.approval_id is not None:
+        details = {**details, "approval_id": str(doing.approval_id)}
+    record(
+        session,
+        doing.actor,
+        "loan.recovery",
+        subject_type="loan",
+        subject_id=loan_id,
+        details={name: _plain(value) for name, value in details.items() if value is not None},
+    )
+    await session.flush()
+    case = await recovery.find_case(await driver(session), loan_id)
+    result = {"loan_id": str(loan_id)}
+    if transaction_id is None:
+        return Done(result, made=case)
+    accepted = Accepted(transaction_id, "pending")
+    result["transaction_id"] = str(transaction_id)
+    traces = {"transaction_id": transaction_id, "loan_id": loan_id}
+    return Done(result, made=case, accepted=accepted, traces=traces)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Decimal) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Accept ``amount`` (major units) for all that is owed."""
+
+    loan_id: UUID
+    amount: Decimal
+    deed: ClassVar[Deed] = Deed.SETTLEMENT
+    keyed: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> "Settlement":
+        """The act of a body."""
+        return cls(UUID(body["loan_id"]), Decimal(body["amount"]))
+
+    def body(self) -> dict[str, Any]:
+        """What was asked."""
+        return {"loan_id": str(self.loan_id), "action": "settle", "amount": self.amount}
+
+    def sealed(self) -> None:
+        """Nothing."""
+
+    async def look(self, session: AsyncSession, _actor: Actor, rules: Rules) -> Ground:
+        """Next to nothing for all of it always needs a second person."""
+        found = await _look(await driver(session), self.loan_id, LoanEvent.SETTLE, rules)
+        amount_minor = to_minor(self.amount, found.book.currency)
+        floor = found.owed_minor * rules.settlement_floor_percent / 100
+        return found.ground(second=True if amount_minor < floor else None)
+
+    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+        """Submit the settlement."""
+        connection = await driver(session)
+        earlier = await win_key(connection, doing.key, fingerprint(self), doing.run_id)
+        if earlier is not None:
+            accepted = Accepted(earlier, "pending", replayed=True)
+            case = await recovery.find_case(connection, self.loan_id)
+            return Done({"transaction_id": str(earlier)}, made=case, accepted=accepted)
+        worker = await _worker(connection, doing)
+        transaction_id = await recovery.settle(
+            connection, self.loan_id, worker, self.amount, transaction_id=doing.run_id
+        )
+        return await _done(session, doing, self, transaction_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Restructuring:
+    """A new schedule from the day on which it is done."""
+
+    loan_id: UUID
+    tenure_months: int
+    interest_rate: Decimal | None = None
+    deed: ClassVar[Deed] = Deed.RESTRUCTURING
+    keyed: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> "Restructuring":
+        """The act of a body."""
+        rate = body["interest_rate"]
+        return cls(
+            UUID(body["loan_id"]), body["tenure_months"], None if rate is None else Decimal(rate)
+        )
+
+    def body(self) -> dict[str, Any]:
+        """What was asked."""
+        return {
+            "loan_id": str(self.loan_id),
+            "action": "restructure",
+            "tenure_months": self.tenure_months,
+            "interest_rate": self.interest_rate,
+        }
+
+    def sealed(self) -> None:
+        """Nothing."""
+
+    async def look(self, session: AsyncSession, _actor: Actor, rules: Rules) -> Ground:
+        """Terms that the product lends at."""
+        found = await _look(await driver(session), self.loan_id, LoanEvent.RESTRUCTURE, rules)
+        recovery.refuse_terms(found.book, self.tenure_months, self.interest_rate)
+        return found.ground()
+
+    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+        """Lay the schedule out anew."""
+        connection = await driver(session)
+        await recovery.restructure(
+            connection,
+            self.loan_id,
+            await _worker(connection, doing),
+            tenure_months=self.tenure_months,
+            interest_rate=self.interest_rate,
+            calendar=CollectionCalendar(doing.rules.holiday_country),
+        )
+        return await _done(session, doing, self)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOff:
+    """Give the debt up in the books."""
+
+    loan_id: UUID
+    reason: str
+    deed: ClassVar[Deed] = Deed.WRITE_OFF
+    keyed: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> "WriteOff":
+        """The act of a body."""
+        return cls(UUID(body["loan_id"]), body["reason"])
+
+    def body(self) -> dict[str, Any]:
+        """What was asked."""
+        return {"loan_id": str(self.loan_id), "action": "write_off", "reason": self.reason}
+
+    def sealed(self) -> None:
+        """Nothing."""
+
+    async def look(self, session: AsyncSession, _actor: Actor, rules: Rules) -> Ground:
+        """A debt that is still owed."""
+        found = await _look(await driver(session), self.loan_id, LoanEvent.WRITE_OFF, rules)
+        return found.ground()
+
+    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+        """Write it off."""
+        connection = await driver(session)
+        worker = await _worker(connection, doing)
+        await recovery.write_off(connection, self.loan_id, worker, self.reason)
+        return await _done(session, doing, self)
