@@ -3,9 +3,10 @@
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLost
 
-CONNECT_TIMEOUT_SECONDS = 1.0
-ANSWER_TIMEOUT_SECONDS = 2.0
+CONNECT_TIMEOUT_SECONDS = 0.5
+ANSWER_TIMEOUT_SECONDS = 0.75
 
 
 def connect(url: str) -> Redis:
@@ -14,8 +15,9 @@ def connect(url: str) -> Redis:
         url,
         socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
         socket_timeout=ANSWER_TIMEOUT_SECONDS,
-        # One reconnect hides a server that was restarted; more would hide one that is down.
-        retry=Retry(NoBackoff(), 1),
+        # One reconnect hides a server that was restarted; more would hide one that is down. One
+        # that hangs is not asked again: settlement asks thrice a batch, and goes on without it.
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
         health_check_interval=15,
     )
     return client
