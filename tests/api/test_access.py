@@ -100,7 +100,9 @@ PUBLIC = {
     ("POST", "/logon"),
     ("POST", "/loans/quote"),
     ("GET", "/health"),
+    ("HEAD", "/health"),
     ("GET", "/health/ready"),
+    ("HEAD", "/health/ready"),
     ("GET", "/metrics"),
 }
 # Whoever passes these passes no other afterwards.

@@ -24,7 +24,7 @@ async def test_the_documentation_is_closed_in_production(
 async def test_a_problems_type_is_explained_everywhere(guarded: Bank) -> None:
     assert (await guarded.client.get("/problems/not_found")).status_code == 200
     refused = await guarded.client.put("/health")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
 
 
 async def test_metrics_are_for_who_brings_the_token(bank: Bank, guarded: Bank) -> None:
