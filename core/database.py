@@ -6,10 +6,12 @@ the hot paths, where the ORM's work per row would be most of the cost.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import inf
+from time import monotonic
 from typing import Any, Final, Self, TypeAlias, cast
 
 import asyncpg
@@ -30,6 +32,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.config import Settings
 from core.errors import Overloaded
@@ -63,6 +66,8 @@ _READ_ONLY = "25006"  # a standby that is about to be promoted
 
 MAX_WAITING: Final = 200
 SERVER_MAY_BE_LATE_SECONDS: Final = 5.0
+# After it refused a connection, a server counts as full for so long.
+FULL_FOR_SECONDS: Final = 5.0
 
 
 class CommitUnknownError(Exception):
@@ -131,15 +136,26 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
-def make_engine(url: str, **options: Any) -> AsyncEngine:
+def make_engine(
+    url: str, *, on_full: Callable[[], None] = lambda: None, **options: Any
+) -> AsyncEngine:
     """An engine on a ``postgresql://`` URL; ``connect`` among ``options`` goes to asyncpg.
 
     The driver reads the URL itself, so that ``sslmode`` and every other option of libpq's mean
-    what they mean to psql. Errors do not tell the values that a statement was given.
+    what they mean to psql. Errors do not tell the values that a statement was given. ``on_full``
+    is called where the server has no connection left.
     """
     connect = partial(asyncpg.connect, url, **options.pop("connect", {}))
+
+    async def connect_or_tell() -> Connection:
+        try:
+            return await connect()
+        except asyncpg.TooManyConnectionsError:
+            on_full()
+            raise
+
     return create_async_engine(
-        "postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options
+        "postgresql+asyncpg://", async_creator=connect_or_tell, hide_parameters=True, **options
     )
 
 
@@ -148,7 +164,9 @@ class Database:
 
     ``pool_size`` connections at most; a unit of work that finds none free for
     ``timeout_seconds``, or ``max_waiting`` before it in the queue, raises Overloaded. A statement
-    that takes longer than ``statement_timeout_seconds`` is stopped; None: none ever is.
+    that takes longer than ``statement_timeout_seconds`` is stopped; None: none ever is. Where the
+    server has no connection left, one that ``gives_way`` keeps none for later: the others of the
+    bank, who would get none as long as it has some, have a turn as well.
     """
 
     def __init__(
@@ -160,8 +178,10 @@ class Database:
         timeout_seconds: float = 10.0,
         max_waiting: int = MAX_WAITING,
         statement_timeout_seconds: float | None = None,
+        gives_way: bool = False,
     ) -> None:
         self.url = url
+        self._full_until = -inf  # by the monotonic clock
         self._turns = Turns(
             f"database_{name}",
             pool_size,
@@ -176,6 +196,7 @@ class Database:
             give_up_after_seconds = statement_timeout_seconds + SERVER_MAY_BE_LATE_SECONDS
         self.engine = make_engine(
             url,
+            on_full=self._note_full,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=timeout_seconds,
@@ -197,6 +218,8 @@ class Database:
             },
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+        if gives_way:
+            event.listen(self.engine.sync_engine, "checkin", self._give_way)
         self._sessions = async_sessionmaker(
             self.engine, class_=UnitOfWork, expire_on_commit=False, autoflush=False
         )
@@ -209,6 +232,7 @@ class Database:
         name: str,
         pool_size: int | None = None,
         statement_timeout_seconds: float | None = None,
+        gives_way: bool = False,
     ) -> Self:
         """The database of ``settings``, for the process called ``name``."""
         return cls(
@@ -217,7 +241,16 @@ class Database:
             pool_size=pool_size or settings.database_pool_size,
             timeout_seconds=settings.database_timeout_seconds,
             statement_timeout_seconds=statement_timeout_seconds,
+            gives_way=gives_way,
         )
+
+    def _note_full(self) -> None:
+        self._full_until = monotonic() + FULL_FOR_SECONDS
+
+    def _give_way(self, connection: object, record: ConnectionPoolEntry) -> None:
+        """Close what has served instead of keeping it, while the server is full."""
+        if connection is not None and monotonic() < self._full_until:
+            record.invalidate()
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:

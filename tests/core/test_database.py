@@ -1,5 +1,8 @@
 """The database's URL, in the spelling that every tool of PostgreSQL's understands."""
 
+import asyncio
+
+import asyncpg
 import pytest
 
 from core.config import Settings
@@ -39,3 +42,42 @@ async def test_whoever_hangs_inside_a_unit_of_work_is_cut_off_after_seconds(
         shown = await connection.fetchval("SHOW idle_in_transaction_session_timeout")
     assert shown == f"{IDLE_SECONDS:.0f}s"
     assert IDLE_SECONDS <= 5
+
+
+async def test_on_a_full_server_the_api_leaves_connections_to_the_workers(
+    quiet_settings: Settings, superuser: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    # Given a server with room for two more, and both taken by an API that wants a third
+    name = quiet_settings.database_url.rpartition("/")[2]
+    there = await superuser.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    )
+    await superuser.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT {there + 2}')
+    api = Database(quiet_settings.database_url, name="api", pool_size=3, gives_way=True)
+    worker = Database(quiet_settings.database_url, name="worker", pool_size=1)
+    try:
+        async with api.raw_connection(), api.raw_connection():
+            with pytest.raises(Exception, match="too many connections"):
+                async with api.raw_connection():
+                    pass
+            with pytest.raises(Exception, match="too many connections"):
+                async with worker.raw_connection():
+                    pass
+        # When the API has served its two requests, then it does not keep what it has for later
+        async with asyncio.timeout(10):
+            while not await can_connect(worker):  # noqa: ASYNC110 - another process's room
+                await asyncio.sleep(0.05)
+    finally:
+        await superuser.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1')
+        await api.close()
+        await worker.close()
+
+
+async def can_connect(database: Database) -> bool:
+    try:
+        async with database.raw_connection():
+            return True
+    except Exception as error:
+        if "too many connections" not in str(error):
+            raise
+        return False
