@@ -20,9 +20,12 @@ from core.turns import Turns
 MAX_PENDING: Final = 5_000
 PATIENCE_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 0.02
-# Batches that are read or wait in one process: each is some megabytes of it.
+# Batches that are read or wait to be accepted in one process: each is some megabytes of it.
 PLACES: Final = 32
 PLACES_EACH: Final = 8
+# Batches that wait to be read: each is little more than a connection.
+WAITING: Final = 96
+WAITING_EACH: Final = 48
 TURN_WITHIN_SECONDS: Final = 10.0
 
 # Counts no further than it must.
@@ -54,13 +57,18 @@ class BatchGate:
         self._max_pending = max_pending
         self._patience_seconds = patience_seconds
         self._places = Turns(
-            "batch_places", places, running_each=places_each, max_waiting=0, patience_seconds=0
+            "batch_places",
+            places,
+            running_each=places_each,
+            max_waiting=WAITING,
+            waiting_each=WAITING_EACH,
+            patience_seconds=turn_within_seconds,
         )
         self._turns = Turns("batches", 1, max_waiting=places, patience_seconds=turn_within_seconds)
 
     @asynccontextmanager
     async def place(self, whose: UUID) -> AsyncIterator[None]:
-        """Room for one batch to be read and to wait. Raises Overloaded at once."""
+        """Room for one batch to be read. Raises Overloaded, at once where too many want some."""
         async with self._places.turn(whose):
             yield
 

@@ -1,6 +1,7 @@
 """Overload: who is too many is told so at once, and nobody else notices much of it.
 
-``OVERLOAD_SECONDS=60 OVERLOAD_CLIENTS=200`` make it the long trial; ``-s`` shows the figures.
+``OVERLOAD_SECONDS=60 OVERLOAD_CLIENTS=200 OVERLOAD_BATCH_CLIENTS=200`` make it the long trial;
+``-s`` shows the figures.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ from tests.security.overload import ITEMS, Overload
 
 SECONDS = float(os.environ.get("OVERLOAD_SECONDS", "3"))
 CLIENTS = int(os.environ.get("OVERLOAD_CLIENTS", "40"))
+# More than two customers may have waiting.
+BATCH_CLIENTS = int(os.environ.get("OVERLOAD_BATCH_CLIENTS", "140"))
 MEBIBYTE = 1_048_576
 
 
@@ -26,7 +29,7 @@ async def test_too_many_batches_are_turned_away_and_the_others_go_on(bank: Bank)
         await person.open_account(9_999_999)
     to = await others[0].open_account()
     # When all of them come at once
-    overload = Overload(bank, bank.system.running["api"].pid, SECONDS, CLIENTS, CLIENTS)
+    overload = Overload(bank, bank.system.running["api"].pid, SECONDS, BATCH_CLIENTS, CLIENTS)
     story = await overload.play(crowd, others[1:], to)
     print(story.figures())  # noqa: T201 - what the long trial is for
     # Then batches are taken or turned away, single transfers taken, and the probe answered
