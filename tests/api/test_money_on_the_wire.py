@@ -94,11 +94,12 @@ async def test_each_currency_has_its_own_decimals(
 
 
 async def test_the_largest_amount_is_exact(bank: Bank) -> None:
-    customer, admin = await bank.customer(), await bank.admin()
+    customer, admin, colleague = await bank.customer(), await bank.admin(), await bank.admin()
     account = await customer.open_account("9999999999999.99")
     assert account["balance"] == 9999999999999.99
     path = f"/accounts/{account['account_id']}"
-    await admin.put(f"{path}/overdraft", {"overdraft_limit": 10**13})
+    proposal = (await admin.put(f"{path}/overdraft", {"overdraft_limit": 10**13})).json()
+    await colleague.post(f"/admin/approvals/{proposal['approval_id']}/approve")
     text = (await customer.get(path)).text
     shown = json.loads(text, parse_float=Decimal)
     assert shown["balance"] == Decimal("9999999999999.99")
