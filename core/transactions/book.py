@@ -56,12 +56,11 @@ WHERE t.id = f.id AND t.status = 'pending'
 _POST = """
 INSERT INTO postings (transaction_id, leg, account_id, ledger_code, amount_minor, currency,
                       balance_after_minor, booked_at)
-SELECT transaction_id, leg, account_id, ledger_code, amount_minor, currency, balance_after_minor,
-       booked_at
+SELECT transaction_id, leg, account_id, ledger_code, amount_minor, currency, balance_after_minor, $8
 FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::text[], $5::bigint[], $6::text[],
-            $7::bigint[], $8::timestamptz[]) WITH ORDINALITY
+            $7::bigint[]) WITH ORDINALITY
   AS p (transaction_id, leg, account_id, ledger_code, amount_minor, currency, balance_after_minor,
-        booked_at, place)
+        place)
 ORDER BY place
 """
 
@@ -177,7 +176,7 @@ async def _load_rules(
 def _by_instant(
     outcomes: Sequence[Outcome], accounts: Mapping[UUID, AccountState], now: datetime
 ) -> dict[datetime, list[Outcome]]:
-    """What succeeded, by the instant at which it is booked; the accounts end with theirs.
+    """What succeeded, by the instant at which it is booked, in order; the accounts end with theirs.
 
     That is now for all of it, unless the clock was set back: an account's postings never are.
     """
@@ -194,7 +193,7 @@ def _by_instant(
         for account in touched:
             account.last_booked_at = instant
         by_instant[instant].append(outcome)
-    return by_instant
+    return dict(sorted(by_instant.items()))
 
 
 async def _write(
@@ -204,7 +203,6 @@ async def _write(
     now: datetime,
 ) -> None:
     """Write the postings and the final states."""
-    instants = {o.movement.id: instant for instant, some in succeeded.items() for o in some}
     with stage("write_states"):
         for instant, some in succeeded.items():
             await _amend(connection, some)
@@ -225,15 +223,15 @@ async def _write(
                 len(failed),
             )
     with stage("write_postings"):
-        if instants:
+        for instant, some in succeeded.items():
             postings = [
                 (o.movement.id, number, account_id, ledger_code, amount_minor,
-                 o.movement.currency, balance_after_minor, instants[o.movement.id])
-                for o in outcomes
+                 o.movement.currency, balance_after_minor)
+                for o in some
                 for number, (account_id, ledger_code, amount_minor, balance_after_minor)
                 in enumerate(o.legs)
             ]  # fmt: skip
-            await connection.execute(_POST, *zip(*postings, strict=True))
+            await connection.execute(_POST, *zip(*postings, strict=True), instant)
 
 
 async def _write_balances(connection: Connection, accounts: Iterable[AccountState]) -> None:
