@@ -15,7 +15,7 @@ from ops.embedded.postgres import OWNER
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Files that the documents speak of and that only a running or built system has.
-MADE = {".env", ".giro", ".venv", "bench-results"}
+MADE = {".cache", ".env", ".giro", ".venv", "bench-results"}
 names = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 
