@@ -65,10 +65,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     Reaches for no store yet: a process may start before they do, and says 503 meanwhile.
     """
     database = Database.from_settings(
-        settings,
-        name="api",
-        statement_timeout_seconds=settings.statement_timeout_seconds,
-        gives_way=True,
+        settings, name="api", statement_timeout_seconds=settings.statement_timeout_seconds
     )
     # What reads much never keeps a movement of money waiting, nor the probe of both.
     listings = Database.from_settings(
@@ -76,9 +73,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         name="api-listings",
         pool_size=settings.listing_pool_size,
         statement_timeout_seconds=settings.listing_timeout_seconds,
-        gives_way=True,
     )
-    probe = Database.from_settings(settings, name="api-probe", pool_size=1, gives_way=True)
+    probe = Database.from_settings(settings, name="api-probe", pool_size=1)
     redis = cache.connect(settings.redis_url)
     jobs = Jobs(redis, settings.redis_url)
     bell = Doorbell(jobs)

@@ -68,6 +68,9 @@ MAX_WAITING: Final = 200
 SERVER_MAY_BE_LATE_SECONDS: Final = 5.0
 # After it refused a connection, a server counts as full for so long.
 FULL_FOR_SECONDS: Final = 5.0
+# And for so long, so often, one is asked for again.
+FULL_PATIENCE_SECONDS: Final = 1.0
+FULL_PAUSE_SECONDS: Final = 0.02
 
 
 class CommitUnknownError(Exception):
@@ -142,20 +145,24 @@ def make_engine(
     """An engine on a ``postgresql://`` URL; ``connect`` among ``options`` goes to asyncpg.
 
     The driver reads the URL itself, so that ``sslmode`` and every other option of libpq's mean
-    what they mean to psql. Errors do not tell the values that a statement was given. ``on_full``
-    is called where the server has no connection left.
+    what they mean to psql. Errors do not tell the values that a statement was given. Where the
+    server has no connection left, ``on_full`` is called, and one asked for again for a while.
     """
     connect = partial(asyncpg.connect, url, **options.pop("connect", {}))
 
-    async def connect_or_tell() -> Connection:
-        try:
-            return await connect()
-        except asyncpg.TooManyConnectionsError:
-            on_full()
-            raise
+    async def connect_in_the_end() -> Connection:
+        deadline = monotonic() + FULL_PATIENCE_SECONDS
+        while True:
+            try:
+                return await connect()
+            except asyncpg.TooManyConnectionsError:
+                on_full()
+                if monotonic() > deadline:
+                    raise
+            await asyncio.sleep(FULL_PAUSE_SECONDS)
 
     return create_async_engine(
-        "postgresql+asyncpg://", async_creator=connect_or_tell, hide_parameters=True, **options
+        "postgresql+asyncpg://", async_creator=connect_in_the_end, hide_parameters=True, **options
     )
 
 
@@ -165,8 +172,8 @@ class Database:
     ``pool_size`` connections at most; a unit of work that finds none free for
     ``timeout_seconds``, or ``max_waiting`` before it in the queue, raises Overloaded. A statement
     that takes longer than ``statement_timeout_seconds`` is stopped; None: none ever is. Where the
-    server has no connection left, one that ``gives_way`` keeps none for later: the others of the
-    bank, who would get none as long as it has some, have a turn as well.
+    server has no connection left, none is kept for later: the bank's other processes, who would
+    get none as long as this one has some, have a turn as well.
     """
 
     def __init__(
@@ -178,7 +185,6 @@ class Database:
         timeout_seconds: float = 10.0,
         max_waiting: int = MAX_WAITING,
         statement_timeout_seconds: float | None = None,
-        gives_way: bool = False,
     ) -> None:
         self.url = url
         self._full_until = -inf  # by the monotonic clock
@@ -218,8 +224,7 @@ class Database:
             },
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
-        if gives_way:
-            event.listen(self.engine.sync_engine, "checkin", self._give_way)
+        event.listen(self.engine.sync_engine, "checkin", self._give_way)
         self._sessions = async_sessionmaker(
             self.engine, class_=UnitOfWork, expire_on_commit=False, autoflush=False
         )
@@ -232,7 +237,6 @@ class Database:
         name: str,
         pool_size: int | None = None,
         statement_timeout_seconds: float | None = None,
-        gives_way: bool = False,
     ) -> Self:
         """The database of ``settings``, for the process called ``name``."""
         return cls(
@@ -241,7 +245,6 @@ class Database:
             pool_size=pool_size or settings.database_pool_size,
             timeout_seconds=settings.database_timeout_seconds,
             statement_timeout_seconds=statement_timeout_seconds,
-            gives_way=gives_way,
         )
 
     def _note_full(self) -> None:

@@ -44,7 +44,7 @@ async def test_whoever_hangs_inside_a_unit_of_work_is_cut_off_after_seconds(
     assert IDLE_SECONDS <= 5
 
 
-async def test_on_a_full_server_the_api_leaves_connections_to_the_workers(
+async def test_on_a_full_server_nobody_keeps_what_others_wait_for(
     quiet_settings: Settings, superuser: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     # Given a server with room for two more, and both taken by an API that wants a third
@@ -53,7 +53,7 @@ async def test_on_a_full_server_the_api_leaves_connections_to_the_workers(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     )
     await superuser.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT {there + 2}')
-    api = Database(quiet_settings.database_url, name="api", pool_size=3, gives_way=True)
+    api = Database(quiet_settings.database_url, name="api", pool_size=3)
     worker = Database(quiet_settings.database_url, name="worker", pool_size=1)
     try:
         async with api.raw_connection(), api.raw_connection():
