@@ -124,10 +124,7 @@ async def fence(connection: Connection, term: Term) -> None:
 
 
 class FencedDatabase(Database):
-    """The database as a leader may use it: every unit of work begins with the fence.
-
-    All but settlement's own (``bounded_unit_of_work``), which any process may do at any time.
-    """
+    """The database as a leader may use it: every unit of work begins with the fence."""
 
     term: Term
 
