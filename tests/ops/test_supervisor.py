@@ -201,19 +201,22 @@ def test_children_do_not_outlive_a_killed_supervisor(patience):
         "from ops.supervisor import Spec, Supervisor\n"
         "watchdog.Watchdog.__init__.__defaults__ = (0.5,)\n"
         "async def main():\n"
-        "    supervisor = Supervisor(Output())\n"
+        "    output = Output()\n"
+        "    supervisor = Supervisor(output)\n"
         f"    child = await supervisor.start(Spec('api', [sys.executable, '-c', {patience!r}]))\n"
         "    while not child.last_lines:\n"
         "        await asyncio.sleep(0.01)\n"
-        "    print('pid', child.pid, flush=True)\n"
+        "    output.line(f'pid {child.pid}')\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
-    parent = subprocess.Popen(python(script), stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
-    pid = next(int(line.split()[1]) for line in parent.stdout if line.startswith("pid"))
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
+    with subprocess.Popen(
+        python(script), stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+    ) as parent:
+        try:
+            pid = next(int(line.split()[1]) for line in parent.stdout if line.startswith("pid"))
+        finally:
+            parent.kill()
     deadline = time.monotonic() + 5
     while is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
