@@ -131,19 +131,22 @@ class Settler:
                 await self._asked.wait()
         return True
 
-    async def _lane(self, *, alone: bool) -> int:
+    async def _lane(self, *, alone: bool = False, helps: bool = False) -> int:
         """Round after round; several lanes where the queue is longer than a batch.
 
         They run side by side, so that one decides while another's statements run. With little to
-        do they would only halve the batches, and double what a transaction costs.
+        do they would only halve the batches, and double what a transaction costs. So a lane that
+        ``helps`` ends where the others, of any worker, leave it less than half a batch.
         """
         total, depth = 0, self._batch_size
         while True:
             done = await self.round(depth=depth)
             total += done.settled
             if alone and done.settled and done.seen >= self._batch_size:
-                lanes = (self._lane(alone=False) for _ in range(LANES))
-                return total + sum(await asyncio.gather(*lanes))
+                helpers = (self._lane(helps=True) for _ in range(LANES - 1))
+                return total + sum(await asyncio.gather(self._lane(), *helpers))
+            if helps and depth > self._batch_size and done.settled < self._batch_size // 2:
+                return total
             if done.settled == done.seen:
                 if not done.seen:
                     return total

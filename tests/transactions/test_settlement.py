@@ -3,9 +3,12 @@
 import asyncio
 from decimal import Decimal
 
+import asyncpg
 import pytest
 
+from core import clock
 from core.errors import InsufficientFunds
+from core.transactions.book import _AMEND, _FAIL, _SUCCEED
 from core.verification import verify
 from tests.quiet import Quiet, transfer_order
 
@@ -84,3 +87,22 @@ async def test_opposite_transfers_under_several_workers_neither_lose_nor_make_mo
     assert {status for status, _ in states} == {"success"}
     assert sum([await quiet.balance(account) for account in accounts]) == 600_000
     await assert_books_are_sound(quiet)
+
+
+async def test_what_a_settlement_costs_does_not_grow_with_what_is_pending(quiet: Quiet) -> None:
+    # Given statistics from an hour in which next to nothing was pending
+    account = await quiet.account()
+    accepted = [(await quiet.deposit(account, 1)).transaction_id for _ in range(200)]
+    await quiet.settler().drain()
+    owner = await asyncpg.connect(quiet.settings.owner_url)
+    await owner.execute("ANALYZE transactions")
+    # When the statements that end transactions are planned
+    ends = [
+        ("SUCCEED", _SUCCEED, (accepted, clock.now())),
+        ("FAIL", _FAIL, (accepted, ["x"] * 200, ["x"] * 200, clock.now())),
+        ("AMEND", _AMEND, (accepted, [1] * 200)),
+    ]
+    plans = {name: str(await owner.fetch(f"EXPLAIN {text}", *given)) for name, text, given in ends}
+    await owner.close()
+    # Then none of them reads all that is pending to find its own
+    assert [name for name, plan in plans.items() if "ix_transactions_pending" in plan] == []
