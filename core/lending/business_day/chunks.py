@@ -19,7 +19,7 @@ from core.database import Connection, Database
 from core.lending.business_day.runs import Job
 
 CHUNK_LOANS: Final = 1_000
-LEASE_SECONDS: Final = 60
+LEASE_SECONDS: Final = 10
 MAX_ATTEMPTS: Final = 5
 # Where more borrowers than this would have to be set aside it is no borrower's fault.
 MAX_SET_ASIDE: Final = 20
