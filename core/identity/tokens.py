@@ -92,7 +92,7 @@ class AccessTokens:
                 self._key_of(token),
                 algorithms=[ALGORITHM],
                 audience=self._audience,
-                # When it was issued is its issuer's to say: where this host's clock is behind, or was
+                # When it was issued is its issuer's to say: to a host whose clock is behind, or was
                 # set back, a sound token comes from the future (RFC 7519 asks for no more).
                 options={"require": list(REQUIRED_CLAIMS), "verify_iat": False},
                 leeway=0,
