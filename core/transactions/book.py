@@ -37,23 +37,22 @@ _BALANCES = """
 UPDATE accounts a SET balance_minor = b.balance_minor, last_booked_at = $3
 FROM unnest($1::uuid[], $2::bigint[]) AS b (id, balance_minor) WHERE a.id = b.id
 """
-# What is pending is told by what it is not. Asked for ``= 'pending'`` the planner would like the
-# index of the pending ones, which are few by its statistics and 60,000 in a backlog: then every
-# batch reads them all, and the server's work for a transfer doubles.
+# ``status || ''`` keeps the planner from the index of the pending ones. They are few by its
+# statistics and 60,000 in a backlog: every batch would read them all, at twice the server's work.
 _SUCCEED = """
 UPDATE transactions SET status = 'success', settled_at = $2
-WHERE id = ANY($1::uuid[]) AND status NOT IN ('success', 'failed')
+WHERE id = ANY($1::uuid[]) AND status || '' = 'pending'
 """
 _AMEND = """
 UPDATE transactions t SET amount_minor = a.amount_minor
 FROM unnest($1::uuid[], $2::bigint[]) AS a (id, amount_minor)
-WHERE t.id = a.id AND t.status NOT IN ('success', 'failed')
+WHERE t.id = a.id AND t.status || '' = 'pending'
 """
 _FAIL = """
 UPDATE transactions t SET status = 'failed', settled_at = $4,
        failure_code = f.code, failure_reason = f.reason
 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS f (id, code, reason)
-WHERE t.id = f.id AND t.status NOT IN ('success', 'failed')
+WHERE t.id = f.id AND t.status || '' = 'pending'
 """
 # In order: ``entry_no`` numbers an account's postings as they follow from each other.
 _POST = """
