@@ -59,12 +59,13 @@ FROM accounts WHERE owner_id = ANY($3::uuid[]) AND is_primary
 """
 
 # Balance and pending credits in one statement, so in one snapshot: a credit that settles in
-# between would otherwise be in neither.
+# between would otherwise be in neither. What may come can be more than any amount: whoever sends
+# the same money to and fro has it counted each time, until the first of it is settled.
 _REACHABLE = """
-SELECT a.id, (a.balance_minor + a.overdraft_limit_minor + coalesce((
+SELECT a.id, least(a.balance_minor + a.overdraft_limit_minor + coalesce((
     SELECT sum(t.amount_minor) FROM transactions t
     WHERE t.status = 'pending' AND t.credit_account_id = a.id
-), 0))::bigint AS reachable_minor
+), 0), 9223372036854775807)::bigint AS reachable_minor
 FROM accounts a WHERE a.id = ANY($1::uuid[])
 """
 

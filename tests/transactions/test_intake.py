@@ -5,6 +5,7 @@ import dataclasses
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from decimal import Decimal
 from uuid import UUID
 
 import asyncpg
@@ -23,8 +24,9 @@ from core.errors import (
     SameAccount,
 )
 from core.ids import new_id
+from core.money import MAX_MAJOR_UNITS
 from core.transactions.batch import submit_batch
-from core.transactions.intake import Intake
+from core.transactions.intake import Intake, accept
 from core.transactions.orders import Accepted, Idempotency, Order, Party
 from tests.quiet import Quiet, transfer_order
 from tests.transactions.wire import Wire
@@ -417,3 +419,31 @@ async def test_a_batch_whose_commit_lost_its_answer_is_found_again(quiet: Quiet)
     assert (batch.accepted, batch.pending) == (3, 3)
     assert len(await pending_of(quiet, anna)) == 3
     await quiet.settler().drain()
+
+
+async def test_money_sent_to_and_fro_disturbs_nobodys_intake(quiet: Quiet) -> None:
+    """What is to come is counted for whoever is short; it can be more than any amount."""
+    # Given one who has a fils and two accounts, and sends all that is to come back each time
+    payer, payee = await quiet.account(currency="KWD"), await quiet.account(currency="KWD")
+    await quiet.deposit(payer, "0.001")
+    await quiet.settler().drain()
+    to_come = {payer: Decimal("0.001"), payee: Decimal(0)}
+    orders = []
+    while min(to_come.values()) <= Decimal(2**63) / 1000:
+        amount = min(to_come[payer], Decimal(MAX_MAJOR_UNITS))
+        orders.append(transfer_order(payer, payee, amount))
+        to_come[payee] += amount
+        payer, payee = payee, payer
+    async with quiet.database.raw_connection() as connection:
+        undo = connection.transaction()
+        await undo.start()
+        accepted = await accept(connection, orders)
+        assert all(isinstance(result, Accepted) for result in accepted)
+        # When one more order comes in beside somebody else's
+        bystander = transfer_order(
+            await quiet.account(1_000), await quiet.account(), Decimal("0.01")
+        )
+        results = await accept(connection, [transfer_order(payer, payee, 1), bystander])
+        await undo.rollback()
+    # Then both are accepted, and settlement will tell
+    assert all(isinstance(result, Accepted) for result in results)
