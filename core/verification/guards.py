@@ -1,5 +1,5 @@
 """What guards the books inside the database: triggers and their functions, as the migrations made
-them, unchanged and switched on; and privileges, as the matrix has them.
+them, unchanged and switched on; and privileges, as the matrix has them, with no way around it.
 
 Whoever changes a guard in a migration changes its fingerprint here; `tests/verification` says which
 and to what.
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from core.platform.checks import Check
+from core.privileges import RUNTIME_ROLES
 
 # The fingerprint of a function: its body, language, settings, and whether it acts as its owner.
 FUNCTION_PRINT: Final = """
@@ -89,6 +90,7 @@ TRIGGERS: Final = {
 }
 
 _FINAL_STATES_TABLE: Final = "transactions"
+_ROLES: Final = ", ".join(f"'{role}'" for role in RUNTIME_ROLES)
 
 
 def _values(rows: Iterable[tuple[str, ...]]) -> str:
@@ -173,5 +175,27 @@ CHECKS: Final = (
         FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
         WHERE c.relnamespace = current_schema()::regnamespace AND r.ev_type <> '1'
         """,
+    ),
+    Check(
+        8,
+        "no program's role owns anything, belongs to another role or is above privileges",
+        f"SELECT count(*) FROM pg_roles WHERE rolname IN ({_ROLES})",  # noqa: S608 - as below
+        f"""
+        SELECT format('%s is a superuser, or may make roles or databases, replicate, or see all '
+                      'rows', rolname) AS what
+        FROM pg_roles WHERE rolname IN ({_ROLES})
+          AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)
+        UNION ALL
+        SELECT format('%s is a member of %s', member::regrole, roleid::regrole)
+        FROM pg_auth_members WHERE pg_get_userbyid(member) IN ({_ROLES})
+        UNION ALL
+        SELECT format('%s owns %s objects of this database', rolname, count(*))
+        FROM pg_shdepend JOIN pg_roles r ON r.oid = refobjid
+        WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o' AND rolname IN ({_ROLES})
+          AND (dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+               OR classid = 'pg_database'::regclass
+                  AND objid = (SELECT oid FROM pg_database WHERE datname = current_database()))
+        GROUP BY rolname
+        """,  # noqa: S608 - all of it is written above
     ),
 )

@@ -193,6 +193,16 @@ FORGERIES = {
         " details) SELECT gen_random_uuid(), 'emi', 5, 'EUR', id, now(), '{\"loan_id\": \"x\"}'"
         " FROM accounts WHERE currency = 'EUR' LIMIT 1",
     ),
+    "a collection is on record as another attempt's": (
+        {6},
+        "WITH emi AS (INSERT INTO transactions (id, type, amount_minor, currency,"
+        " debit_account_id, created_at, details) SELECT gen_random_uuid(), 'emi', 5, 'EUR', id,"
+        " now(), jsonb_build_object('loan_id', id, 'version', 1, 'instalment', 1, 'attempt', 2)"
+        " FROM accounts WHERE currency = 'EUR' LIMIT 1 RETURNING id, debit_account_id)"
+        "INSERT INTO loan_collections (loan_id, version, number, attempt, transaction_id,"
+        " business_date, requested_minor, status)"
+        " SELECT debit_account_id, 1, 1, 1, id, '2026-01-01', 5, 'pending' FROM emi",
+    ),
     "an attempt names a transaction that collects nothing": (
         {6},
         "INSERT INTO loan_collections (loan_id, version, number, attempt, transaction_id,"
@@ -234,6 +244,13 @@ FORGERIES = {
     "a stranger may change postings": (
         {8},
         "CREATE ROLE giro_stranger; GRANT UPDATE ON postings TO giro_stranger",
+    ),
+    "a program was made one of the owners": ({8}, "GRANT giro_owner TO giro_api"),
+    "a program was put above all privileges": ({8}, "ALTER ROLE giro_worker SUPERUSER"),
+    "a program owns a table": (
+        {8},
+        "GRANT CREATE ON SCHEMA public TO giro_api; ALTER TABLE postings OWNER TO giro_api;"
+        "REVOKE CREATE ON SCHEMA public FROM giro_api",
     ),
     "postings may be changed": ({8}, "ALTER TABLE postings DISABLE TRIGGER postings_append_only"),
     "unbalanced postings may come in": ({8}, "DROP TRIGGER postings_balance ON postings"),
