@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from core.config import Settings
-from core.privileges import RUNTIME_ROLES, TABLES, Role
+from core.privileges import APPEND_ONLY, RUNTIME_ROLES, TABLES, Role
 from core.privileges.grants import parse
 from ops.embedded import testing
 from tests.quiet import Quiet
@@ -66,6 +66,22 @@ ANYWHERE = (
     "COPY users FROM '/etc/passwd'",
     "GRANT giro_owner TO CURRENT_USER",
 )
+# What the owner may not either: its tables are its own, the server is not.
+TO_THE_OWNER = (
+    "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION refuse_change()",
+    "CREATE ROLE thief",
+    "CREATE DATABASE loot",
+    "ALTER ROLE CURRENT_USER SUPERUSER",
+    "ALTER ROLE giro_api PASSWORD 'mine'",
+    "ALTER SYSTEM SET fsync = 'off'",
+    "SET ROLE postgres",
+    "SET ROLE giro_worker",
+    "SET SESSION AUTHORIZATION giro_api",
+    "SET session_replication_role = 'replica'",
+    "SELECT pg_read_file('/etc/passwd')",
+    "COPY users TO PROGRAM 'cat'",
+    "GRANT giro_api TO CURRENT_USER",
+)
 # Refused with no more than a warning: nothing happens.
 WARNED = ("VACUUM FULL postings", "GRANT UPDATE, DELETE ON postings TO PUBLIC")
 
@@ -79,6 +95,14 @@ async def programs(quiet_settings: Settings) -> AsyncIterator[Connections]:
     yield opened
     for connection in opened.values():
         await connection.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def owner(quiet_settings: Settings) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the role of the migrations."""
+    connection = await asyncpg.connect(quiet_settings.owner_url)
+    yield connection
+    await connection.close()
 
 
 async def refusal(connection: asyncpg.Connection, statement: str) -> str:
@@ -156,6 +180,31 @@ async def test_what_is_refused_with_a_warning_does_nothing(
 async def test_no_program_becomes_another(programs: Connections, role: Role) -> None:
     for other in {*RUNTIME_ROLES} - {role}:
         assert await refusal(programs[role], f"SET ROLE {other}") in REFUSED
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+async def test_not_even_the_owner_changes_what_is_append_only(
+    owner: asyncpg.Connection, table: str
+) -> None:
+    column = await owner.fetchval(
+        "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0"
+        " AND attidentity <> 'a' ORDER BY attnum LIMIT 1",
+        table,
+    )
+    for statement in (
+        f"UPDATE {table} SET {column} = {column} WHERE false",
+        f"DELETE FROM {table} WHERE false",
+        f"TRUNCATE {table}",
+        f"TRUNCATE {table} CASCADE",
+    ):
+        assert await refusal(owner, statement) in REFUSED, statement
+
+
+@pytest.mark.parametrize("statement", TO_THE_OWNER)
+async def test_the_owner_has_no_power_beyond_its_tables(
+    owner: asyncpg.Connection, statement: str
+) -> None:
+    assert await refusal(owner, statement) in REFUSED
 
 
 async def test_the_api_cannot_make_money(programs: Connections, quiet: Quiet) -> None:
