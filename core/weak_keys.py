@@ -14,6 +14,8 @@ PLACEHOLDER_WORDS: Final = (
     "secret", "change", "your-", "your_", "example", "placeholder", "password", "replace", "insert",
     "default", "development", "deadbeef", "letmein", "supersafe",
 )  # fmt: skip
+# Published as it stands, though a machine made it: FastAPI's tutorial on JWT tokens signs with it.
+PUBLISHED: Final = ("09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",)
 # What follows what, when one counts or slides along the keys; each also backwards and around.
 ROWS: Final = (
     "0123456789abcdef", "0123456789", "1234567890", "abcdefghijklmnopqrstuvwxyz",
@@ -27,12 +29,14 @@ _EMPTY_BYTES: Final = len(zlib.compress(b"", 9))
 
 
 def is_weak_secret(secret: str) -> bool:
-    """Whether a signing key is too short, a placeholder, a sequence, or repeats itself."""
+    """Whether a signing key is too short, published, words alone, a sequence, or repeats itself."""
     lowered = secret.lower()
     return (
         len(secret.encode()) < MIN_SECRET_BYTES
         or len(set(secret)) < MIN_DIFFERENT_CHARACTERS
-        or any(word in lowered for word in PLACEHOLDER_WORDS)
+        or any(word in lowered for word in (*PLACEHOLDER_WORDS, *PUBLISHED))
+        # Words alone: of what a machine makes every second character is a digit or a capital.
+        or (secret == lowered and not any(char.isdigit() for char in secret))
         or 2 * max(_in_runs(lowered), _in_runs(lowered[::2]) + _in_runs(lowered[1::2]))
         >= len(lowered)
         or len(zlib.compress(lowered.encode(), 9)) - _EMPTY_BYTES < MIN_COMPRESSED_BYTES

@@ -37,6 +37,9 @@ def settings(**values: object) -> Settings:
         "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6",
         "9f3c7b1e" * 4,
         "9f3c7b1e55d0" * 3,
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+        "thisisaverylongkeythatnobodyknows",
+        "my-super-long-signing-key-for-production",
     ],
 )
 def test_a_weak_secret_is_refused_outside_development(secret: str) -> None:
