@@ -80,7 +80,7 @@ def apply(run: Callable[[str], Sequence[Any]]) -> None:
     tables are closed.
     """
     for statement in _statements("REVOKE", "FROM", differences(run(CATALOG)).extra):
-        run(statement)
+        run(f"{statement} CASCADE")  # with it goes what its holder has granted on
     # Revoking a privilege on a table has taken it from each of its columns as well.
     for statement in _statements("GRANT", "TO", differences(run(CATALOG)).missing):
         run(statement)

@@ -197,6 +197,9 @@ async def test_what_was_granted_by_hand_is_taken_back_by_the_next_migration() ->
         "GRANT SELECT ON unlisted TO giro_api",
     ):
         await owner.execute(statement)
+    api = await asyncpg.connect(servers.database_urls(name).api)
+    await api.execute("GRANT UPDATE (balance_minor) ON accounts TO giro_auditor")
+    await api.close()
     told = {str(grant) for grant in differences(await owner.fetch(CATALOG)).extra}
     assert "giro_api: UPDATE on table postings" in told
     assert "giro_api: UPDATE (balance_minor) on table accounts, and may grant it on" in told
