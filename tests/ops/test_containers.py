@@ -214,6 +214,7 @@ def test_programs_have_no_rights_they_do_not_need(compose):
         service = compose["services"][name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
+        assert ("ports" in service) == (name == "api"), "a worker's metrics stay inside"
         assert service["environment"]["ENVIRONMENT"] == "${ENVIRONMENT:-production}"
         for secret in COMPOSE_ONLY & SECRETS - {"REDIS_PASSWORD"}:
             assert service["environment"][secret] == "", "a program knows its own role alone"
