@@ -140,6 +140,11 @@ async def test_a_payoff_says_that_an_ended_loan_has_none(bank: Bank) -> None:
     assert "409" in document["paths"]["/loans/{loan_id}/payoff"]["get"]["responses"]
 
 
+async def test_metrics_say_that_they_may_be_closed(bank: Bank) -> None:
+    document = await document_of(bank)
+    assert "404" in document["paths"]["/metrics"]["get"]["responses"]
+
+
 async def test_amounts_and_quotes_are_described_as_they_are_taken(bank: Bank) -> None:
     document = await document_of(bank)
     whole = {"components": document["components"]}
