@@ -93,7 +93,10 @@ async def _replay(session: AsyncSession, act: Act, doing: Doing) -> Done | Propo
         return Proposed(approval, replayed=True)
     if not act.keyed:
         raise IdempotencyKeyReused
-    return await act.run(session, doing)  # nothing is done under a used key
+    done = await act.run(session, doing)
+    if not done.replayed:  # the key was forgotten a moment ago, and nobody has looked at the ground
+        raise IdempotencyKeyReused
+    return done
 
 
 async def approve(

@@ -14,6 +14,7 @@ from core.audit.log import Actor, record
 from core.database import Connection, driver
 from core.identity.models import Role
 from core.lending import recovery
+from core.lending.allocation import total
 from core.lending.business_day.dates import business_date
 from core.lending.loan_book import LoanBook
 from core.lending.payoff import payoff
@@ -34,11 +35,13 @@ class _Standing:
     owed_minor: int
 
     def ground(self, *, second: bool | None = None) -> Ground:
-        """It is worth all that is owed. A day's interest changes nothing, a payment does."""
+        """It is worth all that is owed. A day's interest changes nothing, a payment does, be it of
+        principal, of interest or of charges alone."""
         book = self.book
         facts = {
             "status": book.status.value,
             "outstanding_minor": book.outstanding,
+            "paid_minor": total(line.paid for line in book.lines.values()).total,
             "schedule_version": book.version,
         }
         return Ground(

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx2
@@ -388,6 +389,51 @@ async def test_what_is_agreed_on_a_large_loan_needs_two(branch: Branch) -> None:
     final = await borrower.final(done["result"]["transaction_id"])
     assert (final["type"], final["amount"], final["status"]) == ("recovery", 4_000, "success")
     assert (await borrower.get(f"/loans/{loan}")).json()["status"] == "settled"
+
+
+async def test_a_payment_of_interest_alone_is_another_ground_too(branch: Branch) -> None:
+    borrower, loan = await paid_out(branch)
+    officer, other = await branch.officer(), await branch.officer()
+    settle = {"action": "settle", "amount": 4_000}
+    proposal = waiting(await officer.post(f"/loans/{loan}/recovery", settle))
+    before = (await borrower.get(f"/loans/{loan}")).json()["outstanding_principal"]
+    paid = await borrower.post(f"/loans/{loan}/pay", {"amount": 1})
+    await borrower.final(paid.json()["transaction_id"])
+    assert (await borrower.get(f"/loans/{loan}")).json()["outstanding_principal"] == before
+    assert await void(other, proposal) == "ground_changed"
+
+
+async def test_a_key_that_is_forgotten_at_that_moment_is_no_way_round(branch: Branch) -> None:
+    # Given a key that an admin used long ago, for what needs nobody else
+    admin = await branch.admin()
+    keyed = {"Idempotency-Key": "an old one"}
+    body = {"email": f"c-{secrets.token_hex(6)}@example.org", "password": PASSWORD}
+    made = await admin.post("/admin/users", {**body, "role": "customer"}, headers=keyed)
+    assert made.status_code == 201
+    # When an officer is made by the same key while retention forgets it
+    owner = await asyncpg.connect(branch.bank.system.settings.migration_database_url)
+    email = f"o-{secrets.token_hex(6)}@example.org"
+    async with owner.transaction():
+        await owner.execute("DELETE FROM idempotency_keys WHERE owner_id = $1", UUID(admin.user_id))
+        officer = {**body, "email": email, "role": "officer"}
+        asked = asyncio.create_task(admin.post("/admin/users", officer, headers=keyed))
+        await until_it_waits_for(owner)
+    await owner.close()
+    # Then nobody is made without a second person
+    assert refusal(await asked) == (422, "idempotency_key_reused")
+    listed = (await admin.get("/admin/users", params={"email": email})).json()["items"]
+    assert listed == []
+
+
+async def until_it_waits_for(connection: asyncpg.Connection) -> None:
+    """Until somebody waits for a lock of this connection's."""
+    waits = (
+        "SELECT EXISTS (SELECT FROM pg_locks"
+        " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+    )
+    async with asyncio.timeout(10):
+        while not await connection.fetchval(waits):  # noqa: ASYNC110 - another process waits
+            await asyncio.sleep(0.05)
 
 
 async def test_next_to_nothing_for_a_small_loan_needs_two_as_well(branch: Branch) -> None:
