@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.admission import lists
 from api.approving import PROPOSED, perform
 from api.dependencies import KEY_HEADER, ActingUser, Admin, Held, idempotency_key
+from api.headers import shown
 from api.paging import Paging
 from api.responses import reply
 from api.schemas.admin import (
@@ -46,7 +47,7 @@ CurrencyPath = Annotated[str, Path(max_length=16)]
     "/users",
     status_code=201,
     response_model=UserAnswer,
-    responses=PROPOSED,
+    responses={201: shown("Idempotent-Replayed"), **PROPOSED},
     openapi_extra=KEY_HEADER,
 )
 async def make_user(
@@ -65,7 +66,10 @@ async def make_user(
     )
     key = idempotency_key(request, body.idempotency_key)
     done = await perform(request, held, NewStaff(new), key)
-    return done if isinstance(done, Response) else reply(UserAnswer.of(done.made), status=201)
+    if isinstance(done, Response):
+        return done
+    headers = {"idempotent-replayed": "true"} if done.replayed else None
+    return reply(UserAnswer.of(done.made), status=201, headers=headers)
 
 
 @router.get("/users", response_model=Users)

@@ -67,14 +67,14 @@ from core.approvals.loans import Restructuring, Settlement, WriteOff
 from core.audit.log import Actor, record
 from core.database import Connection, driver
 from core.errors import Invalid, LoanNotFound, LoanStateConflict
-from core.ids import parse_id
+from core.ids import new_id, parse_id
 from core.ledger.currencies import refuse_unsupported
 from core.lending import applications, decisions, payments, recovery, views
 from core.lending.applications import Application, Change
 from core.lending.business_day.dates import business_date
 from core.lending.decisions import Decider
 from core.lending.payments import PaymentRequest
-from core.lending.recovery import Worker
+from core.lending.recovery import CaseView, Worker
 from core.lending.states import REPAYING, LoanStatus
 from core.transactions.keys import find_key, fingerprint_of, win_key
 from core.transactions.orders import Idempotency
@@ -376,10 +376,12 @@ async def show_recovery(loan_id: str, _: Staff, held: Held) -> Response:
     "/{loan_id}/recovery",
     response_model=RecoveryAnswer,
     responses={
+        200: shown("Idempotent-Replayed"),
         202: {
             "model": RecoveryAnswer | ApprovalAnswer,
             "description": "Submitted: poll its transactions; or waiting for a second person",
-        }
+            **shown("Idempotent-Replayed"),
+        },
     },
     openapi_extra=KEY_HEADER,
 )
@@ -401,12 +403,23 @@ async def act_on_recovery(
     if act is not None:
         done = await perform(request, held, act, idempotency_key(request, body.idempotency_key))
         return done if isinstance(done, Response) else _agreed(request, held, known, done)
+    key = _key(request, caller, body.idempotency_key)
+    details = body.model_dump(exclude_none=True, exclude={"idempotency_key"}, mode="json")
+    asked = fingerprint_of("loans/recovery", known, details)
     async with held.database.unit_of_work() as session:
         connection = await driver(session)
-        today = await _today(held, connection)
-        worker = Worker(caller.user_id, caller.role == "admin", today)
-        submitted = await _act(connection, known, worker, body)
-        details = body.model_dump(exclude_none=True, exclude={"idempotency_key"}, mode="json")
+        earlier = await find_key(connection, key, asked)
+        submitted: list[UUID] = []
+        if earlier is None:
+            today = await _today(held, connection)
+            worker = Worker(caller.user_id, caller.role == "admin", today)
+            submitted = await _act(connection, known, worker, body)
+            step_id = submitted[0] if submitted else new_id()
+            earlier = await win_key(connection, key, asked, step_id)
+        if earlier is not None:  # what was made here beside it, if anything, is not committed
+            submitted = await recovery.set_off_by(connection, known, earlier)
+            case = await recovery.case_of(connection, known)
+            return _step_taken(known, case, submitted, replayed=True)
         _record(session, actor, "recovery", known, **details)
         case = await recovery.find_case(connection, known)
         if submitted:
@@ -416,7 +429,7 @@ async def act_on_recovery(
             await session.commit()
     if submitted:
         held.bell.ring(request_id(request))
-    return reply(recovery_answer(known, case, submitted), status=202 if submitted else 200)
+    return _step_taken(known, case, submitted)
 
 
 @router.delete("/{loan_id}", status_code=204)
@@ -463,9 +476,20 @@ def _agreement(loan_id: UUID, body: RecoveryAction) -> Act | None:
 
 def _agreed(request: Request, held: Services, loan_id: UUID, done: Done) -> Response:
     if done.accepted is None:
-        return reply(recovery_answer(loan_id, done.made))
+        return _step_taken(loan_id, done.made, [], replayed=done.replayed)
     held.bell.ring(request_id(request))
-    return reply(recovery_answer(loan_id, done.made, [done.accepted.transaction_id]), status=202)
+    submitted = [done.accepted.transaction_id]
+    return _step_taken(loan_id, done.made, submitted, replayed=done.replayed)
+
+
+def _step_taken(
+    loan_id: UUID, case: CaseView, submitted: list[UUID], *, replayed: bool = False
+) -> Response:
+    return reply(
+        recovery_answer(loan_id, case, submitted),
+        status=202 if submitted else 200,
+        headers=REPLAYED if replayed else None,
+    )
 
 
 def _needed(value: T | None, field: str) -> T:

@@ -92,6 +92,18 @@ async def _done(
     return Done(result, made=case, accepted=accepted, traces=traces)
 
 
+async def _replay(connection: Connection, doing: Doing, act: Act, loan_id: UUID) -> Done | None:
+    """What the key's first use has done, whatever became of the loan; None where that is now."""
+    earlier = await win_key(connection, doing.key, fingerprint(act), doing.run_id)
+    if earlier is None:
+        return None
+    accepted = None
+    if act.deed is Deed.SETTLEMENT:
+        accepted = Accepted(earlier, "pending", replayed=True)
+    case = await recovery.case_of(connection, loan_id)
+    return Done({"loan_id": str(loan_id)}, made=case, accepted=accepted, replayed=True)
+
+
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
@@ -127,11 +139,9 @@ class Settlement:
     async def run(self, session: AsyncSession, doing: Doing) -> Done:
         """Submit the settlement."""
         connection = await driver(session)
-        earlier = await win_key(connection, doing.key, fingerprint(self), doing.run_id)
+        earlier = await _replay(connection, doing, self, self.loan_id)
         if earlier is not None:
-            accepted = Accepted(earlier, "pending", replayed=True)
-            case = await recovery.find_case(connection, self.loan_id)
-            return Done({"transaction_id": str(earlier)}, made=case, accepted=accepted)
+            return earlier
         worker = await _worker(connection, doing)
         transaction_id = await recovery.settle(
             connection, self.loan_id, worker, self.amount, transaction_id=doing.run_id
@@ -147,7 +157,7 @@ class Restructuring:
     tenure_months: int
     interest_rate: Decimal | None = None
     deed: ClassVar[Deed] = Deed.RESTRUCTURING
-    keyed: ClassVar[bool] = False
+    keyed: ClassVar[bool] = True
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "Restructuring":
@@ -178,6 +188,9 @@ class Restructuring:
     async def run(self, session: AsyncSession, doing: Doing) -> Done:
         """Lay the schedule out anew."""
         connection = await driver(session)
+        earlier = await _replay(connection, doing, self, self.loan_id)
+        if earlier is not None:
+            return earlier
         await recovery.restructure(
             connection,
             self.loan_id,
@@ -196,7 +209,7 @@ class WriteOff:
     loan_id: UUID
     reason: str
     deed: ClassVar[Deed] = Deed.WRITE_OFF
-    keyed: ClassVar[bool] = False
+    keyed: ClassVar[bool] = True
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "WriteOff":
@@ -218,6 +231,9 @@ class WriteOff:
     async def run(self, session: AsyncSession, doing: Doing) -> Done:
         """Write it off."""
         connection = await driver(session)
+        earlier = await _replay(connection, doing, self, self.loan_id)
+        if earlier is not None:
+            return earlier
         worker = await _worker(connection, doing)
         await recovery.write_off(connection, self.loan_id, worker, self.reason)
         return await _done(session, doing, self)

@@ -53,6 +53,13 @@ _MONEY = """
 SELECT id, balance_minor FROM accounts
 WHERE owner_id = $1 AND currency = $2 AND status = 'active' AND balance_minor > 0 ORDER BY id
 """
+# The set-offs of one step were accepted at one instant.
+_SET_OFF_BY = """
+SELECT t.id FROM transactions f JOIN loans l ON l.id = $1
+JOIN accounts a ON a.owner_id = l.user_id
+JOIN transactions t ON t.debit_account_id = a.id AND t.id >= f.id AND t.created_at = f.created_at
+WHERE f.id = $2 AND t.type = 'recovery' AND t.details->>'loan_id' = l.id::text ORDER BY t.seq
+"""
 _KEEP_TERMS = """
 UPDATE loans SET interest_rate = $2, tenure_months = $3, monthly_emi_minor = $4 WHERE id = $1
 """
@@ -86,6 +93,11 @@ async def find_case(connection: Connection, loan_id: UUID) -> CaseView:
     )
     if not known:
         raise LoanNotFound
+    return await case_of(connection, loan_id)
+
+
+async def case_of(connection: Connection, loan_id: UUID) -> CaseView:
+    """The same of a loan that may have been deleted since. Raises NoRecoveryCase."""
     row = await connection.fetchrow(_CASE, loan_id)
     if row is None:
         raise NoRecoveryCase
@@ -141,6 +153,11 @@ async def set_off(connection: Connection, loan_id: UUID, worker: Worker) -> list
     await booking.insert_pending(connection, orders)
     await loans.write(connection)
     return [order.id for order in orders]
+
+
+async def set_off_by(connection: Connection, loan_id: UUID, first: UUID) -> list[UUID]:
+    """The transactions of a set-off by its first one; none of a step that moved no money."""
+    return [row["id"] for row in await connection.fetch(_SET_OFF_BY, loan_id, first)]
 
 
 async def restructure(

@@ -73,6 +73,38 @@ async def test_fifty_foreclosures_at_once_with_one_key_are_one(bank: Bank) -> No
     assert Decimal(str(before)) - Decimal(str(await customer.balance(account))) == paid
 
 
+async def test_the_steps_of_a_recovery_are_replayed_whatever_became_of_the_loan(bank: Bank) -> None:
+    customer, account, loan_id = await borrowed(bank)
+    admin, other = await bank.admin(), await customer.open_account(100)
+    path = f"/loans/{loan_id}/recovery"
+    steps: list[dict[str, Any]] = [
+        {"action": "note", "note": "He will pay"},
+        {"action": "assign", "officer_id": admin.user_id},
+        {"action": "restructure", "tenure_months": 24},
+        {"action": "settle", "amount": 900},
+    ]
+    first = {}
+    for step in steps:
+        headers = {"Idempotency-Key": step["action"]}
+        first[step["action"]] = await admin.post(path, step, headers=headers)
+        assert first[step["action"]].is_success, first[step["action"]].text
+    (settlement,) = first["settle"].json()["transaction_ids"]
+    assert (await admin.final(settlement))["status"] == "success"
+    history = (await admin.get(path)).json()["history"]
+    balances = await customer.balance(account), await customer.balance(other)
+    assert (await admin.delete(f"/loans/{loan_id}")).status_code == 204
+
+    for step in steps:
+        answer = await admin.post(path, step, headers={"Idempotency-Key": step["action"]})
+        assert answer.status_code == first[step["action"]].status_code, answer.text
+        assert answer.headers.get("idempotent-replayed") == "true", step
+        assert answer.json()["history"] == history, "nothing was done again"
+        assert answer.json()["transaction_ids"] == (first[step["action"]].json()["transaction_ids"])
+    other_body = await admin.post(path, steps[0], headers={"Idempotency-Key": "settle"})
+    assert other_body.json()["code"] == "idempotency_key_reused"
+    assert balances == (await customer.balance(account), await customer.balance(other))
+
+
 async def test_a_transfer_is_replayed_after_its_account_was_closed(bank: Bank) -> None:
     customer, friend, admin = await bank.customer(), await bank.customer(), await bank.admin()
     account, theirs = await customer.open_account(10), await friend.open_account()

@@ -144,6 +144,21 @@ async def test_set_off_takes_the_due_amount_from_other_accounts_and_never_their_
     assert actions == ["opened", "stage", "set_off", "set_off", "closed"]
 
 
+async def test_the_set_offs_of_one_step_are_found_again_by_the_first(lender, officer):
+    borrower, loan_id, due = await broke(lender)
+    await lender.close_through(due + timedelta(days=40))
+    for balance_minor in (10_00, 20_00, 30_00):
+        await lender.second_account(borrower, balance_minor)
+    ids = await act(lender, recovery.set_off, loan_id)
+    await lender.second_account(borrower, 5_00)
+    later = await act(lender, recovery.set_off, loan_id)
+    assert (len(ids), len(later)) == (3, 1)
+    async with lender.quiet.database.raw_connection() as connection:
+        assert await recovery.set_off_by(connection, loan_id, ids[0]) == ids
+        assert await recovery.set_off_by(connection, loan_id, later[0]) == later
+        assert await recovery.set_off_by(connection, loan_id, loan_id) == []
+
+
 async def test_an_earlier_date_assessed_later_makes_no_loan_younger(lender):
     _, loan_id, due = await broke(lender)
     await lender.job(Job.DEFAULT_RECOVERY, due + timedelta(days=120))
