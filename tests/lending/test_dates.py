@@ -8,6 +8,7 @@ import pytest
 import time_machine
 
 from core import clock
+from core.config import Environment, Settings
 from core.errors import BusinessDateInFuture
 from core.lending.business_day import close, dates
 from core.lending.business_day.dates import BankClock, Today, next_business_date
@@ -35,6 +36,13 @@ def test_the_next_business_date_is_the_day_after_the_banks_own(
     today = Today(D, last_closed)
     assert next_business_date(today, may_run_ahead=False) == in_production
     assert next_business_date(today, may_run_ahead=True) == in_development
+
+
+@pytest.mark.parametrize("environment", list(Environment))
+def test_the_banks_clock_may_be_moved_in_development_alone(environment):
+    settings = Settings(_env_file=None).model_copy(update={"environment": environment})
+    bank_clock = BankClock.of(settings)
+    assert bank_clock.may_run_ahead is (environment is Environment.DEVELOPMENT)
 
 
 async def test_the_day_is_the_databases_in_the_banks_zone_whatever_the_host_believes(lender):

@@ -15,7 +15,7 @@ from core.config import Environment
 from core.ids import new_id
 from ops import processes
 from tests.bank import PASSWORD, Bank, Person
-from tests.security.staff import promoted, refusal
+from tests.security.staff import hired, promoted, refusal
 from tests.system import System
 
 FOUR_EYES = (409, "four_eyes")
@@ -164,6 +164,20 @@ async def test_whom_it_serves_does_not_approve_it(branch: Branch) -> None:
     assert refusal(await stranger.post(f"{proposal}/approve")) == (403, "forbidden")
     assert refusal(await stranger.get(proposal)) == (403, "forbidden")
     assert (await approved(await branch.officer(), proposal))["status"] == "approved"
+
+
+async def test_a_second_user_of_who_proposed_it_does_not_approve_it(branch: Branch) -> None:
+    customer, document = await branch.customer(), f"P {secrets.token_hex(6)}"
+    account = await customer.open_account()
+    officer, twin = [
+        branch.here(await hired(branch.bank, role, id_document=written))
+        for role, written in (("officer", document), ("admin", document.lower().replace(" ", "-")))
+    ]
+    body = {"account_id": account["account_id"], "amount": 5_000}
+    proposal = waiting(await officer.post("/transactions/credit", body))
+    assert refusal(await twin.post(f"{proposal}/approve")) == FOUR_EYES
+    assert refusal(await twin.post(f"{proposal}/reject", {"reason": "No"})) == FOUR_EYES
+    assert await customer.balance(account) == 0
 
 
 async def test_who_decides_needs_the_role_of_the_deed(branch: Branch) -> None:
