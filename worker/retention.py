@@ -6,7 +6,6 @@ addresses. Each kind goes in a unit of work of its own, so that one that fails k
 
 from datetime import datetime, timedelta
 
-from core.approvals.storage import forget_sealed
 from core.audit.log import forget_origins
 from core.identity.addresses import forget_addresses
 from core.identity.sessions import forget_ended_sessions
@@ -33,5 +32,3 @@ async def forget_what_is_old(runtime: Runtime, now: datetime) -> None:
         await forget_notices(connection, notices_end)
     async with database.raw_unit_of_work() as connection:
         await forget_keys(connection, keys_end)
-    async with database.raw_unit_of_work() as connection:
-        await forget_sealed(connection, now)

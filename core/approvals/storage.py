@@ -52,10 +52,6 @@ UPDATE approvals SET status = $2, decided_by = $3, decided_at = clock_timestamp(
   decision_id = $4, reason = $5, result = $6, sealed = NULL
 WHERE id = $1 AND status = 'waiting'
 """
-_FORGET_SEALED = """
-UPDATE approvals SET sealed = NULL
-WHERE status = 'waiting' AND sealed IS NOT NULL AND lapses_at <= $1
-"""
 _encoder: Final = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
@@ -159,11 +155,6 @@ async def decide(
         None if result is None else to_json(result),
     )  # fmt: skip
     return await find(connection, approval_id)
-
-
-async def forget_sealed(connection: Connection, before: datetime) -> None:
-    """Forget what was sealed of proposals that had lapsed at an instant: nobody decides on them."""
-    await connection.execute(_FORGET_SEALED, before)
 
 
 def _view(row: Any) -> ApprovalView:

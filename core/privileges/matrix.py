@@ -106,8 +106,6 @@ TABLES: Final[dict[str, Table]] = {
             "SELECT, INSERT,"
             " UPDATE (status, decided_by, decided_at, decision_id, reason, result, sealed)"
         ),
-        # what was sealed of a proposal that lapsed is forgotten
-        worker="SELECT (status, sealed, lapses_at), UPDATE (sealed)",
     ),
     "audit_log": Table(api=ADD, worker="INSERT"),
     "audit_origins": Table(api="SELECT, INSERT, DELETE", worker="SELECT (at), INSERT, DELETE"),

@@ -10,7 +10,6 @@ import pytest_asyncio
 from sqlalchemy import select
 
 from core import clock
-from core.approvals.storage import LAPSES_AFTER, find
 from core.audit.log import Actor, AuditFilter, read, record
 from core.config import Settings
 from core.database import Database
@@ -132,36 +131,6 @@ async def test_each_kind_goes_when_its_time_has_come_and_no_sooner(
         assert await left() == everything - gone, days
     async with database.unit_of_work() as session:
         assert await session.scalar(select(User.id).where(User.id == user.id)) == user.id
-
-
-async def test_what_was_sealed_of_a_proposal_is_forgotten_when_it_lapses(
-    database: Database, runtime: Runtime
-) -> None:
-    now = clock.now()
-    admin = User(id=new_id(), email=f"{new_id()}@example.org", password_hash="!")
-    async with database.unit_of_work() as session:
-        session.add(admin)
-        await session.commit()
-    lapsed, waiting = new_id(), new_id()
-    async with database.raw_unit_of_work() as connection:
-        for proposal, days in ((lapsed, 8), (waiting, 6)):
-            await connection.execute(
-                "INSERT INTO approvals (id, deed, body, sealed, ground, owners, run_id,"
-                " proposed_by, proposed_at, lapses_at) VALUES ($1, 'new_staff', '{}',"
-                " '{\"password_hash\": \"h\"}', '{}', '{}', $2, $3, $4, $5)",
-                proposal,
-                new_id(),
-                admin.id,
-                now - timedelta(days=days),
-                now - timedelta(days=days) + LAPSES_AFTER,
-            )
-    await forget_what_is_old(runtime, now)
-    async with database.raw_connection() as connection:
-        rows = await connection.fetch(
-            "SELECT id FROM approvals WHERE sealed IS NOT NULL AND proposed_by = $1", admin.id
-        )
-        assert [row["id"] for row in rows] == [waiting]
-        assert (await find(connection, lapsed)).status == "lapsed"
 
 
 def runtime_settings(database: Database) -> Settings:
