@@ -23,7 +23,8 @@ class NewStaff:
     """An officer or admin to be made, or a customer.
 
     Who decides is shown who it is, and as what. The password, known by its hash alone, and the
-    rest of the person are sealed, and kept no longer than the proposal waits.
+    rest of the person are sealed, and kept no longer than the proposal waits: they go with the
+    decision, or, where it has lapsed, with the next proposal.
     """
 
     user: NewUser

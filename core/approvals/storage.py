@@ -47,6 +47,14 @@ INSERT INTO approvals (id, deed, body, sealed, ground, owners, run_id, proposed_
   request_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + $9, $10)
 """
+# A row that somebody looks at just now is left to the next proposal.
+_UNSEAL_LAPSED = """
+UPDATE approvals SET sealed = NULL WHERE id IN (
+  SELECT id FROM approvals
+  WHERE status = 'waiting' AND lapses_at <= clock_timestamp() AND sealed IS NOT NULL
+  FOR UPDATE SKIP LOCKED
+)
+"""
 _DECIDE = """
 UPDATE approvals SET status = $2, decided_by = $3, decided_at = clock_timestamp(),
   decision_id = $4, reason = $5, result = $6, sealed = NULL
@@ -129,7 +137,12 @@ async def replayed(
 async def insert(
     connection: Connection, approval_id: UUID, act: Act, ground: Ground, doing: Doing
 ) -> ApprovalView:
-    """Write a proposal down; it lapses after ``LAPSES_AFTER``."""
+    """Write a proposal down; it lapses after ``LAPSES_AFTER``.
+
+    What was sealed with those that have lapsed is forgotten on the occasion: nobody decides on them
+    any more. No job of the workers does so, for they may not touch what becomes a password.
+    """
+    await connection.execute(_UNSEAL_LAPSED)
     sealed = act.sealed()
     await connection.execute(
         _INSERT, approval_id, act.deed.value, to_json(act.body()),

@@ -307,6 +307,33 @@ async def test_a_proposal_lapses_after_a_week(branch: Branch) -> None:
     assert await customer.balance(account) == 0
 
 
+async def test_what_was_sealed_goes_when_nobody_can_decide_any_more(branch: Branch) -> None:
+    admin = await branch.admin()
+
+    async def propose() -> str:
+        hired = {"email": f"{secrets.token_hex(6)}@example.org", "password": PASSWORD,
+                 "role": "officer", "id_document": "P-1234567-IND"}  # fmt: skip
+        return waiting(await admin.post("/admin/users", hired)).rpartition("/")[2]
+
+    fresh = await propose()
+    connection = await asyncpg.connect(branch.bank.system.settings.database_url)
+    old = await connection.fetchval(
+        "INSERT INTO approvals (id, deed, body, sealed, ground, owners, run_id, proposed_by,"
+        " proposed_at, lapses_at) SELECT $2, deed, body, sealed, ground, owners, $3, proposed_by,"
+        " proposed_at - interval '8 days', lapses_at - interval '8 days'"
+        " FROM approvals WHERE id = $1 RETURNING id",
+        fresh,
+        new_id(),
+        new_id(),
+    )
+    sealed = "SELECT sealed->>'id_document' FROM approvals WHERE id = $1"
+    assert await connection.fetchval(sealed, old) == "P-1234567-IND"
+    await propose()
+    assert await connection.fetchval(sealed, old) is None
+    assert await connection.fetchval(sealed, fresh) == "P-1234567-IND", "it may yet be approved"
+    await connection.close()
+
+
 async def test_the_database_itself_wants_two_and_one_decision(branch: Branch) -> None:
     customer, officer, other = (
         await branch.customer(),
