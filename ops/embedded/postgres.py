@@ -57,6 +57,8 @@ SETTINGS: Mapping[str, str] = {
     "log_timezone": "UTC",
     "log_min_messages": "warning",
     "log_checkpoints": "off",
+    # Without DETAIL: it is the row that was refused.
+    "log_error_verbosity": "terse",
     "log_line_prefix": "%m [%p] %u@%d ",
     "password_encryption": "scram-sha-256",
 }

@@ -201,6 +201,7 @@ def test_programs_start_when_what_they_need_is_there(compose):
             "postgres": {"condition": "service_healthy"},
             "redis": {"condition": "service_healthy"},
         }
+    assert "-clog_error_verbosity=terse" in services["postgres"]["command"], "it logs no rows"
     for name in ("postgres", "redis"):
         assert services[name]["healthcheck"]["test"]
         assert services[name]["volumes"], "the data outlives the container"

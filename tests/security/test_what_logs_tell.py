@@ -1,6 +1,7 @@
 """Logs: what the database says of a row that it refuses is that row, and stays out of them."""
 
 import ast
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from core.database import Database
 from core.identity.models import User
 from core.ids import new_id
 from core.logging import configure, describe, get_logger
+from ops.embedded import testing
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -108,6 +110,24 @@ async def test_what_is_told_still_says_what_happened(database: Database) -> None
     assert describe(asyncpg.DeadlockDetectedError("deadlock detected")).endswith(
         "deadlock detected"
     )
+
+
+@pytest.mark.parametrize("trouble", [by_the_orm, by_the_driver])
+async def test_the_databases_own_log_tells_nobodys_data(
+    database: Database, trouble: Trouble
+) -> None:
+    log = testing.servers().postgres.log
+    before = log.stat().st_size
+    await failure(trouble, database)
+    written = ""
+    for _ in range(200):  # the server writes its log when it likes
+        written = log.read_bytes()[before:].decode()
+        if 'relation "users"' in written:
+            break
+        await asyncio.sleep(0.05)
+    assert 'relation "users"' in written
+    for secret in SECRETS.values():
+        assert secret not in written
 
 
 def errors_told_otherwise(source: str) -> list[int]:
