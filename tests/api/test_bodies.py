@@ -1,5 +1,6 @@
 """Bodies where they are declared, and only there."""
 
+import re
 from typing import Any
 
 import pytest
@@ -178,3 +179,22 @@ async def test_a_quote_every_so_many_days_counts_them_in_a_number(bank: Bank, ev
     frequency["every"] = 10
     answer = await bank.client.post("/loans/quote", json={**asked, "frequency": frequency})
     assert answer.status_code == 200
+
+
+async def test_no_operation_swallows_a_body_that_it_does_not_declare(bank: Bank) -> None:
+    people = [await bank.admin(), await bank.customer(), await bank.officer()]
+    refused = {(422, "unexpected_body"), (422, "validation_error")}  # or what the query lacks
+    paths = (await bank.client.get("/openapi.json")).json()["paths"]
+    bare = [
+        (method.upper(), re.sub(r"{\w+}", "00000000-0000-7000-8000-000000000000", path))
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if "requestBody" not in operation and method != "head"
+    ]
+    assert ("PUT", "/accounts/00000000-0000-7000-8000-000000000000/unfreeze") in bare
+    for method, path in bare:
+        for person in people:
+            heard = await refusal(person, method, path, b'{"amount": 5}')
+            if heard != (403, "forbidden"):
+                break
+        assert heard in refused, (method, path, heard)
