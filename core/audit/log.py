@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.models import AuditEntry, AuditOrigin
@@ -88,8 +88,16 @@ async def read(
 
 
 async def forget_origins_of(session: AsyncSession, user_id: UUID) -> None:
-    """Forget from where a user who leaves did what the log tells of him; the caller commits."""
-    own = select(AuditEntry.id).where(AuditEntry.actor_id == user_id)
+    """Forget from where a user who leaves did what the log tells of him; the caller commits.
+
+    So of what nobody known did about him, too: a login that failed was mostly his own.
+    """
+    by_nobody = and_(
+        AuditEntry.actor_id.is_(None),
+        AuditEntry.subject_type == "user",
+        AuditEntry.subject_id == str(user_id),
+    )
+    own = select(AuditEntry.id).where(or_(AuditEntry.actor_id == user_id, by_nobody))
     gone = delete(AuditOrigin).where(AuditOrigin.entry_id.in_(own))
     await session.execute(gone.execution_options(synchronize_session=False))
 

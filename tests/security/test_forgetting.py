@@ -33,7 +33,9 @@ SELECT (SELECT count(*) FROM accounts WHERE owner_id = $1 AND nickname IS NOT NU
   (SELECT count(*) FROM sessions WHERE user_id = $1 AND num_nonnulls(ip, user_agent) > 0)
     AS session_origins,
   (SELECT count(*) FROM audit_origins o JOIN audit_log a ON a.id = o.entry_id
-   WHERE a.actor_id = $1) AS origins
+   WHERE a.actor_id = $1) AS origins,
+  (SELECT count(*) FROM audit_origins o JOIN audit_log a ON a.id = o.entry_id
+   WHERE a.actor_id IS NULL AND a.subject_id = $1::text) AS failed_origins
 """
 
 
@@ -59,6 +61,8 @@ async def test_who_leaves_is_forgotten_in_every_corner(bank: Bank) -> None:
     loan = applied.json()["loan_id"]
     await customer.post(f"/loans/{loan}/withdraw")
     assert (await customer.get("/users/notifications")).json()["items"]
+    guess = {"email": customer.email, "password": "a typing error"}
+    assert (await bank.client.post("/auth/login", json=guess)).status_code == 401
     before = await left_of(bank.system.settings, customer.user_id)
     assert all(before.values()), before
     assert (await customer.delete("/users/profile")).status_code == 204
