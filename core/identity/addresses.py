@@ -1,6 +1,8 @@
 """The addresses that a user logs in from."""
 
 from datetime import datetime
+from ipaddress import ip_address, ip_network
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete, exists, select
@@ -9,10 +11,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.identity.models import LoginAddress
 
+IPV6_HOME: Final = 64
+
+
+def home_of(address: str) -> str:
+    """What an address is known by: itself, or of IPv6 its /64, which is one household's or host's.
+
+    Within it the address changes by the day (RFC 8981): by itself nobody would be known for long.
+    """
+    if ip_address(address).version == 4:
+        return address
+    return str(ip_network(f"{address}/{IPV6_HOME}", strict=False))
+
 
 async def is_known(session: AsyncSession, user_id: UUID, address: str | None) -> bool:
-    """Whether the user has logged in from this address before."""
-    query = exists().where(LoginAddress.user_id == user_id, LoginAddress.address == address)
+    """Whether the user has logged in from this address, or its home, before."""
+    if address is None:
+        return False
+    home = home_of(address)
+    query = exists().where(LoginAddress.user_id == user_id, LoginAddress.address == home)
     return bool(await session.scalar(select(query)))
 
 
@@ -20,7 +37,7 @@ async def remember(session: AsyncSession, user_id: UUID, address: str | None, at
     """Note that the user was right at this address; the caller commits."""
     if address is None:
         return
-    values = {"user_id": user_id, "address": address, "last_at": at}
+    values = {"user_id": user_id, "address": home_of(address), "last_at": at}
     await session.execute(
         insert(LoginAddress)
         .values(values)

@@ -25,6 +25,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from core.errors import TooManyAttempts
+from core.identity.addresses import IPV6_HOME, home_of
 from core.logging import describe, get_logger
 
 log = get_logger(__name__)
@@ -43,7 +44,7 @@ MAX_DOUBLINGS: Final = 20
 MAX_GATES: Final = 50_000
 REDIS_SECONDS: Final = 0.5
 REDIS_AWAY_SECONDS: Final = 2.0
-IPV4_NETWORK, IPV6_NETWORK = 24, 64
+IPV4_NETWORK, IPV6_NETWORK = 24, IPV6_HOME
 
 # KEYS: the gates; ARGV: quiet, quiet over, doublings, then free and cap of each. All or nothing.
 _ADMIT: Final = """
@@ -88,8 +89,8 @@ class Gate:
 def gates_of(email: str, address: str | None, *, known: bool) -> list[Gate]:
     """The gates that an attempt on the user of ``email`` from ``address`` passes."""
     user = sha256(email.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    if known:
-        return [Gate(f"{user}:known:{address}", *KNOWN, own=True)]
+    if known and address is not None:
+        return [Gate(f"{user}:known:{home_of(address)}", *KNOWN, own=True)]
     network = network_of(address)
     return [
         Gate(f"{user}:{network}", *STRANGER, own=True),

@@ -101,7 +101,8 @@ class Session(Base):
 
 
 class LoginAddress(Base):
-    """An address that a user logged in from, rightly; strangers cannot close the door to it."""
+    """An address that a user logged in from, rightly (of IPv6 its /64); strangers cannot close the
+    door to it."""
 
     __tablename__ = "login_addresses"
     __table_args__ = (PrimaryKeyConstraint("user_id", "address"),)

@@ -55,6 +55,19 @@ async def test_a_stranger_is_slowed_and_the_owner_at_home_passes(guarded: Bank) 
     assert (await login(guarded, email, "203.0.113.5", PASSWORD)).status_code == 200
 
 
+async def test_at_home_one_stays_known_though_the_address_changes_by_the_day(guarded: Bank) -> None:
+    email, prefix = somebody(), f"2001:db8:{secrets.token_hex(2)}:7"
+    home = {"X-Forwarded-For": f"{prefix}:a1b2:c3d4:e5f6:1"}
+    body = {"email": email, "password": PASSWORD}
+    registered = await guarded.client.post("/auth/register", json=body, headers=home)
+    assert registered.status_code == 201
+    # Ten would be a stranger's.
+    assert await statuses(guarded, email, f"{prefix}:9f8e:7d6c:5b4a:2", 12) == {401: 12}
+    assert (await login(guarded, email, "192.0.2.45", PASSWORD)).status_code == 200
+    (gate,), (other,) = (gates_of(email, f"{prefix}::{n}", known=True) for n in (2, 3))
+    assert gate == other, "a second address of the home is no way to as many guesses again"
+
+
 async def test_nobody_learns_whether_a_user_exists_by_being_slowed(guarded: Bank) -> None:
     known = (await guarded.customer()).email
     found = [await statuses(guarded, email, "203.0.114.5", 12) for email in (known, somebody())]
