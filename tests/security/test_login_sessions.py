@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 
 from core.audit.log import Actor
@@ -81,6 +82,20 @@ async def test_staff_is_logged_in_for_a_working_day_and_a_customer_for_a_month(b
         (session,) = await sessions_of(person)
         began = datetime.fromisoformat(str(session["created_at"]))
         assert datetime.fromisoformat(str(session["expires_at"])) - began == longest
+
+
+async def test_a_session_that_is_over_opens_nothing_whatever_its_token_says(bank: Bank) -> None:
+    """The token would live on: a session that was shortened, or a key in the wrong hands."""
+    phone = await bank.customer()
+    laptop = await bank.login(phone.email)
+    over = (await sessions_of(phone))[1]["session_id"]
+    connection = await asyncpg.connect(bank.system.settings.database_url)
+    await connection.execute("UPDATE sessions SET expires_at = now() WHERE id = $1", over)
+    await connection.close()
+    answer = await phone.get("/users/profile")
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+    assert over not in {item["session_id"] for item in await sessions_of(laptop)}
+    assert (await laptop.delete(f"/auth/sessions/{over}")).status_code == 404
 
 
 @pytest.mark.parametrize(
