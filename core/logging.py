@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 import structlog
+from pydantic_core import ValidationError
 from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor
 
 from core import metrics
@@ -84,8 +85,13 @@ def describe(error: BaseException) -> str:
     """An error in one line, with nothing in it of the rows and values that it is about.
 
     Of a database's error: its class, its SQLSTATE and the server's message, never the DETAIL (the
-    row), the parameters, or the message of a data exception (class 22, which quotes the value).
+    row), the parameters, or the message of a data exception (class 22, which quotes the value). Of
+    pydantic's: which fields were wrong in which way, not what was in them.
     """
+    if isinstance(error, ValidationError):
+        wrong = error.errors(include_url=False, include_context=False, include_input=False)
+        fields = ", ".join(f"{'.'.join(map(str, x['loc']))} ({x['type']})" for x in wrong)
+        return f"ValidationError: {error.title}: {fields}"[:MAX_DESCRIPTION]
     if not _is_databases(error):
         return " ".join(repr(error).split())[:MAX_DESCRIPTION]
     cause = error
@@ -154,7 +160,7 @@ def _told(error: BaseException, told: set[int]) -> list[str]:
         lines += [*_told(cause, told), "", f"This {how}:", ""]
     lines.append("Traceback (most recent call last):")
     lines += [frame.rstrip("\n") for frame in traceback.format_tb(error.__traceback__)]
-    if _is_databases(error):
+    if _is_databases(error) or isinstance(error, ValidationError):
         lines.append(describe(error))
     else:
         lines.append("".join(traceback.format_exception_only(error)).rstrip("\n"))

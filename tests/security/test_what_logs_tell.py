@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from api.schemas.users import UserAnswer
 from core.config import Settings
 from core.database import Database
 from core.identity.models import User
@@ -59,6 +60,11 @@ async def by_an_argument_of_the_orm(database: Database) -> None:
         await session.commit()
 
 
+async def by_a_shape(_database: Database) -> None:
+    """A row that does not fit the shape it is answered in."""
+    UserAnswer.model_validate(SECRETS)
+
+
 async def break_over(trouble: Trouble, database: Database) -> None:
     """An error of ours that the trouble caused."""
     try:
@@ -69,7 +75,7 @@ async def break_over(trouble: Trouble, database: Database) -> None:
 
 @pytest.mark.parametrize(
     "trouble",
-    [by_the_orm, by_the_driver, by_an_argument, by_a_cast, by_an_argument_of_the_orm],
+    [by_the_orm, by_the_driver, by_an_argument, by_a_cast, by_an_argument_of_the_orm, by_a_shape],
 )
 async def test_an_unforeseen_error_tells_nobodys_data(
     database: Database, capfd: pytest.CaptureFixture[str], trouble: Trouble
@@ -106,6 +112,9 @@ async def test_what_is_told_still_says_what_happened(database: Database) -> None
         )
     assert describe(await failure(by_a_cast, database)) == "InvalidTextRepresentationError(22P02)"
     assert describe(await failure(by_an_argument, database)).startswith("DataError")
+    assert describe(await failure(by_a_shape, database)).startswith(
+        "ValidationError: UserAnswer: user_id (missing), "
+    )
     assert describe(ValueError("two\n  lines")) == "ValueError('two\\n lines')"
     assert describe(asyncpg.DeadlockDetectedError("deadlock detected")).endswith(
         "deadlock detected"
