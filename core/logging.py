@@ -92,6 +92,9 @@ def describe(error: BaseException) -> str:
         wrong = error.errors(include_url=False, include_context=False, include_input=False)
         fields = ", ".join(f"{'.'.join(map(str, x['loc']))} ({x['type']})" for x in wrong)
         return f"ValidationError: {error.title}: {fields}"[:MAX_DESCRIPTION]
+    if isinstance(error, BaseExceptionGroup):
+        parts = "; ".join(map(describe, error.exceptions))
+        return f"{type(error).__name__}: {error.message}: {parts}"[:MAX_DESCRIPTION]
     if not _is_databases(error):
         return " ".join(repr(error).split())[:MAX_DESCRIPTION]
     cause = error

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import asyncpg
+import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
@@ -15,6 +16,7 @@ from core.config import Settings
 from core.database import Database
 from core.identity.models import LoginAddress, Session, User
 from core.ids import new_id
+from core.logging import describe
 from core.notifications.notices import Notice, write
 from core.transactions.keys import win_key
 from core.transactions.orders import Idempotency
@@ -135,6 +137,26 @@ async def test_each_kind_goes_when_its_time_has_come_and_no_sooner(
         assert await left() == everything - gone, days
     async with database.unit_of_work() as session:
         assert await session.scalar(select(User.id).where(User.id == user.id)) == user.id
+
+
+async def test_a_kind_that_fails_keeps_no_other(
+    database: Database, runtime: Runtime, superuser: asyncpg.Connection
+) -> None:
+    user = User(id=new_id(), email=f"{new_id()}@example.org", password_hash="!")
+    async with database.unit_of_work() as session:
+        session.add(user)
+        await session.commit()
+    async with database.raw_unit_of_work() as connection:
+        await win_key(connection, Idempotency(user.id, "k"), b"f", new_id())
+    later = clock.now() + timedelta(days=121)
+    await superuser.execute("REVOKE DELETE ON sessions FROM giro_worker")
+    try:
+        with pytest.raises(ExceptionGroup) as failure:
+            await forget_what_is_old(runtime, later)
+    finally:
+        await superuser.execute("GRANT DELETE ON sessions TO giro_worker")
+    assert "permission denied for table sessions" in describe(failure.value)
+    assert (await left_of(runtime_settings(database), str(user.id)))["keys"] == 0
 
 
 def runtime_settings(database: Database) -> Settings:

@@ -115,6 +115,9 @@ async def test_what_is_told_still_says_what_happened(database: Database) -> None
     assert describe(await failure(by_a_shape, database)).startswith(
         "ValidationError: UserAnswer: user_id (missing), "
     )
+    several = ExceptionGroup("two things", [await failure(by_the_orm, database), ValueError("x")])
+    assert describe(several).startswith("ExceptionGroup: two things: CheckViolationError(23514): ")
+    assert not any(secret in describe(several) for secret in SECRETS.values())
     assert describe(ValueError("two\n  lines")) == "ValueError('two\\n lines')"
     assert describe(asyncpg.DeadlockDetectedError("deadlock detected")).endswith(
         "deadlock detected"
