@@ -107,6 +107,10 @@ KNOWS_TRANSACTION_TIMEOUT: Final = 17
 # For how long a unit of work may say nothing; settlement's own less. No one waits for a password's
 # hash, a person or another service inside of one.
 IDLE_SECONDS: Final = 5.0
+# And for how long it may leave unread what the server sends. While the server waits for that, in
+# the middle of a statement, none of its own limits ends a unit of work, so the kernel's has to
+# (TCP_USER_TIMEOUT; it knows nothing of sockets of the file system).
+UNREAD_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +222,7 @@ class Database:
                     "jit": "off",
                     # A process that hangs inside a unit of work must not hold its row locks.
                     "idle_in_transaction_session_timeout": str(int(IDLE_SECONDS * 1000)),
+                    "tcp_user_timeout": str(int(UNREAD_SECONDS * 1000)),
                     "tcp_keepalives_idle": "10",
                     **limits,
                 },

@@ -5,9 +5,9 @@ locked, so that neither a lost Redis lock nor a stale claim can settle anything 
 order; every change of state is guarded: only what is pending changes.
 
 It waits for nobody, unless told to. An account whose row somebody else holds is left out of the
-unit of work, with everything that has to wait behind it. Nor does the server ever wait for this
-process in the middle of a statement, as it does during a COPY, where no limit of time ends one that
-hangs.
+unit of work, with everything that has to wait behind it. Nor does the server ever wait for what
+this process has to send in the middle of a statement, as it does during a COPY, where no limit of
+time ends one that hangs; until it has read an answer, no longer than ``UNREAD_SECONDS``.
 """
 
 from collections import defaultdict

@@ -152,11 +152,13 @@ class HungWorker:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, quiet: Quiet, ttl_seconds: float) -> AsyncIterator["HungWorker"]:
+    async def open(
+        cls, quiet: Quiet, ttl_seconds: float, where: str
+    ) -> AsyncIterator["HungWorker"]:
         settings = quiet.settings
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.transactions.hung_worker"),
-            *(settings.database_url, settings.redis_url, str(ttl_seconds)),
+            *(settings.database_url, settings.redis_url, str(ttl_seconds), where),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -195,13 +197,13 @@ def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
+@pytest.mark.parametrize(("where", "ttl_seconds"), [("between", 1.0), ("reading", 3.0)])
 async def test_a_worker_that_hangs_holds_its_accounts_little_longer_than_its_locks_live(
-    quiet: Quiet,
+    quiet: Quiet, where: str, ttl_seconds: float
 ) -> None:
-    # Given a worker that stands still in the middle of Anna's payment, its lock worth a second
-    ttl_seconds = 1.0
+    # Given a worker that stands still in the middle of Anna's payment, its lock worth some seconds
     anna, bert, carl, dora = [await quiet.account(1_000) for _ in range(4)]
-    async with HungWorker.open(quiet, ttl_seconds) as hung:
+    async with HungWorker.open(quiet, ttl_seconds, where) as hung:
         ids = await accept(quiet, transfer_order(anna, bert, 1))
         await hung.drain()
         await hung.has_stopped()
