@@ -14,6 +14,7 @@ import pytest
 
 from core.config import Settings
 from core.database import Bounds, Connection
+from core.locks import Locks
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.kinds import Kinds
 from ops.embedded import testing
@@ -104,6 +105,22 @@ async def test_a_long_queue_of_an_account_that_is_held_hides_nobody_behind_it(
         await final_within(quiet, later, 1)
     await final_within(quiet, blocked, 2)
     await drain
+
+
+async def test_of_the_lanes_of_a_worker_in_full_swing_one_goes_on_to_the_end_of_the_queue(
+    quiet: Quiet,
+) -> None:
+    # Given enough for several lanes, and behind it a long queue that another worker has in hand
+    anna, bert, carl, dora = [await quiet.account(100_000) for _ in range(4)]
+    await accept(quiet, *(transfer_order(carl, dora, 1) for _ in range(30)))
+    others = await accept(quiet, *(transfer_order(anna, bert, 1) for _ in range(130)))
+    free = await accept(quiet, transfer_order(dora, carl, 1))
+    locks = Locks(quiet.redis, ttl_seconds=quiet.settings.account_lock_ttl_seconds)
+    async with locks.hold([(anna, bert)], limit=1):
+        # Then the one payment behind it is not left for the sweep
+        assert await quiet.settler(batch_size=10).drain() == 31
+        assert await quiet.states([*free, others[0]]) == [SUCCESS, PENDING]
+    assert await quiet.settler().drain() == 130
 
 
 async def test_a_ring_wakes_a_worker_that_waits_for_what_others_hold(quiet: Quiet) -> None:
