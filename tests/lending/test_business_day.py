@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import REGISTRY
 
+from core.database import Database
 from core.errors import RunNotFound
 from core.ids import new_id
 from core.lending.business_day import chunks, close, runs
@@ -134,6 +135,30 @@ async def test_a_lease_that_ran_out_is_taken_over_and_its_owner_changes_nothing(
             await chunks.move_on(connection, slow, chunks.Phase.DONE)
 
 
+async def test_a_lease_that_once_could_not_be_extended_is_extended_the_next_time(
+    lender, monkeypatch
+):
+    monkeypatch.setattr(chunks, "LEASE_SECONDS", 1.5)
+    day = await lender.today() + timedelta(days=1)
+    database = lender.quiet.database
+    async with database.raw_unit_of_work() as connection:
+        run_id = await runs.start(connection, Job.CLOSE_DAY, day, lender.desk.bank_clock)
+        await chunks.plan(connection, run_id)
+        held = await chunks.take(connection, run_id, "slow")
+    # Given a pool that has nothing free when the lease is extended for the first time
+    pool = Database(database.url, name="small", pool_size=1, timeout_seconds=0.1)
+    async with chunks.kept(pool, held):
+        async with pool.raw_connection():
+            await asyncio.sleep(0.8)
+        # When the work takes longer than a lease
+        await asyncio.sleep(1.2)
+        # Then nobody takes the chunk over, and its end is no failure
+        async with database.raw_unit_of_work() as connection:
+            assert await chunks.take(connection, run_id, "other") is None
+    await pool.close()
+    await lender.close_through(day)
+
+
 async def test_a_forgotten_run_is_found(lender):
     await some_loans(lender, 1)
     day = await lender.today() + timedelta(days=1)
@@ -149,8 +174,9 @@ async def test_a_forgotten_run_is_found(lender):
     assert run_id not in await close.forgotten_runs(lender.quiet.database)
 
 
-async def test_a_database_clock_that_stepped_back_keeps_no_run_waiting(lender):
-    # Given a run and a dead worker's lease, both an hour ahead of the clock as it is now
+@pytest.mark.parametrize("step", [timedelta(hours=1), timedelta(minutes=1)])
+async def test_a_database_clock_that_stepped_back_keeps_no_run_waiting(lender, step):
+    # Given a run and a dead worker's lease, both ahead of the clock as it is now
     await some_loans(lender, 1)
     day = await lender.today() + timedelta(days=1)
     async with lender.quiet.database.raw_unit_of_work() as connection:
@@ -158,14 +184,12 @@ async def test_a_database_clock_that_stepped_back_keeps_no_run_waiting(lender):
         await chunks.plan(connection, run_id)
         assert await chunks.take(connection, run_id, "dead")
         await connection.execute(
-            "UPDATE business_day_runs SET created_at = created_at + interval '1 hour'"
-            " WHERE id = $1",
-            run_id,
+            "UPDATE business_day_runs SET created_at = created_at + $2 WHERE id = $1", run_id, step
         )
         await connection.execute(
-            "UPDATE business_day_chunks SET lease_until = lease_until + interval '1 hour'"
-            " WHERE run_id = $1",
+            "UPDATE business_day_chunks SET lease_until = lease_until + $2 WHERE run_id = $1",
             run_id,
+            step,
         )
     # Then it is found, and done
     assert run_id in await close.forgotten_runs(lender.quiet.database)

@@ -15,8 +15,11 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from core.database import Connection, Database
+from core.database import Connection, Database, is_retryable
 from core.lending.business_day.runs import Job
+from core.logging import describe, get_logger
+
+log = get_logger(__name__)
 
 CHUNK_LOANS: Final = 1_000
 LEASE_SECONDS: Final = 10
@@ -252,7 +255,7 @@ async def give_up(connection: Connection, chunk: Chunk, error: str) -> None:
 
 @asynccontextmanager
 async def kept(database: Database, chunk: Chunk) -> AsyncIterator[None]:
-    """Extend the chunk's lease for as long as the block runs."""
+    """Extend the chunk's lease for as long as the block runs; what fails is tried again in time."""
     extender = asyncio.create_task(_extend(database, chunk))
     try:
         yield
@@ -265,7 +268,12 @@ async def kept(database: Database, chunk: Chunk) -> AsyncIterator[None]:
 async def _extend(database: Database, chunk: Chunk) -> None:
     while True:
         await asyncio.sleep(LEASE_SECONDS / 3)
-        async with database.raw_connection() as connection:
-            await connection.execute(
-                _EXTEND, chunk.run_id, chunk.number, chunk.owner, LEASE_SECONDS
-            )
+        try:
+            async with database.raw_connection() as connection:
+                await connection.execute(
+                    _EXTEND, chunk.run_id, chunk.number, chunk.owner, LEASE_SECONDS
+                )
+        except Exception as error:
+            if not is_retryable(error):
+                raise
+            log.warning("lease_not_extended", chunk=chunk.number, error=describe(error))

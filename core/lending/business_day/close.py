@@ -199,7 +199,7 @@ async def _finish(desk: Desk, run_id: UUID) -> Run:
 async def forgotten_runs(database: Database) -> list[UUID]:
     """The unfinished runs that nobody holds a part of, some seconds after they were started."""
     async with database.raw_connection() as connection:
-        return await runs.forgotten(connection)
+        return await runs.forgotten(connection, chunks.LEASE_SECONDS)
 
 
 async def _work(desk: Desk, run_id: UUID, owner: str) -> Worked:

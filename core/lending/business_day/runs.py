@@ -79,7 +79,8 @@ WHERE r.status IN ('queued', 'running')
   AND r.created_at NOT BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp()
   AND NOT EXISTS (
     SELECT FROM business_day_chunks c WHERE c.run_id = r.id
-      AND c.lease_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '2 minutes'
+      AND c.lease_until BETWEEN clock_timestamp()
+                            AND clock_timestamp() + make_interval(secs => 2 * $1::float8)
   )
 ORDER BY r.created_at
 """
@@ -146,9 +147,12 @@ def _run(row: Any) -> Run:
     return Run(run_id, Job(job), *rest)
 
 
-async def forgotten(connection: Connection) -> list[UUID]:
-    """The unfinished runs, some seconds old, of which nobody holds a chunk; oldest first."""
-    return [row["id"] for row in await connection.fetch(_FORGOTTEN)]
+async def forgotten(connection: Connection, lease_seconds: float) -> list[UUID]:
+    """The unfinished runs, some seconds old, of which nobody holds a chunk; oldest first.
+
+    ``lease_seconds``: for how long a chunk is held at most.
+    """
+    return [row["id"] for row in await connection.fetch(_FORGOTTEN, lease_seconds)]
 
 
 async def progress(
