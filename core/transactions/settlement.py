@@ -144,7 +144,9 @@ class Settler:
             total += done.settled
             if alone and done.settled and done.seen >= self._batch_size:
                 helpers = (self._lane(helps=True) for _ in range(LANES - 1))
-                return total + sum(await asyncio.gather(self._lane(), *helpers))
+                total += sum(await asyncio.gather(self._lane(), *helpers))
+                depth = self._batch_size
+                continue  # a lane may have left for what another still had in hand: look once more
             if helps and depth > self._batch_size and done.settled < self._batch_size // 2:
                 return total
             if done.settled == done.seen:
