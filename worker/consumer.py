@@ -102,7 +102,7 @@ class WatchfulConsumer(_RedisConsumer):
                 self._look()
             try:
                 message: MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
-            except DecodeError:
+            except (DecodeError, TypeError):  # dramatiq keeps ids in a set; not all fit into one
                 self._suspects = True
                 continue
             if message is None:
@@ -118,8 +118,9 @@ class WatchfulConsumer(_RedisConsumer):
         options, actor = message.options, message.actor_name
         if not (isinstance(options, dict) and isinstance(message.kwargs, dict)):
             return "its options or arguments are no objects"
-        if not isinstance(options.get("redis_message_id"), str):
-            return "it does not say under which id it lies"
+        ids = (message.message_id, options.get("redis_message_id"))
+        if not all(isinstance(identity, str) for identity in ids):
+            return "it does not say its id, or under which id it lies"
         if message.queue_name != self.queue_name:
             return "it names another queue"
         if not isinstance(actor, str) or actor not in self.broker.actors:
