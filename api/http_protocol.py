@@ -2,8 +2,9 @@
 
 uvicorn waits for ever for the rest of a request and holds what has come of it. Here a process has
 so many connections and no more, and a request's head, its body, and a client that does not read
-its answer each have a time. Nothing is timed request by request: each connection keeps the moment
-at which its patience ends, and one look a second over all of them closes those that are past it.
+its answer (as long as a body) each have a time. Nothing is timed request by request: each
+connection keeps the moments at which its patience ends, and one look a second over all of them
+closes those that are past one.
 """
 
 import asyncio
@@ -21,7 +22,6 @@ LOOK_SECONDS: Final = 1.0
 MAX_HEAD_BYTES: Final = 32_768
 # Of requests that come without waiting for the answers of those before.
 MAX_PIPELINED: Final = 32
-STALLED_SECONDS: Final = 30.0
 _TIMED_OUT: Final = (
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 )
@@ -63,8 +63,10 @@ class BoundedHttp(HttpToolsProtocol):
         self._body_seconds = settings.body_timeout_seconds
         self._head_bytes = 0
         self._in_head = True
-        # The moment, by the loop's clock, until which the client may take its time.
-        self.patience_ends = inf
+        # The moments, by the loop's clock, until which the client may take its time: to send what
+        # it has begun, and to read what it was sent. To do the one is no excuse for the other.
+        self._request_due = inf
+        self._reading_due = inf
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or turn away one connection too many."""
@@ -74,7 +76,7 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.write(_no_room())
             self.transport.close()
             return
-        self.patience_ends = self.loop.time() + self._head_seconds
+        self._request_due = self.loop.time() + self._head_seconds
         if BoundedHttp._look is None:
             BoundedHttp._look = self.loop.call_later(LOOK_SECONDS, _look, self)
 
@@ -90,12 +92,12 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self.patience_ends = self.loop.time() + self._head_seconds
+        self._request_due = self.loop.time() + self._head_seconds
 
     def on_headers_complete(self) -> None:
         """Its head is here."""
         self._in_head = False
-        self.patience_ends = self.loop.time() + self._body_seconds
+        self._request_due = self.loop.time() + self._body_seconds
         super().on_headers_complete()
         if len(self.pipeline) > MAX_PIPELINED:
             self.transport.abort()
@@ -104,18 +106,26 @@ class BoundedHttp(HttpToolsProtocol):
         """Its body is here: now the client waits for us."""
         self._head_bytes = 0
         self._in_head = True
-        self.patience_ends = inf
+        self._request_due = inf
         super().on_message_complete()
 
     def pause_writing(self) -> None:
         """The client does not read what it is sent."""
         super().pause_writing()
-        self.patience_ends = self.loop.time() + STALLED_SECONDS
+        self._reading_due = self.loop.time() + self._body_seconds
 
     def resume_writing(self) -> None:
         """It reads on."""
         super().resume_writing()
-        self.patience_ends = inf
+        self._reading_due = inf
+
+    def look(self, now: float) -> None:
+        """Give up on the client if it is past its time; one that is closed on has a last while."""
+        if min(self._request_due, self._reading_due) < now:
+            self.give_up()
+        elif self.transport.is_closing() and self._reading_due == inf:
+            # It would be waited for until it has read the rest, even if that is never.
+            self._reading_due = now + self._body_seconds
 
     def give_up(self) -> None:
         """Close on a client that has taken too long."""
@@ -123,13 +133,14 @@ class BoundedHttp(HttpToolsProtocol):
         answering = self.cycle is not None and (
             not self.cycle.response_complete if self._in_head else self.cycle.response_started
         )
-        if answering:  # two answers would be one too many
+        # Two answers would be one too many, and who does not read will not read another.
+        if answering or self.flow.write_paused or self.transport.is_closing():
             self.transport.abort()
         else:
             self._refuse(_TIMED_OUT)
 
     def _refuse(self, answer: bytes) -> None:
-        self.patience_ends = inf
+        self._request_due = inf
         self.transport.write(answer)
         self.transport.close()
 
@@ -138,6 +149,6 @@ def _look(one: BoundedHttp) -> None:
     """Give up on those whose time is over, and look again as long as anybody is connected."""
     now = one.loop.time()
     for each in list(one.connections):
-        if isinstance(each, BoundedHttp) and each.patience_ends < now:
-            each.give_up()
+        if isinstance(each, BoundedHttp):
+            each.look(now)
     BoundedHttp._look = one.loop.call_later(LOOK_SECONDS, _look, one) if one.connections else None

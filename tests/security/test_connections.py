@@ -1,8 +1,10 @@
 """Connections: so many and no more, and none for a client that is slow for ever."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +115,69 @@ async def test_a_connection_too_many_is_told_so_and_the_others_go_on(narrow: Sys
     async with asyncio.timeout(10):
         while not await is_served(narrow, ask):  # noqa: ASYNC110 - another process closes them
             await asyncio.sleep(0.05)
+
+
+HEALTH = "GET /health HTTP/1.1\r\nHost: bank\r\n\r\n"
+LARGE = HEALTH.replace("/health", "/openapi.json")
+LAST = LARGE.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
+# As /proc/net/tcp has it.
+ESTABLISHED = "01"
+# Much more than lies between two who do not read.
+MANY = 30
+
+
+def that_reads_nothing(system: System, said: str) -> socket.socket:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    sock.connect(("127.0.0.1", system.port))
+    sock.sendall(said.encode())
+    return sock
+
+
+@pytest.mark.parametrize("then", ["", HEALTH], ids=["and waits", "and asks on"])
+async def test_a_client_that_does_not_read_its_answers_is_not_waited_for(
+    narrow: System, then: str
+) -> None:
+    # Given a client that asks for much and reads nothing of it
+    with that_reads_nothing(narrow, LARGE * MANY) as sock:
+        await asyncio.sleep(SECONDS / 2)
+        sock.sendall(then.encode())
+        # When its time is over, and a look after it
+        await asyncio.sleep(SECONDS + 2)
+        # Then it was closed on, with most of the answers
+        heard = await asyncio.to_thread(everything, sock)
+    assert heard.count(b"HTTP/1.1 200 ") < MANY
+
+
+def everything(sock: socket.socket) -> bytes:
+    """What is left to be read until the server's end is closed."""
+    sock.settimeout(10)
+    heard = b""
+    with suppress(ConnectionError):
+        while piece := sock.recv(1 << 20):
+            heard += piece
+    return heard
+
+
+async def test_an_answer_that_nobody_reads_keeps_no_connection_open(narrow: System) -> None:
+    # Given clients who want little or much, nothing after it, and read nothing of it: of one the
+    # very last answer is written when no more fits into what lies on the way
+    unread = [that_reads_nothing(narrow, LARGE * more + LAST) for more in range(MOST)]
+    ports = {sock.getsockname()[1] for sock in unread}
+    assert open_at(narrow, ports)
+    # Then the server lets go of all of them, though they stay
+    await asyncio.sleep(SECONDS + 3.5)
+    assert not open_at(narrow, ports)
+    for sock in unread:
+        sock.close()
+
+
+def open_at(system: System, ports: set[int]) -> set[int]:
+    """Which of the clients' ports the server still holds a connection to."""
+    found = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, state, *_ = line.split()
+        here, there = (int(end.split(":")[1], 16) for end in (local, remote))
+        if here == system.port and there in ports and state == ESTABLISHED:
+            found.add(there)
+    return found
