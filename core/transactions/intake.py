@@ -223,9 +223,10 @@ async def accept(
         with stage("commit_pending"):
             accepted = await _insert(connection, checked, unsure)
         results |= {row_id: Accepted(row_id, "pending") for row_id in accepted}
-    lost = [order for order in orders if order.id not in results]
-    if lost:  # another request won their idempotency keys while these were under way
-        results |= await replays(connection, lost)
+    # Another request may have won a key while its twin was under way here, and changed what the
+    # twin was then refused for: a replay is one whatever has become of its ground.
+    others = [order for order in orders if not isinstance(results.get(order.id), Accepted)]
+    results |= await replays(connection, others)
     return [results[order.id] for order in orders]
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -25,6 +26,7 @@ from core.errors import (
 )
 from core.ids import new_id
 from core.money import MAX_MAJOR_UNITS
+from core.transactions import intake
 from core.transactions.batch import submit_batch
 from core.transactions.intake import Intake, accept
 from core.transactions.orders import Accepted, Idempotency, Order, Party
@@ -447,3 +449,26 @@ async def test_money_sent_to_and_fro_disturbs_nobodys_intake(quiet: Quiet) -> No
         await undo.rollback()
     # Then both are accepted, and settlement will tell
     assert all(isinstance(result, Accepted) for result in results)
+
+
+async def test_a_twin_that_settles_meanwhile_makes_a_replay_and_no_refusal(
+    quiet: Quiet, api_processes: list[Intake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given all of an account's money, sent twice with one key
+    anna, bert = await quiet.account(1_000), await quiet.account()
+    key = Idempotency(new_id(), "once")
+    first, second = (transfer_order(anna, bert, "10", idempotency=key) for _ in range(2))
+    look_at_accounts = intake._directory
+
+    # When the other one is accepted and settles after this one has looked for replays
+    async def late(*given: Any) -> Any:
+        monkeypatch.setattr(intake, "_directory", look_at_accounts)
+        await api_processes[0].submit(first)
+        await quiet.settler().drain()
+        return await look_at_accounts(*given)
+
+    monkeypatch.setattr(intake, "_directory", late)
+    answer = await api_processes[1].submit(second)
+    # Then this one is a replay of it, and not short of money
+    assert answer == Accepted(first.id, "success", replayed=True)
+    assert await quiet.balance(bert) == 1_000
