@@ -8,7 +8,7 @@ stories; what it finds is replayed by the seed that it prints.
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -41,15 +41,15 @@ ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "2"))  # of five stories each
 MORE_ROUNDS = 4
 STEPS = 10
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
-# What would end or block the session under test, and the metrics, which are not JSON.
-LEFT_OUT = {
-    "/auth/logout",
-    "/auth/password",
-    "/auth/sessions/{session_id}",
-    "/users/profile",
-    "/admin/users/{user_id}",
-    "/metrics",
-}
+# What may end or block the session under test is tried apart, with sessions of its own; who left
+# logs in no more.
+ENDS_SESSIONS = [
+    ("post", "/auth/logout"),
+    ("post", "/auth/password"),
+    ("delete", "/auth/sessions/{session_id}"),
+    ("put", "/admin/users/{user_id}"),
+    ("delete", "/users/profile"),
+]
 ROLES = ["public", "customer", "officer", "admin"]
 
 
@@ -59,12 +59,20 @@ class Desk:
 
     bank: Bank
     people: dict[str, Person]
+    spare: dict[tuple[str, str], Person]
     document: dict[str, Any]
 
     def headers(self, role: str) -> dict[str, str]:
         """What a person of this role sends along."""
-        person = self.people.get(role)
-        return {} if person is None else {"Authorization": f"Bearer {person.token}"}
+        return authorization(self.people.get(role))
+
+    def spare_headers(self, role: str, label: str) -> dict[str, str]:
+        """The same from a session that is there for one operation."""
+        return authorization(self.spare.get((role, label)))
+
+
+def authorization(person: Person | None) -> dict[str, str]:
+    return {} if person is None else {"Authorization": f"Bearer {person.token}"}
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -77,10 +85,19 @@ async def desk() -> AsyncIterator[Desk]:
             bank = Bank(client, running)
             people = {"officer": await bank.officer(), "admin": await bank.admin()}
             people["customer"] = await with_history(bank, people["officer"])
+            leaving = {
+                "customer": await bank.customer(),
+                "officer": await bank.officer(),
+                "admin": await bank.admin(),
+            }
+            spare = {
+                (role, f"{method.upper()} {path}"): await bank.login(person.email)
+                for role, person in leaving.items()
+                for method, path in ENDS_SESSIONS
+            }
             document = (await client.get("/openapi.json")).json()
-            for path in LEFT_OUT:
-                assert document["paths"].pop(path), path
-            yield Desk(bank, people, document)
+            del document["paths"]["/metrics"]  # no JSON
+            yield Desk(bank, people, spare, document)
     finally:
         running.stop()
 
@@ -140,6 +157,15 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+def parted(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The document without what ends sessions, and of that alone."""
+    going_on, ending = (json.loads(json.dumps(document)) for _ in range(2))
+    ending["paths"] = {path: {} for _, path in ENDS_SESSIONS}
+    for method, path in ENDS_SESSIONS:
+        ending["paths"][path][method] = going_on["paths"][path].pop(method)
+    return going_on, ending
+
+
 def schema_of(desk: Desk, document: dict[str, Any]) -> Any:
     schema = schemathesis.openapi.from_dict(document)
     schema.config.update(base_url=desk.bank.system.url)
@@ -148,12 +174,23 @@ def schema_of(desk: Desk, document: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_request_breaks_the_server(desk: Desk, role: str) -> None:
+    going_on, _ = parted(desk.document)
+    try_all(desk, going_on, lambda _: desk.headers(role))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_ends_a_session_breaks_nothing_either(desk: Desk, role: str) -> None:
+    _, ending = parted(desk.document)
+    try_all(desk, ending, lambda label: desk.spare_headers(role, label))
+
+
+def try_all(desk: Desk, document: dict[str, Any], headers: Callable[[str], dict[str, str]]) -> None:
     broken = []
     with requests.Session() as session:
-        for found in schema_of(desk, desk.document).get_all_operations():
+        for found in schema_of(desk, document).get_all_operations():
             operation = found.ok()
             try:
-                try_operation(operation, desk.headers(role), session)
+                try_operation(operation, headers(operation.label), session)
             except FailureGroup as failures:
                 broken += [f"{operation.label}: {failure}" for failure in failures.exceptions]
     assert not broken, "\n\n".join(broken)
@@ -174,7 +211,8 @@ def test_no_story_breaks_the_server(desk: Desk, role: str) -> None:
     """What one operation answers is asked of the next: ids of accounts, transactions, loans."""
     broken: list[str] = []
     answered: dict[str, int] = {}
-    linked = schema_of(desk, with_links(json.loads(json.dumps(desk.document)))).as_state_machine()
+    going_on, _ = parted(desk.document)
+    linked = schema_of(desk, with_links(going_on)).as_state_machine()
 
     class Story(linked):  # type: ignore[misc, valid-type]
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager
 from datetime import date
 from decimal import Decimal
@@ -17,6 +18,7 @@ import pytest
 
 from core.identity.passwords import Passwords
 from core.lending.amortisation import Terms, quote
+from core.lending.quoting import Quotes
 from ops import processes
 from ops.embedded import testing
 from tests.bank import PASSWORD, Bank
@@ -175,3 +177,39 @@ async def test_a_crowd_of_logins_from_one_address_keeps_nobody_else_waiting() ->
     assert not all(task.done() for task in crowd)
     await asyncio.gather(*crowd)
     passwords.close()
+
+
+class Desk(Executor):
+    """The other process as a list of what it was handed; the test says when it is done."""
+
+    def __init__(self) -> None:
+        self.handed: list[Future[Any]] = []
+
+    def submit(self, *_work: Any, **_more: Any) -> Future[Any]:
+        self.handed.append(Future())
+        return self.handed[-1]
+
+
+async def test_a_quote_that_nobody_waits_for_any_more_is_not_computed() -> None:
+    quotes, desk = Quotes(), Desk()
+    quotes._aside = desk
+    long = Terms(10_000_000, Decimal(10), 360, date(2026, 1, 1))
+    found = quote(long)
+    first, *given_up = (asyncio.create_task(quotes.quote(long, f"{n}")) for n in range(6))
+    await asyncio.sleep(0)
+    for task in given_up:
+        task.cancel()
+    await asyncio.gather(*given_up, return_exceptions=True)
+    desk.handed[0].set_result(found)
+    assert await first == found
+    last = asyncio.create_task(quotes.quote(long, "last"))
+    await until_handed(desk, 2)
+    desk.handed[1].set_result(found)
+    assert await last == found
+    assert len(desk.handed) == 2
+
+
+async def until_handed(desk: Desk, number: int) -> None:
+    async with asyncio.timeout(5):
+        while len(desk.handed) < number:  # noqa: ASYNC110 - the loop's own steps
+            await asyncio.sleep(0)
