@@ -9,16 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.dependencies import actor
-from api.headers import shown
-from api.responses import reply
+from api.http.headers import shown
+from api.http.responses import reply
 from api.schemas.approvals import ApprovalAnswer, approval_answer
 from api.services import Services
-from core import outcome
 from core.approvals import desk
 from core.approvals.deeds import Act, Doing, Done, user_of
 from core.approvals.desk import Proposed
 from core.approvals.rules import Rules
-from core.ids import new_id
+from core.foundation import outcome
+from core.foundation.ids import new_id
 from core.transactions.orders import Idempotency
 
 PROPOSED: Final[dict[int | str, dict[str, Any]]] = {
@@ -31,37 +31,39 @@ PROPOSED: Final[dict[int | str, dict[str, Any]]] = {
 
 
 async def perform(
-    request: Request, held: Services, act: Act, key: str | None = None
+    request: Request, services: Services, act: Act, key: str | None = None
 ) -> Done | Response:
     """Do the deed of a member of staff and commit; or answer 202 with its proposal."""
-    doing = _doing(request, held, key)
-    async with held.database.unit_of_work() as session:
+    doing = _doing(request, services, key)
+    async with services.database.unit_of_work() as session:
         done = await desk.perform(session, act, doing)
         traces = {"approval_id": done.approval.id} if isinstance(done, Proposed) else done.traces
-        await commit(held, session, traces)
+        await commit(services, session, traces)
     return _proposed(done) if isinstance(done, Proposed) else done
 
 
-async def perform_own(request: Request, held: Services, act: Act, key: str | None = None) -> Done:
+async def perform_own(
+    request: Request, services: Services, act: Act, key: str | None = None
+) -> Done:
     """Do what a customer does with what is his own, and commit: nobody else has to agree."""
-    doing = _doing(request, held, key)
-    async with held.database.unit_of_work() as session:
+    doing = _doing(request, services, key)
+    async with services.database.unit_of_work() as session:
         done = await act.run(session, doing)
-        await commit(held, session, done.traces)
+        await commit(services, session, done.traces)
     return done
 
 
-def _doing(request: Request, held: Services, key: str | None) -> Doing:
+def _doing(request: Request, services: Services, key: str | None) -> Doing:
     who = actor(request)
     by = user_of(who)
     idempotency = None if key is None else Idempotency(by, key)
-    return Doing(who, Rules.of(held.settings), new_id(), by, idempotency)
+    return Doing(who, Rules.of(services.settings), new_id(), by, idempotency)
 
 
-async def commit(held: Services, session: AsyncSession, traces: Mapping[str, UUID]) -> None:
+async def commit(services: Services, session: AsyncSession, traces: Mapping[str, UUID]) -> None:
     """Commit; a lost answer is read back by the new rows, where there are any."""
     if traces:
-        await outcome.commit(held.database, session, **traces)
+        await outcome.commit(services.database, session, **traces)
     else:
         await session.commit()
 

@@ -12,9 +12,9 @@ from fastapi.security import OAuth2
 from api.middleware.addresses import client_address
 from api.services import Services
 from core.audit.log import Actor
-from core.errors import Forbidden, Invalid, InvalidToken, Unauthenticated
-from core.identity.models import Role
-from core.metrics import stage
+from core.foundation.errors import Forbidden, Invalid, InvalidToken, Unauthenticated
+from core.foundation.metrics import stage
+from core.identity.tables import Role
 
 MAX_WAIT_SECONDS: Final = 30
 MAX_KEY_LENGTH: Final = 255
@@ -43,7 +43,7 @@ class Caller:
         return None if self.is_staff else self.user_id
 
 
-def services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
     """The services of this process."""
     return cast("Services", request.app.state.services)
 
@@ -106,17 +106,17 @@ class RoleCheck(OAuth2):
 
 
 async def _identify(request: Request) -> Caller:
-    held: Services = request.app.state.services
+    services: Services = request.app.state.services
     header = request.headers.get("authorization")
     if header is None:
         raise Unauthenticated
     if header[:7].lower() != BEARER:
         raise InvalidToken("a bearer token is expected")
-    claims = held.tokens.read(header[7:].strip())
-    role = await held.sessions.role_of(claims.session_id, claims.user_id)
+    claims = services.tokens.read(header[7:].strip())
+    role = await services.sessions.role_of(claims.session_id, claims.user_id)
     caller = Caller(claims.user_id, role, claims.email, claims.session_id)
     request.state.caller = caller
-    held.user_limit.hit(caller.user_id)
+    services.user_limit.hit(caller.user_id)
     return caller
 
 
@@ -131,7 +131,7 @@ Customer = Annotated[Caller, Depends(require_role(_CUSTOMER))]
 Officer = Annotated[Caller, Depends(require_role(_OFFICER))]
 Admin = Annotated[Caller, Depends(require_role(_ADMIN))]
 Staff = Annotated[Caller, Depends(require_role(_OFFICER, _ADMIN))]
-Held = Annotated[Services, Depends(services)]
+Wired = Annotated[Services, Depends(services_of)]
 ActingUser = Annotated[Actor, Depends(actor)]
 Origin = Annotated[Actor, Depends(origin)]
 

@@ -6,11 +6,12 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from api import docs_pages, headers
-from api.problems import MEDIA_TYPE, published_codes
-from api.responses import reply
+from api import docs_pages
+from api.http import headers
+from api.http.problems import MEDIA_TYPE, published_codes
+from api.http.responses import reply
 from api.routes.aliases import ALIASES
-from core.errors import NotFound
+from core.foundation.errors import NotFound
 
 DESCRIPTION: Final = """\
 A money movement is **submitted**, durably accepted (`202`), settled by a worker, and **polled**:

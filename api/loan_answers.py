@@ -7,7 +7,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from api.schemas.loans import MAX_QUOTE_INSTALMENTS, QuoteRequest
-from core.errors import Invalid
+from core.foundation.errors import Invalid
+from core.foundation.money import minor_units, to_major
 from core.lending.amortisation import (
     InterestPause,
     Prepayment,
@@ -16,11 +17,10 @@ from core.lending.amortisation import (
     TermsError,
     instalments_for_months,
 )
-from core.lending.payoff import Payoff
-from core.lending.products import frequency_of, no_schedule
-from core.lending.recovery import CaseView
-from core.lending.views import LineView, LoanView, ScheduleView
-from core.money import minor_units, to_major
+from core.lending.collections.recovery import CaseView
+from core.lending.origination.products import frequency_of, no_schedule
+from core.lending.servicing.payoff import Payoff
+from core.lending.servicing.views import LineView, LoanView, ScheduleView
 
 # A prepayment lays every later instalment out anew; a quote is public and must stay cheap.
 MAX_QUOTE_ROWS: Final = 5_000

@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
-from api import docs, problems, services
+from api import docs
+from api.http import problems
 from api.middleware import addresses, cors
 from api.middleware.logging import LastResort, LoggingMiddleware
 from api.middleware.rate_limit import limiter
@@ -26,9 +27,10 @@ from api.routes import (
     transactions,
     users,
 )
-from core import logging
-from core.config import ApiSettings, Settings
-from core.garbage import calm_garbage_collection
+from api.services import running
+from core.foundation import logging
+from core.foundation.config import ApiSettings, Settings
+from core.foundation.garbage import calm_garbage_collection
 
 HOT_PATHS = {"/transactions/transfer", "/transactions/{transaction_id}"}
 ROUTERS = (
@@ -53,8 +55,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with services.running(settings) as held:
-            app.state.services = held
+        async with running(settings) as services:
+            app.state.services = services
             calm_garbage_collection()
             yield
 

@@ -8,25 +8,25 @@ from secrets import token_hex
 
 from redis.asyncio import Redis
 
-from api.crowd import Crowd
+from api.http.crowd import Crowd
 from api.middleware.rate_limit import UserRateLimit
-from core import cache
-from core.config import Settings
-from core.database import Database
+from core.foundation import cache
+from core.foundation.config import Settings
+from core.foundation.database import Database
+from core.foundation.jobs import Doorbell, Jobs
+from core.foundation.logging import get_logger
+from core.foundation.turns import Turns
 from core.identity.backoff import LoginBackoff
 from core.identity.logins import Logins, SessionLife
 from core.identity.passwords import Passwords
 from core.identity.sessions import Sessions
 from core.identity.tokens import AccessTokens
-from core.jobs import Doorbell, Jobs
-from core.lending.quoting import Quotes
-from core.logging import get_logger
+from core.lending.origination.quoting import Quotes
 from core.transactions.backlog import BacklogGauges
 from core.transactions.intake import Intake
 from core.transactions.pressure import BatchGate
-from core.transactions.repository import TransactionReader
+from core.transactions.views import TransactionReader
 from core.transactions.waiting import Waiters
-from core.turns import Turns
 
 log = get_logger(__name__)
 

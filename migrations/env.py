@@ -12,10 +12,10 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection, pool, text
 
-import core.models  # noqa: F401 - registers every table on the metadata
+import core.tables  # noqa: F401 - registers every table on the metadata
 from core import privileges
-from core.config import get_settings
-from core.database import Base, make_engine
+from core.foundation.config import get_settings
+from core.foundation.database import Base, make_engine
 
 # Two migrations at once (two containers starting) run one after the other.
 MIGRATION_LOCK = 0x6769726F

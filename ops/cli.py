@@ -8,8 +8,8 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
-from core.database import is_connection_loss
-from core.errors import GiroError
+from core.foundation.database import is_connection_loss
+from core.foundation.errors import GiroError
 from ops.embedded import EmbeddedError
 
 COMMANDS: Final = (

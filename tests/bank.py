@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx2
 
-from core import clock
-from core.database import Database
-from core.identity.models import User
+from core.foundation import clock
+from core.foundation.database import Database
+from core.foundation.ids import new_id
 from core.identity.passwords import Passwords
-from core.ids import new_id
+from core.identity.tables import User
 from tests.system import System
 
 PASSWORD = "correct horse battery staple"

@@ -14,10 +14,10 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from core.config import Settings
-from core.database import Database
-from core.logging import configure
-from ops.embedded import testing
+from core.foundation.config import Settings
+from core.foundation.database import Database
+from core.foundation.logging import configure
+from tests import servers as testing
 from tests.bank import Bank
 from tests.quiet import Quiet
 from tests.system import System, free_port, migrate

@@ -11,15 +11,15 @@ from uuid import UUID
 import asyncpg
 from redis.asyncio import Redis
 
-from core.cache import connect
-from core.config import Settings
-from core.database import Database
-from core.ids import new_id
-from core.locks import Locks
+from core.foundation.cache import connect
+from core.foundation.config import Settings
+from core.foundation.database import Database
+from core.foundation.ids import new_id
+from core.foundation.locks import Locks
 from core.transactions.intake import Intake
 from core.transactions.kinds import Kinds, TransactionType
 from core.transactions.orders import Accepted, Order, Party
-from core.transactions.settlement import Settler
+from core.transactions.settle import Settler
 from core.transactions.waiting import Announcer
 
 _USER = """

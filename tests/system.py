@@ -11,9 +11,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from core.config import DATABASE_URLS, Settings
-from ops import processes
+from core.foundation.config import DATABASE_URLS, Settings
 from ops.embedded.tethered import tethered
+from ops.run import processes
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 60

@@ -12,13 +12,13 @@ from dramatiq.asyncio import EventLoopThread, get_event_loop_thread, set_event_l
 from dramatiq.middleware import AsyncIO, Retries, ShutdownNotifications, TimeLimit
 from prometheus_client import start_http_server
 
-from core.clock import now
-from core.config import Settings, get_settings
-from core.garbage import calm_garbage_collection
-from core.ids import new_id
-from core.jobs import make_broker
-from core.logging import configure, describe, get_logger
-from core.platform.failed_jobs import record_failure
+from core.foundation.clock import now
+from core.foundation.config import Settings, get_settings
+from core.foundation.garbage import calm_garbage_collection
+from core.foundation.ids import new_id
+from core.foundation.jobs import make_broker
+from core.foundation.logging import configure, describe, get_logger
+from core.operations.failed_jobs import record_failure
 from worker.consumer import WatchfulBroker
 from worker.runtime import Runtime
 

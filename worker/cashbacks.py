@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from core.transactions.cashback import credit_due
+from core.rewards.cashback import credit_due
 from worker.runtime import Runtime
 
 

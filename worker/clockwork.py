@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from core.database import is_retryable
-from core.lending.business_day.close import drive, forgotten_runs
-from core.logging import describe, get_logger
-from core.platform.leadership import database_now
-from core.platform.ticks import begin_tick, end_tick
+from core.business_day.close import drive, forgotten_runs
+from core.foundation.database import is_retryable
+from core.foundation.logging import describe, get_logger
+from core.operations.leadership import database_now
+from core.operations.ticks import begin_tick, end_tick
 from core.transactions.backlog import Front
 from worker.cashbacks import credit_cashbacks
 from worker.desk import desk

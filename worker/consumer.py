@@ -17,9 +17,9 @@ from dramatiq.brokers.redis import _RedisConsumer
 from dramatiq.common import current_millis, dq_name
 from dramatiq.errors import ConnectionClosed, DecodeError
 
-from core import metrics
-from core.jobs import Broker
-from core.logging import get_logger
+from core.foundation import metrics
+from core.foundation.jobs import Broker
+from core.foundation.logging import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
-from core.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
-from core.lending.business_day.close import Desk
-from core.lending.business_day.dates import BankClock
-from core.lending.retries import CollectionCalendar
-from core.logging import describe, get_logger
-from core.transactions.settlement import LANES
+from core.business_day.close import Desk
+from core.business_day.dates import BankClock
+from core.foundation.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
+from core.foundation.logging import describe, get_logger
+from core.lending.collections.retries import CollectionCalendar
+from core.transactions.settle import LANES
 from worker.runtime import Runtime
 
 log = get_logger(__name__)

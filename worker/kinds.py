@@ -1,8 +1,8 @@
 """Which types of transactions the workers settle: the simple ones, and each feature's own."""
 
-from core.config import Settings
-from core.lending import kinds as lending
-from core.transactions import cashback
+from core.foundation.config import Settings
+from core.lending.servicing import kinds as lending
+from core.rewards import cashback
 from core.transactions.kinds import Kinds
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from core.audit.log import forget_origins
-from core.database import Database
+from core.foundation.database import Database
 from core.identity.addresses import forget_addresses
 from core.identity.sessions import forget_ended_sessions
 from core.notifications.notices import forget_notices

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from core.cache import connect
-from core.config import Settings
-from core.database import Database
-from core.jobs import Jobs
-from core.locks import Locks
+from core.foundation.cache import connect
+from core.foundation.config import Settings
+from core.foundation.database import Database
+from core.foundation.jobs import Jobs
+from core.foundation.locks import Locks
 from core.transactions.backlog import BacklogGauges
-from core.transactions.settlement import Settler
+from core.transactions.settle import Settler
 from core.transactions.waiting import Announcer
 from worker.kinds import every_kind
 

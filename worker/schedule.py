@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from core.business_day.close import close_through
 from core.ledger.snapshots import take_snapshot
-from core.lending.business_day.close import close_through
 from worker.desk import desk
 from worker.retention import forget_what_is_old
 from worker.runtime import Runtime

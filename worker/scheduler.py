@@ -1,6 +1,6 @@
 """The schedulers: any number stand, one leads and does what falls due.
 
-The leader holds a lease in the database (``core.platform.leadership``). One that dies, hangs or
+The leader holds a lease in the database (``core.operations.leadership``). One that dies, hangs or
 is cut off is replaced within ``LEASE_SECONDS`` and a look; what it still tries then is refused by
 the fence at the beginning of each of its units of work. A ring for the workers is fenced by
 nothing: it is only a ring.
@@ -14,11 +14,11 @@ import time
 import asyncpg
 import uvloop
 
-from core.config import Settings, get_settings
-from core.database import Connection
-from core.ids import new_id
-from core.logging import configure, describe, get_logger
-from core.platform.leadership import (
+from core.foundation.config import Settings, get_settings
+from core.foundation.database import Connection
+from core.foundation.ids import new_id
+from core.foundation.logging import configure, describe, get_logger
+from core.operations.leadership import (
     BEAT_SECONDS,
     LEASE_SECONDS,
     LOOK_SECONDS,

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from core.config import Settings
+from core.foundation.config import Settings
 
 
 def install(app: FastAPI, settings: Settings) -> None:

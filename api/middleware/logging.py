@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import problems
-from core import metrics
-from core.logging import bind, describe, get_logger
+from api.http import problems
+from core.foundation import metrics
+from core.foundation.logging import bind, describe, get_logger
 
 log = get_logger(__name__)
 

@@ -19,9 +19,9 @@ from slowapi import Limiter
 from starlette.requests import Request
 
 from api.middleware.addresses import client_address
-from core.config import Settings, get_settings
-from core.errors import TooMany
-from core.logging import describe, get_logger
+from core.foundation.config import Settings, get_settings
+from core.foundation.errors import TooMany
+from core.foundation.logging import describe, get_logger
 
 log = get_logger(__name__)
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import PydanticCustomError
 
-from api.admission import lists
 from api.approving import PROPOSED, perform, perform_own
 from api.dependencies import (
     KEY_HEADER,
@@ -16,13 +15,15 @@ from api.dependencies import (
     AnyCaller,
     Caller,
     Customer,
-    Held,
+    Wired,
     idempotency_key,
 )
-from api.headers import shown
-from api.instants import InstantQuery, beginning, end
-from api.paging import Paging
-from api.responses import no_content, reply
+from api.http.admission import lists
+from api.http.headers import shown
+from api.http.instants import InstantQuery, beginning, end
+from api.http.paging import Paging
+from api.http.responses import no_content, reply
+from api.http.strict_json import StrictRoute
 from api.schemas.accounts import (
     AccountAnswer,
     AccountChange,
@@ -34,18 +35,17 @@ from api.schemas.accounts import (
     OverdraftChange,
 )
 from api.schemas.fields import to_decimal
-from api.strict_json import StrictRoute
-from core import clock
 from core.approvals import accounts as account_deeds
 from core.approvals.accounts import Overdraft
 from core.approvals.openings import Opening
 from core.audit.log import Actor
-from core.database import driver
-from core.errors import AccountStateConflict, Forbidden, InvalidAmount
+from core.foundation import clock
+from core.foundation.database import driver
+from core.foundation.errors import AccountStateConflict, Forbidden, InvalidAmount
+from core.foundation.money import minor_units, to_major
 from core.ledger import accounts
 from core.ledger.entries import EntryFilter, balance_before, entries_of
-from core.ledger.models import Account, AccountStatus
-from core.money import minor_units, to_major
+from core.ledger.tables import Account, AccountStatus
 
 AmountQuery = Annotated[
     str | None, Query(max_length=40, description="Major units, of credits and debits alike")
@@ -64,7 +64,7 @@ router = APIRouter(prefix="/accounts", tags=["Accounts"], route_class=StrictRout
 async def open_an_account(
     request: Request,
     caller: AnyCaller,
-    held: Held,
+    services: Wired,
     body: AccountOpening | None = None,
 ) -> Response:
     """Open an account, for oneself or as staff for a customer.
@@ -72,9 +72,9 @@ async def open_an_account(
     Its opening deposit is booked before the answer.
     """
     asked = body or AccountOpening()
-    wanted = _opening(asked, caller, held.settings.default_currency)
+    wanted = _opening(asked, caller, services.settings.default_currency)
     do = perform if caller.is_staff else perform_own
-    done = await do(request, held, wanted, idempotency_key(request, asked.idempotency_key))
+    done = await do(request, services, wanted, idempotency_key(request, asked.idempotency_key))
     if isinstance(done, Response):
         return done
     headers = {"location": f"/accounts/{done.made.id}"}
@@ -96,13 +96,13 @@ def _opening(body: AccountOpening, caller: Caller, default_currency: str) -> Ope
 @lists
 async def list_accounts(
     caller: AnyCaller,
-    held: Held,
+    services: Wired,
     page: Paging,
     status: AccountStatus | None = None,
     owner_id: Annotated[UUID | None, Query(description="One customer's, for staff")] = None,
 ) -> Response:
     """The caller's accounts, the newest first; any customer's for officers and admins."""
-    async with held.listings.unit_of_work() as session:
+    async with services.listings.unit_of_work() as session:
         rows = await accounts.list_accounts(
             session,
             owner_id=caller.scope or owner_id,
@@ -116,9 +116,9 @@ async def list_accounts(
 
 
 @router.get("/{account_id}", response_model=AccountAnswer)
-async def show_account(account_id: str, caller: AnyCaller, held: Held) -> Response:
+async def show_account(account_id: str, caller: AnyCaller, services: Wired) -> Response:
     """One account, by id or number."""
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         account = await accounts.find_account(session, account_id, owner_id=caller.scope)
     return reply(AccountAnswer.of(account))
 
@@ -126,11 +126,11 @@ async def show_account(account_id: str, caller: AnyCaller, held: Held) -> Respon
 @router.get("/{account_id}/balance", response_model=BalanceAnswer)
 @lists
 async def show_balance(
-    account_id: str, caller: AnyCaller, held: Held, at: InstantQuery = None
+    account_id: str, caller: AnyCaller, services: Wired, at: InstantQuery = None
 ) -> Response:
     """The balance now, or as it was at an instant."""
     until = end("at", at)
-    async with held.listings.unit_of_work() as session:
+    async with services.listings.unit_of_work() as session:
         account = await accounts.find_account(session, account_id, owner_id=caller.scope)
         balance_minor, available_minor = account.balance_minor, None
         if until is not None:
@@ -155,7 +155,7 @@ async def show_balance(
 async def list_entries(
     account_id: str,
     caller: AnyCaller,
-    held: Held,
+    services: Wired,
     page: Paging,
     order: Annotated[str, Query(pattern="^(asc|desc)$")] = "desc",
     since: Annotated[InstantQuery, Query(alias="from")] = None,
@@ -167,7 +167,7 @@ async def list_entries(
 ) -> Response:
     """The account's ledger entries with the balance after each, the newest first."""
     ends = [moment for moment in (end("to", until), end("timestamp", timestamp)) if moment]
-    async with held.listings.unit_of_work() as session:
+    async with services.listings.unit_of_work() as session:
         account = await accounts.find_account(session, account_id, owner_id=caller.scope)
         wanted = EntryFilter(
             since=beginning("from", since),
@@ -207,10 +207,10 @@ def _minor(name: str, value: str | None, account: Account) -> int | None:
 
 @router.put("/{account_id}", response_model=AccountAnswer)
 async def change_account(
-    account_id: str, body: AccountChange, caller: Customer, held: Held
+    account_id: str, body: AccountChange, caller: Customer, services: Wired
 ) -> Response:
     """Change the nickname, or make it the primary account."""
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         account = await accounts.find_account(session, account_id, owner_id=caller.user_id)
         if body.is_primary:
             await accounts.make_primary(session, account)
@@ -223,19 +223,19 @@ async def change_account(
 
 
 @router.put("/{account_id}/freeze", response_model=AccountAnswer)
-async def freeze(account_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
+async def freeze(account_id: str, _: Admin, actor: ActingUser, services: Wired) -> Response:
     """Stop all movements on the account."""
-    return await _set_frozen(held, account_id, actor, frozen=True)
+    return await _set_frozen(services, account_id, actor, frozen=True)
 
 
 @router.put("/{account_id}/unfreeze", response_model=AccountAnswer)
-async def unfreeze(account_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
+async def unfreeze(account_id: str, _: Admin, actor: ActingUser, services: Wired) -> Response:
     """Let the account move again."""
-    return await _set_frozen(held, account_id, actor, frozen=False)
+    return await _set_frozen(services, account_id, actor, frozen=False)
 
 
-async def _set_frozen(held: Held, account_id: str, actor: Actor, *, frozen: bool) -> Response:
-    async with held.database.unit_of_work() as session:
+async def _set_frozen(services: Wired, account_id: str, actor: Actor, *, frozen: bool) -> Response:
+    async with services.database.unit_of_work() as session:
         account = await account_deeds.set_frozen(session, account_id, actor, frozen=frozen)
         await session.commit()
     return reply(AccountAnswer.of(account))
@@ -243,17 +243,17 @@ async def _set_frozen(held: Held, account_id: str, actor: Actor, *, frozen: bool
 
 @router.put("/{account_id}/overdraft", response_model=AccountAnswer, responses=PROPOSED)
 async def set_overdraft(
-    request: Request, account_id: str, body: OverdraftChange, _: Admin, held: Held
+    request: Request, account_id: str, body: OverdraftChange, _: Admin, services: Wired
 ) -> Response:
     """Set how far below zero the account may go; above a limit a second person approves it."""
-    done = await perform(request, held, Overdraft(account_id, body.overdraft_limit))
+    done = await perform(request, services, Overdraft(account_id, body.overdraft_limit))
     return done if isinstance(done, Response) else reply(AccountAnswer.of(done.made))
 
 
 @router.delete("/{account_id}", status_code=204)
-async def close(account_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
+async def close(account_id: str, _: Admin, actor: ActingUser, services: Wired) -> Response:
     """Close an empty account on which no loan hangs; its history stays."""
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         await account_deeds.close(session, account_id, actor)
         await session.commit()
     return no_content()

@@ -5,12 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.admission import lists
 from api.approving import PROPOSED, perform
-from api.dependencies import KEY_HEADER, ActingUser, Admin, Held, idempotency_key
-from api.headers import shown
-from api.paging import Paging
-from api.responses import reply
+from api.dependencies import KEY_HEADER, ActingUser, Admin, Wired, idempotency_key
+from api.http.admission import lists
+from api.http.headers import shown
+from api.http.paging import Paging
+from api.http.responses import reply
+from api.http.strict_json import StrictRoute
 from api.schemas.admin import (
     Currencies,
     CurrencyAnswer,
@@ -25,17 +26,16 @@ from api.schemas.users import (
     UserAnswer,
     Users,
 )
-from api.strict_json import StrictRoute
-from core import money
 from core.approvals.staff import NewStaff, RoleChange
 from core.audit import log as audit
-from core.errors import CountryNotFound, CurrencyNotFound, UserNotFound
+from core.foundation import money
+from core.foundation.errors import CountryNotFound, CurrencyNotFound, UserNotFound
+from core.foundation.ids import parse_id
 from core.identity import countries, users
-from core.identity.models import Role, UserStatus
+from core.identity.tables import Role, UserStatus
 from core.identity.users import PersonalData, UserFilter
-from core.ids import parse_id
 from core.ledger import currencies
-from core.ledger.models import Currency
+from core.ledger.tables import Currency
 
 router = APIRouter(prefix="/admin", tags=["Administration"], route_class=StrictRoute)
 
@@ -51,13 +51,13 @@ CurrencyPath = Annotated[str, Path(max_length=16)]
     openapi_extra=KEY_HEADER,
 )
 async def make_user(
-    request: Request, body: NewUser, _: Admin, actor: ActingUser, held: Held
+    request: Request, body: NewUser, _: Admin, actor: ActingUser, services: Wired
 ) -> Response:
     """Make a user of any role; in production a second person approves new staff."""
     person = body.model_dump(exclude={"email", "password", "role", "idempotency_key"})
     new = await users.prepare(
-        held.database,
-        held.passwords,
+        services.database,
+        services.passwords,
         email=body.email,
         password=body.password,
         person=PersonalData(**person),
@@ -65,7 +65,7 @@ async def make_user(
         whose=actor.ip,
     )
     key = idempotency_key(request, body.idempotency_key)
-    done = await perform(request, held, NewStaff(new), key)
+    done = await perform(request, services, NewStaff(new), key)
     if isinstance(done, Response):
         return done
     headers = {"idempotent-replayed": "true"} if done.replayed else None
@@ -76,14 +76,14 @@ async def make_user(
 @lists
 async def list_users(
     _: Admin,
-    held: Held,
+    services: Wired,
     page: Paging,
     role: Role | None = None,
     status: UserStatus | None = None,
     email: Annotated[str | None, Query(max_length=254, description="A part of it")] = None,
 ) -> Response:
     """All users, the newest first."""
-    async with held.listings.unit_of_work() as session:
+    async with services.listings.unit_of_work() as session:
         rows = await users.list_users(
             session,
             UserFilter(role=role, status=status, email=email),
@@ -95,9 +95,9 @@ async def list_users(
 
 
 @router.get("/users/{user_id}", response_model=UserAnswer)
-async def show_user(user_id: str, _: Admin, held: Held) -> Response:
+async def show_user(user_id: str, _: Admin, services: Wired) -> Response:
     """One user."""
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         user = await users.find_user(session, _user_id(user_id))
     return reply(UserAnswer.of(user))
 
@@ -109,14 +109,14 @@ async def change_user(
     body: StandingChange,
     _: Admin,
     actor: ActingUser,
-    held: Held,
+    services: Wired,
 ) -> Response:
     """Change role or status; the user's tokens end. In production two decide on a role."""
     if body.role is not None:
         act = RoleChange(_user_id(user_id), body.role, body.status)
-        done = await perform(request, held, act)
+        done = await perform(request, services, act)
         return done if isinstance(done, Response) else reply(UserAnswer.of(done.made))
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         user = await users.change_standing(
             session, _user_id(user_id), role=None, status=body.status, actor=actor
         )
@@ -133,9 +133,9 @@ def _user_id(text: str) -> UUID:
 
 @router.get("/countries", response_model=Countries)
 @lists
-async def list_countries(_: Admin, held: Held, page: Paging) -> Response:
+async def list_countries(_: Admin, services: Wired, page: Paging) -> Response:
     """The countries by code, and whether the bank serves their residents."""
-    async with held.listings.unit_of_work() as session:
+    async with services.listings.unit_of_work() as session:
         rows = await countries.list_countries(
             session, after_code=page.after_code(), limit=page.fetch
         )
@@ -145,12 +145,12 @@ async def list_countries(_: Admin, held: Held, page: Paging) -> Response:
 
 @router.put("/countries/{code}", response_model=CountryAnswer)
 async def set_country(
-    code: CountryCode, body: CountryChange, _: Admin, actor: ActingUser, held: Held
+    code: CountryCode, body: CountryChange, _: Admin, actor: ActingUser, services: Wired
 ) -> Response:
     """Serve a country's residents, or no more; a new code needs a name."""
     if len(code) != 2 or not (code.isascii() and code.isalpha()):
         raise CountryNotFound
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         country = await countries.set_country(
             session, code.upper(), allowed=body.allowed, name=body.name, actor=actor
         )
@@ -160,9 +160,9 @@ async def set_country(
 
 @router.get("/currencies", response_model=Currencies)
 @lists
-async def list_currencies(_: Admin, held: Held, page: Paging) -> Response:
+async def list_currencies(_: Admin, services: Wired, page: Paging) -> Response:
     """The currencies by code, and whether accounts may be opened in them."""
-    async with held.listings.unit_of_work() as session:
+    async with services.listings.unit_of_work() as session:
         rows = await currencies.list_currencies(
             session, after_code=page.after_code(), limit=page.fetch
         )
@@ -172,12 +172,16 @@ async def list_currencies(_: Admin, held: Held, page: Paging) -> Response:
 
 @router.put("/currencies/{code}", response_model=CurrencyAnswer)
 async def set_currency(
-    code: CurrencyPath, body: CurrencyChange, _: Admin, actor: ActingUser, held: Held
+    code: CurrencyPath,
+    body: CurrencyChange,
+    _: Admin,
+    actor: ActingUser,
+    services: Wired,
 ) -> Response:
     """Allow new accounts in a currency, or no more."""
     if not (len(code) == 3 and code.isascii()):
         raise CurrencyNotFound
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         currency = await currencies.set_enabled(session, code.upper(), enabled=body.enabled)
         audit.record(
             session,

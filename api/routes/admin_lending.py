@@ -10,26 +10,26 @@ from pydantic import BaseModel, BeforeValidator, Field, create_model
 from pydantic.fields import FieldInfo
 from redis.exceptions import RedisError
 
-from api.dependencies import ActingUser, Admin, Caller, Held
-from api.paging import Paging
-from api.responses import reply
+from api.dependencies import ActingUser, Admin, Caller, Wired
+from api.http.paging import Paging
+from api.http.responses import reply
+from api.http.strict_json import Body, StrictRoute, example
 from api.schemas.fields import Flag, IsoDate, Text200, to_decimal
 from api.schemas.loans import Percent
 from api.services import Services
-from api.strict_json import Body, StrictRoute, example
-from core import outcome
 from core.audit.log import Actor, record
-from core.database import driver
-from core.errors import RunNotFound
-from core.ids import parse_id
-from core.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
-from core.lending import catalogue
-from core.lending.business_day import runs
-from core.lending.business_day.dates import BankClock, business_date
-from core.lending.business_day.runs import Job, Run
-from core.lending.catalogue import Product
-from core.lending.products import ProductTerms
-from core.logging import describe, get_logger
+from core.business_day import runs
+from core.business_day.dates import BankClock, business_date
+from core.business_day.runs import Job, Run
+from core.foundation import outcome
+from core.foundation.database import driver
+from core.foundation.errors import RunNotFound
+from core.foundation.ids import parse_id
+from core.foundation.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
+from core.foundation.logging import describe, get_logger
+from core.lending.origination import catalogue
+from core.lending.origination.catalogue import Product
+from core.lending.origination.products import ProductTerms
 
 log = get_logger(__name__)
 
@@ -134,9 +134,9 @@ class Runs(BaseModel):
 
 
 @router.get("/loan-products", response_model=Products)
-async def list_products(_: Admin, held: Held, page: Paging) -> Response:
+async def list_products(_: Admin, services: Wired, page: Paging) -> Response:
     """The loan products with their terms, by code."""
-    async with held.database.raw_connection() as connection:
+    async with services.database.raw_connection() as connection:
         rows = await catalogue.list_products(
             connection, after_code=page.after_code(), limit=page.fetch
         )
@@ -150,13 +150,13 @@ async def put_product(
     body: ProductPut,
     _: Admin,
     actor: ActingUser,
-    held: Held,
+    services: Wired,
 ) -> Response:
     """Change a loan product, or make a new one; loans keep the terms they were made with."""
     changes: dict[str, Any] = body.model_dump(exclude_unset=True)
     logged = body.model_dump(exclude_unset=True, mode="json")
     name, enabled = changes.pop("name", None), changes.pop("enabled", None)
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         product = await catalogue.put(
             await driver(session), code, changes, name=name, enabled=enabled
         )
@@ -174,26 +174,26 @@ async def put_product(
 
 @router.post("/jobs/emi-collection", status_code=202, response_model=RunStarted)
 async def collect_emis(
-    caller: Admin, actor: ActingUser, held: Held, body: JobRequest | None = None
+    caller: Admin, actor: ActingUser, services: Wired, body: JobRequest | None = None
 ) -> Response:
     """Collect the instalments that are due by a business date; twice collects nothing twice."""
-    return await _start(held, Job.EMI_COLLECTION, body, caller, actor)
+    return await _start(services, Job.EMI_COLLECTION, body, caller, actor)
 
 
 @router.post("/jobs/default-recovery", status_code=202, response_model=RunStarted)
 async def recover_defaults(
-    caller: Admin, actor: ActingUser, held: Held, body: JobRequest | None = None
+    caller: Admin, actor: ActingUser, services: Wired, body: JobRequest | None = None
 ) -> Response:
     """Classify overdue loans, open recovery cases for those in default, and set money off."""
-    return await _start(held, Job.DEFAULT_RECOVERY, body, caller, actor)
+    return await _start(services, Job.DEFAULT_RECOVERY, body, caller, actor)
 
 
 @router.get("/jobs/runs", response_model=Runs)
 async def list_runs(
-    _: Admin, held: Held, page: Paging, status: RunStatus | None = None
+    _: Admin, services: Wired, page: Paging, status: RunStatus | None = None
 ) -> Response:
     """The runs of the business day, the newest first: all, or those of one status."""
-    async with held.database.raw_connection() as connection:
+    async with services.database.raw_connection() as connection:
         found = await runs.latest(
             connection, status=status, before_id=page.after_id(), limit=page.fetch
         )
@@ -202,24 +202,24 @@ async def list_runs(
 
 
 @router.get("/jobs/runs/{run_id}", response_model=RunAnswer)
-async def show_run(run_id: str, _: Admin, held: Held) -> Response:
+async def show_run(run_id: str, _: Admin, services: Wired) -> Response:
     """How far a run has come."""
     known = parse_id(run_id)
     if known is None:
         raise RunNotFound
-    async with held.database.raw_connection() as connection:
+    async with services.database.raw_connection() as connection:
         run = await runs.find(connection, known)
     return reply(_run(run))
 
 
 async def _start(
-    held: Services, job: Job, body: JobRequest | None, caller: Caller, actor: Actor
+    services: Services, job: Job, body: JobRequest | None, caller: Caller, actor: Actor
 ) -> Response:
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         connection = await driver(session)
         day = body.business_date if body else None
-        day = day or await business_date(connection, held.settings.time_zone)
-        bank_clock = BankClock.of(held.settings)
+        day = day or await business_date(connection, services.settings.time_zone)
+        bank_clock = BankClock.of(services.settings)
         run_id = await runs.start(connection, job, day, bank_clock, caller.user_id)
         record(
             session,
@@ -229,9 +229,9 @@ async def _start(
             subject_id=run_id,
             details={"job": job.value, "business_date": day.isoformat()},
         )
-        await outcome.commit(held.database, session, run_id=run_id)
+        await outcome.commit(services.database, session, run_id=run_id)
     try:
-        await held.jobs.enqueue(
+        await services.jobs.enqueue(
             DRIVE_RUN_ACTOR, str(run_id), queue=LENDING_QUEUE, request_id=actor.request_id
         )
     except RedisError as error:  # the scheduler goes on with runs that nobody works on

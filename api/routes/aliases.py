@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from api.strict_json import StrictRoute
+from api.http.strict_json import StrictRoute
 
 # (method, other spelling) -> the path whose handler answers.
 ALIASES: Final = {

@@ -5,18 +5,19 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.admission import lists
 from api.dependencies import (
     KEY_HEADER,
     ActingUser,
     Caller,
-    Held,
     Staff,
+    Wired,
     idempotency_key,
     request_id,
 )
-from api.paging import Paging
-from api.responses import reply
+from api.http.admission import lists
+from api.http.paging import Paging
+from api.http.responses import reply
+from api.http.strict_json import StrictRoute
 from api.schemas.approvals import (
     ApprovalAnswer,
     Approvals,
@@ -26,13 +27,12 @@ from api.schemas.approvals import (
     approval_answer,
 )
 from api.services import Services
-from api.strict_json import StrictRoute
-from core import outcome
 from core.approvals import desk, storage
 from core.approvals.desk import Decided
 from core.approvals.rules import Rules
-from core.errors import ApprovalNotFound
-from core.ids import parse_id
+from core.foundation import outcome
+from core.foundation.errors import ApprovalNotFound
+from core.foundation.ids import parse_id
 from core.transactions.orders import Idempotency
 
 router = APIRouter(prefix="/admin/approvals", tags=["Approvals"], route_class=StrictRoute)
@@ -41,10 +41,10 @@ router = APIRouter(prefix="/admin/approvals", tags=["Approvals"], route_class=St
 @router.get("", response_model=Approvals)
 @lists
 async def list_approvals(
-    _: Staff, held: Held, page: Paging, status: ApprovalStatus | None = None
+    _: Staff, services: Wired, page: Paging, status: ApprovalStatus | None = None
 ) -> Response:
     """Proposals, the newest first."""
-    async with held.listings.raw_connection() as connection:
+    async with services.listings.raw_connection() as connection:
         rows = await storage.page(
             connection, status=status, before_id=page.after_id(), limit=page.fetch
         )
@@ -53,9 +53,9 @@ async def list_approvals(
 
 
 @router.get("/{approval_id}", response_model=ApprovalAnswer)
-async def show_approval(approval_id: str, _: Staff, held: Held) -> Response:
+async def show_approval(approval_id: str, _: Staff, services: Wired) -> Response:
     """One proposal."""
-    async with held.database.raw_connection() as connection:
+    async with services.database.raw_connection() as connection:
         return reply(approval_answer(await storage.find(connection, _id(approval_id))))
 
 
@@ -65,17 +65,17 @@ async def approve(
     approval_id: str,
     caller: Staff,
     actor: ActingUser,
-    held: Held,
+    services: Wired,
     body: Approving | None = None,
 ) -> Response:
     """Do what was proposed, exactly and once. ``void`` where what it stood on has changed."""
     key = _key(request, caller, body.idempotency_key if body else None)
-    rules = Rules.of(held.settings)
-    async with held.database.unit_of_work() as session:
+    rules = Rules.of(services.settings)
+    async with services.database.unit_of_work() as session:
         decided = await desk.approve(session, _id(approval_id), actor, rules, key)
-        await _commit(held, session, decided)
+        await _commit(services, session, decided)
     if decided.done is not None and decided.done.accepted is not None:
-        held.bell.ring(request_id(request))
+        services.bell.ring(request_id(request))
     return _answer(decided)
 
 
@@ -86,22 +86,22 @@ async def reject(
     body: Rejection,
     caller: Staff,
     actor: ActingUser,
-    held: Held,
+    services: Wired,
 ) -> Response:
     """Turn a proposal down."""
     key = _key(request, caller, body.idempotency_key)
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         decided = await desk.reject(session, _id(approval_id), actor, body.reason, key)
-        await _commit(held, session, decided)
+        await _commit(services, session, decided)
     return _answer(decided)
 
 
-async def _commit(held: Services, session: AsyncSession, decided: Decided) -> None:
+async def _commit(services: Services, session: AsyncSession, decided: Decided) -> None:
     approval = decided.approval
     if decided.replayed or approval.decision_id is None:
         return
     await outcome.commit(
-        held.database, session, decision_id=approval.decision_id, approval_id=approval.id
+        services.database, session, decision_id=approval.decision_id, approval_id=approval.id
     )
 
 

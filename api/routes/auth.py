@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from api.dependencies import ActingUser, AnyCaller, Caller, Held, Origin
+from api.dependencies import ActingUser, AnyCaller, Caller, Origin, Wired
+from api.http.paging import Paging
+from api.http.responses import no_content, reply
+from api.http.strict_json import StrictRoute
 from api.middleware.rate_limit import limit_login, limit_public
-from api.paging import Paging
-from api.responses import no_content, reply
 from api.schemas.users import (
     Credentials,
     LoginSession,
@@ -19,15 +20,14 @@ from api.schemas.users import (
     Tokens,
     UserAnswer,
 )
-from api.strict_json import StrictRoute
-from core import clock
+from core.foundation import clock
+from core.foundation.ids import parse_id
 from core.identity import users
 from core.identity.emails import comparable_email
 from core.identity.logins import TokenPair
-from core.identity.models import Role
 from core.identity.sessions import find_living, living_sessions
+from core.identity.tables import Role
 from core.identity.users import PersonalData
-from core.ids import parse_id
 
 router = APIRouter(prefix="/auth", tags=["Identity"], route_class=StrictRoute)
 
@@ -43,14 +43,14 @@ async def _note_email(request: Request, body: Credentials) -> Credentials:
 async def register(
     request: Request,  # noqa: ARG001 - the limiter's
     body: Registration,
-    held: Held,
+    services: Wired,
     origin: Origin,
 ) -> Response:
     """Become a customer of the bank."""
     person = PersonalData(**body.model_dump(exclude={"email", "password"}))
     user = await users.register(
-        held.database,
-        held.passwords,
+        services.database,
+        services.passwords,
         email=body.email,
         password=body.password,
         person=person,
@@ -65,11 +65,11 @@ async def register(
 async def login(
     request: Request,  # noqa: ARG001 - the limiter's
     body: Annotated[Credentials, Depends(_note_email)],
-    held: Held,
+    services: Wired,
     origin: Origin,
 ) -> Response:
     """Exchange e-mail and password for tokens."""
-    return _tokens(await held.logins.log_in(body.email, body.password, origin))
+    return _tokens(await services.logins.log_in(body.email, body.password, origin))
 
 
 async def _form_credentials(
@@ -93,11 +93,11 @@ async def _form_credentials(
 async def token(
     request: Request,  # noqa: ARG001 - the limiter's
     credentials: Annotated[tuple[str, str], Depends(_form_credentials)],
-    held: Held,
+    services: Wired,
     origin: Origin,
 ) -> Response:
     """The same as an OAuth2 password form, for the Authorize button of these pages."""
-    return _tokens(await held.logins.log_in(*credentials, origin))
+    return _tokens(await services.logins.log_in(*credentials, origin))
 
 
 @router.post("/refresh", response_model=Tokens)
@@ -105,21 +105,24 @@ async def token(
 async def refresh(
     request: Request,  # noqa: ARG001 - the limiter's
     body: RefreshRequest,
-    held: Held,
+    services: Wired,
     origin: Origin,
 ) -> Response:
     """Exchange a refresh token for fresh tokens; it is used up, and using it again ends all."""
-    return _tokens(await held.logins.refresh(body.refresh_token, origin))
+    return _tokens(await services.logins.refresh(body.refresh_token, origin))
 
 
 @router.post("/logout", status_code=204)
 async def logout(
-    caller: AnyCaller, actor: ActingUser, held: Held, body: LogoutRequest | None = None
+    caller: AnyCaller,
+    actor: ActingUser,
+    services: Wired,
+    body: LogoutRequest | None = None,
 ) -> Response:
     """End the caller's session; its tokens are worth nothing from now on."""
     if body is not None and body.refresh_token is not None:
-        await held.logins.log_out_by(body.refresh_token, actor)
-    await held.logins.log_out(caller.session_id, actor)
+        await services.logins.log_out_by(body.refresh_token, actor)
+    await services.logins.log_out(caller.session_id, actor)
     return no_content()
 
 
@@ -137,19 +140,19 @@ async def change_password(
     body: PasswordChange,
     caller: Annotated[Caller, Depends(_note_caller)],
     actor: ActingUser,
-    held: Held,
+    services: Wired,
 ) -> Response:
     """Set another password. All tokens end, this one too: log in again."""
-    await held.logins.change_password(
+    await services.logins.change_password(
         caller.user_id, body.current_password, body.new_password, actor
     )
     return no_content()
 
 
 @router.get("/sessions", response_model=LoginSessions)
-async def list_sessions(caller: AnyCaller, held: Held, page: Paging) -> Response:
+async def list_sessions(caller: AnyCaller, services: Wired, page: Paging) -> Response:
     """Where the caller is logged in, the latest login first."""
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         rows = await living_sessions(
             session, caller.user_id, clock.now(), before_id=page.after_id(), limit=page.fetch
         )
@@ -159,24 +162,26 @@ async def list_sessions(caller: AnyCaller, held: Held, page: Paging) -> Response
 
 
 @router.delete("/sessions", status_code=204)
-async def end_other_sessions(caller: AnyCaller, actor: ActingUser, held: Held) -> Response:
+async def end_other_sessions(caller: AnyCaller, actor: ActingUser, services: Wired) -> Response:
     """Log out everywhere else: all of the caller's sessions end but this one."""
-    await held.logins.end_others(caller.session_id, actor)
+    await services.logins.end_others(caller.session_id, actor)
     return no_content()
 
 
 @router.get("/sessions/{session_id}", response_model=LoginSession)
-async def show_session(session_id: str, caller: AnyCaller, held: Held) -> Response:
+async def show_session(session_id: str, caller: AnyCaller, services: Wired) -> Response:
     """One of the caller's living sessions."""
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         login = await find_living(session, caller.user_id, parse_id(session_id), clock.now())
     return reply(LoginSession.of(login, own=caller.session_id))
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
-async def end_session(session_id: str, _: AnyCaller, actor: ActingUser, held: Held) -> Response:
+async def end_session(
+    session_id: str, _: AnyCaller, actor: ActingUser, services: Wired
+) -> Response:
     """End one of the caller's sessions; its tokens are worth nothing from now on."""
-    await held.logins.end_one(parse_id(session_id), actor)
+    await services.logins.end_one(parse_id(session_id), actor)
     return no_content()
 
 

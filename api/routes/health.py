@@ -2,21 +2,21 @@
 
 import asyncio
 from hmac import compare_digest
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from api import problems
-from api.dependencies import services
-from api.responses import reply
+from api.dependencies import Wired
+from api.http import problems
+from api.http.responses import reply
+from api.http.strict_json import StrictRoute
 from api.services import Services
-from api.strict_json import StrictRoute
-from core.errors import NotFound, Unavailable
-from core.jobs import BELL_KEY
-from core.logging import describe, get_logger
+from core.foundation.errors import NotFound, Unavailable
+from core.foundation.jobs import BELL_KEY
+from core.foundation.logging import describe, get_logger
 
 log = get_logger(__name__)
 router = APIRouter(tags=["Health"], route_class=StrictRoute)
@@ -46,9 +46,9 @@ async def health() -> Response:
 
 @router.head("/health/ready", response_model=None)
 @router.get("/health/ready", response_model=Readiness)
-async def ready(request: Request, held: Annotated[Services, Depends(services)]) -> Response:
+async def ready(request: Request, services: Wired) -> Response:
     """Whether work can be done: 503 says which store is down."""
-    database, redis = await asyncio.gather(_database_state(held), _redis_state(held))
+    database, redis = await asyncio.gather(_database_state(services), _redis_state(services))
     stores = {"database": database, "redis": redis}
     down = [name for name, state in stores.items() if state == "down"]
     if not down:
@@ -64,10 +64,10 @@ async def ready(request: Request, held: Annotated[Services, Depends(services)]) 
     )
 
 
-async def _database_state(held: Services) -> str:
+async def _database_state(services: Services) -> str:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-            async with held.probe.unit_of_work() as session:
+            async with services.probe.unit_of_work() as session:
                 await session.execute(text("SELECT 1 FROM users LIMIT 1"))
     except Exception as error:  # noqa: BLE001 - whatever it is, the database is not ready
         log.warning("not_ready", store="database", error=describe(error))
@@ -75,10 +75,10 @@ async def _database_state(held: Services) -> str:
     return "up"
 
 
-async def _redis_state(held: Services) -> str:
+async def _redis_state(services: Services) -> str:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-            await held.redis.exists(BELL_KEY)
+            await services.redis.exists(BELL_KEY)
     except Exception as error:  # noqa: BLE001 - whatever it is, Redis is not ready
         log.warning("not_ready", store="redis", error=describe(error))
         return "down"
@@ -86,9 +86,11 @@ async def _redis_state(held: Services) -> str:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(request: Request, held: Annotated[Services, Depends(services)]) -> Response:
+async def metrics(request: Request, services: Wired) -> Response:
     """Prometheus metrics of this process; where they are closed, for METRICS_TOKEN's bearer."""
-    if not (held.settings.shows_metrics or _brings_token(request, held.settings.metrics_token)):
+    if not (
+        services.settings.shows_metrics or _brings_token(request, services.settings.metrics_token)
+    ):
         raise NotFound
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 

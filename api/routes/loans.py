@@ -8,9 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.admission import lists
 from api.approving import perform
-from api.bodies import CLIENT_GONE, unless_gone
 from api.dependencies import (
     KEY_HEADER,
     ActingUser,
@@ -18,14 +16,20 @@ from api.dependencies import (
     AnyCaller,
     Caller,
     Customer,
-    Held,
     Officer,
     Staff,
+    Wired,
     idempotency_key,
     prefer_header,
     request_id,
 )
-from api.headers import shown
+from api.http.admission import lists
+from api.http.bodies import CLIENT_GONE, unless_gone
+from api.http.headers import shown
+from api.http.paging import Paging
+from api.http.responses import no_content, reply
+from api.http.strict_json import StrictRoute
+from api.http.submission import submission, submit
 from api.loan_answers import (
     assessment_answer,
     loan_answer,
@@ -36,8 +40,6 @@ from api.loan_answers import (
     schedule_answer,
 )
 from api.middleware.rate_limit import address_of, limit_public
-from api.paging import Paging
-from api.responses import no_content, reply
 from api.schemas.approvals import ApprovalAnswer
 from api.schemas.fields import IsoDate
 from api.schemas.loans import (
@@ -59,22 +61,22 @@ from api.schemas.loans import (
     ScheduleAnswer,
 )
 from api.services import Services
-from api.strict_json import StrictRoute
-from api.submission import submission, submit
-from core import outcome
 from core.approvals.deeds import Act, Done
 from core.approvals.loans import Restructuring, Settlement, WriteOff
 from core.audit.log import Actor, record
-from core.database import Connection, driver
-from core.errors import Invalid, LoanNotFound, LoanStateConflict
-from core.ids import new_id, parse_id
+from core.business_day.dates import business_date
+from core.foundation import outcome
+from core.foundation.database import Connection, driver
+from core.foundation.errors import Invalid, LoanNotFound, LoanStateConflict
+from core.foundation.ids import new_id, parse_id
 from core.ledger.currencies import refuse_unsupported
-from core.lending import applications, decisions, payments, recovery, views
-from core.lending.applications import Application, Change
-from core.lending.business_day.dates import business_date
-from core.lending.decisions import Decider
-from core.lending.payments import PaymentRequest
-from core.lending.recovery import CaseView, Worker
+from core.lending.collections import recovery
+from core.lending.collections.recovery import CaseView, Worker
+from core.lending.origination import applications, decisions
+from core.lending.origination.applications import Application, Change
+from core.lending.origination.decisions import Decider
+from core.lending.servicing import payments, views
+from core.lending.servicing.payments import PaymentRequest
 from core.lending.states import REPAYING, LoanStatus
 from core.transactions.keys import find_key, fingerprint_of, win_key
 from core.transactions.orders import Idempotency
@@ -89,16 +91,16 @@ router = APIRouter(prefix="/loans", tags=["Loans"], route_class=StrictRoute)
 async def quote(
     request: Request,
     body: QuoteRequest,
-    held: Held,
+    services: Wired,
 ) -> Response:
     """The EMI, the totals, the APR and the whole schedule of a loan; nothing is stored."""
-    async with held.database.unit_of_work() as session:
-        today = body.start_date or await _today(held, await driver(session))
+    async with services.database.unit_of_work() as session:
+        today = body.start_date or await _today(services, await driver(session))
         if body.currency is not None:
             await refuse_unsupported(session, body.currency)
-    currency = body.currency or held.settings.default_currency
+    currency = body.currency or services.settings.default_currency
     terms = quote_terms(body, currency, today)
-    found = await unless_gone(request, held.quotes.quote(terms, address_of(request)))
+    found = await unless_gone(request, services.quotes.quote(terms, address_of(request)))
     if found is None:
         return Response(status_code=CLIENT_GONE)
     return reply(quote_answer(body, currency, found))
@@ -112,7 +114,11 @@ async def quote(
     openapi_extra=KEY_HEADER,
 )
 async def apply(
-    request: Request, body: LoanApplication, caller: Customer, actor: ActingUser, held: Held
+    request: Request,
+    body: LoanApplication,
+    caller: Customer,
+    actor: ActingUser,
+    services: Wired,
 ) -> Response:
     """Apply for a loan; an officer decides on it."""
     key = _key(request, caller, body.idempotency_key)
@@ -126,21 +132,21 @@ async def apply(
         monthly_income=body.monthly_income,
         monthly_obligations=body.monthly_obligations,
     )
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         connection = await driver(session)
         asked = fingerprint_of("loans/apply", asdict(wanted))
         earlier = await find_key(connection, key, asked)
         if earlier is None:
-            today = await _today(held, connection)
+            today = await _today(services, connection)
             loan_id = await applications.apply(
-                connection, wanted, today, max_open=held.settings.max_open_applications
+                connection, wanted, today, max_open=services.settings.max_open_applications
             )
             earlier = await win_key(connection, key, asked, loan_id)
         if earlier is not None:  # what was made here beside it, if anything, is not committed
             status = await applications.status_of(connection, earlier)
             return _state(earlier, status, status=201, replayed=True)
         record(session, actor, "loan.apply", subject_type="loan", subject_id=loan_id)
-        await outcome.commit(held.database, session, loan_id=loan_id)
+        await outcome.commit(services.database, session, loan_id=loan_id)
     return _state(loan_id, LoanStatus.PENDING, status=201)
 
 
@@ -153,60 +159,60 @@ def _key(request: Request, caller: Caller, field: str | None) -> Idempotency | N
 @lists
 async def list_loans(
     caller: AnyCaller,
-    held: Held,
+    services: Wired,
     page: Paging,
     status: Annotated[LoanStatus | None, Query(description="Only loans in this state")] = None,
 ) -> Response:
     """The caller's loans, the newest first; all for officers and admins."""
-    async with held.listings.raw_connection() as connection:
+    async with services.listings.raw_connection() as connection:
         rows = await views.page_of_loans(
             connection,
             owner_id=caller.scope,
             status=status.value if status else None,
             before_id=page.after_id(),
             limit=page.fetch,
-            time_zone=held.settings.time_zone,
+            time_zone=services.settings.time_zone,
         )
     shown, next_cursor = page.cut(rows, lambda view: [view.id])
     return reply({"items": [loan_answer(view) for view in shown], "next_cursor": next_cursor})
 
 
 @router.get("/{loan_id}", response_model=LoanAnswer)
-async def show_loan(loan_id: str, caller: AnyCaller, held: Held) -> Response:
+async def show_loan(loan_id: str, caller: AnyCaller, services: Wired) -> Response:
     """One loan."""
-    return reply(loan_answer(await _find(held, loan_id, caller)))
+    return reply(loan_answer(await _find(services, loan_id, caller)))
 
 
 @router.get("/{loan_id}/schedule", response_model=ScheduleAnswer)
 @lists
-async def show_schedule(loan_id: str, caller: AnyCaller, held: Held) -> Response:
+async def show_schedule(loan_id: str, caller: AnyCaller, services: Wired) -> Response:
     """The loan's schedule; before disbursement, the one it would have today."""
-    async with held.listings.raw_connection() as connection:
+    async with services.listings.raw_connection() as connection:
         view = await views.find_schedule(
             connection,
             _id(loan_id),
             owner_id=caller.scope,
-            time_zone=held.settings.time_zone,
+            time_zone=services.settings.time_zone,
         )
     return reply(schedule_answer(view))
 
 
 @router.get("/{loan_id}/assessment", response_model=AssessmentAnswer)
-async def show_assessment(loan_id: str, caller: Staff, held: Held) -> Response:
+async def show_assessment(loan_id: str, caller: Staff, services: Wired) -> Response:
     """Whether the borrower can carry the loan, with the reasons in words."""
-    return reply(assessment_answer(await _find(held, loan_id, caller)))
+    return reply(assessment_answer(await _find(services, loan_id, caller)))
 
 
 @router.get("/{loan_id}/payoff", response_model=PayoffAnswer)
 async def show_payoff(
     loan_id: str,
     caller: AnyCaller,
-    held: Held,
+    services: Wired,
     on: Annotated[IsoDate | None, Query(description="The day; today if left out")] = None,
 ) -> Response:
     """What ending the loan costs on a day, split."""
-    async with held.database.raw_connection() as connection:
-        today = await _today(held, connection)
+    async with services.database.raw_connection() as connection:
+        today = await _today(services, connection)
         day = on or today
         book, owed = await views.find_payoff(
             connection, _id(loan_id), owner_id=caller.scope, on=day
@@ -220,18 +226,18 @@ async def show_payoff(
 
 @router.put("/{loan_id}", response_model=LoanAnswer)
 async def change_loan(
-    loan_id: str, body: LoanChange, caller: Officer, actor: ActingUser, held: Held
+    loan_id: str, body: LoanChange, caller: Officer, actor: ActingUser, services: Wired
 ) -> Response:
     """Change a pending application."""
     known = _id(loan_id)
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         connection = await driver(session)
-        today = await _today(held, connection)
+        today = await _today(services, connection)
         change = Change(**body.model_dump())
         await applications.update(connection, known, change, today, by=caller.user_id)
         changes = body.model_dump(exclude_unset=True, mode="json")
         _record(session, actor, "update", known, **changes)
-        view = await _read(connection, held, known, caller)
+        view = await _read(connection, services, known, caller)
         await session.commit()
     return reply(loan_answer(view))
 
@@ -242,17 +248,17 @@ async def approve(
     loan_id: str,
     caller: Officer,
     actor: ActingUser,
-    held: Held,
+    services: Wired,
     body: LoanApproval | None = None,
 ) -> Response:
     """Approve a pending loan; its disbursement is a transaction to poll."""
     known, wanted = _id(loan_id), body or LoanApproval()
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         connection = await driver(session)
         approval = await decisions.approve(
             connection,
             known,
-            await _decider(request, held, connection, caller),
+            await _decider(request, services, connection, caller),
             interest_rate=wanted.interest_rate,
             override_reason=wanted.override_reason,
         )
@@ -266,8 +272,8 @@ async def approve(
             transaction_id=str(approval.transaction_id),
         )
         made = {"transaction_id": approval.transaction_id, "loan_id": known}
-        await outcome.commit(held.database, session, **made)
-    held.bell.ring(request_id(request))
+        await outcome.commit(services.database, session, **made)
+    services.bell.ring(request_id(request))
     return _disbursing(known, approval.transaction_id)
 
 
@@ -283,25 +289,25 @@ async def disburse(
     loan_id: str,
     caller: Officer,
     actor: ActingUser,
-    held: Held,
+    services: Wired,
     body: DisbursementRequest | None = None,
 ) -> Response:
     """Try again to pay out an approved loan whose disbursement failed."""
     known = _id(loan_id)
     key = _key(request, caller, body.idempotency_key if body else None)
     asked = fingerprint_of("loans/disburse", known)
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         connection = await driver(session)
         earlier = await find_key(connection, key, asked)
         if earlier is not None:
             return _disbursing(known, earlier, status=202, replayed=True)
-        decider = await _decider(request, held, connection, caller)
+        decider = await _decider(request, services, connection, caller)
         transaction_id = await decisions.disburse_again(connection, known, decider)
         await win_key(connection, key, asked, transaction_id)
         _record(session, actor, "disburse", known, transaction_id=str(transaction_id))
         made = {"transaction_id": transaction_id, "loan_id": known}
-        await outcome.commit(held.database, session, **made)
-    held.bell.ring(request_id(request))
+        await outcome.commit(services.database, session, **made)
+    services.bell.ring(request_id(request))
     return _disbursing(known, transaction_id, status=202)
 
 
@@ -311,14 +317,14 @@ async def reject(
     loan_id: str,
     caller: Officer,
     actor: ActingUser,
-    held: Held,
+    services: Wired,
     body: LoanRejection | None = None,
 ) -> Response:
     """Turn a pending loan down."""
     known, reason = _id(loan_id), body.reason if body else None
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         connection = await driver(session)
-        decider = await _decider(request, held, connection, caller)
+        decider = await _decider(request, services, connection, caller)
         await decisions.reject(connection, known, decider, reason)
         _record(session, actor, "reject", known, reason=reason)
         await session.commit()
@@ -326,10 +332,10 @@ async def reject(
 
 
 @router.post("/{loan_id}/withdraw", response_model=LoanStateAnswer)
-async def withdraw(loan_id: str, caller: Customer, actor: ActingUser, held: Held) -> Response:
+async def withdraw(loan_id: str, caller: Customer, actor: ActingUser, services: Wired) -> Response:
     """Take one's own pending application back."""
     known = _id(loan_id)
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         await applications.withdraw(await driver(session), known, caller.user_id)
         _record(session, actor, "withdraw", known)
         await session.commit()
@@ -341,12 +347,12 @@ async def pay(
     request: Request,
     loan_id: str,
     caller: Customer,
-    held: Held,
+    services: Wired,
     body: LoanPayment | None = None,
 ) -> Response:
     """Pay what is due, any amount, ahead of time, or everything."""
     wanted = body or LoanPayment()
-    async with held.database.raw_connection() as connection:
+    async with services.database.raw_connection() as connection:
         order = await payments.order(
             connection,
             PaymentRequest(
@@ -358,16 +364,16 @@ async def pay(
                 idempotency_key=idempotency_key(request, wanted.idempotency_key),
                 request_id=request_id(request),
             ),
-            await _today(held, connection),
+            await _today(services, connection),
         )
-    return await submit(held, order, prefer_header(request))
+    return await submit(services, order, prefer_header(request))
 
 
 @router.get("/{loan_id}/recovery", response_model=RecoveryAnswer)
-async def show_recovery(loan_id: str, _: Staff, held: Held) -> Response:
+async def show_recovery(loan_id: str, _: Staff, services: Wired) -> Response:
     """The loan's recovery case and its history."""
     known = _id(loan_id)
-    async with held.database.raw_connection() as connection:
+    async with services.database.raw_connection() as connection:
         case = await recovery.find_case(connection, known)
     return reply(recovery_answer(known, case))
 
@@ -391,7 +397,7 @@ async def act_on_recovery(
     body: RecoveryAction,
     caller: Staff,
     actor: ActingUser,
-    held: Held,
+    services: Wired,
 ) -> Response:
     """Take a step of the recovery; what moves money answers 202 with its transactions.
 
@@ -401,17 +407,17 @@ async def act_on_recovery(
     known = _id(loan_id)
     act = _agreement(known, body)
     if act is not None:
-        done = await perform(request, held, act, idempotency_key(request, body.idempotency_key))
-        return done if isinstance(done, Response) else _agreed(request, held, known, done)
+        done = await perform(request, services, act, idempotency_key(request, body.idempotency_key))
+        return done if isinstance(done, Response) else _agreed(request, services, known, done)
     key = _key(request, caller, body.idempotency_key)
     details = body.model_dump(exclude_none=True, exclude={"idempotency_key"}, mode="json")
     asked = fingerprint_of("loans/recovery", known, details)
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         connection = await driver(session)
         earlier = await find_key(connection, key, asked)
         submitted: list[UUID] = []
         if earlier is None:
-            today = await _today(held, connection)
+            today = await _today(services, connection)
             worker = Worker(caller.user_id, caller.role == "admin", today)
             submitted = await _act(connection, known, worker, body)
             step_id = submitted[0] if submitted else new_id()
@@ -424,19 +430,19 @@ async def act_on_recovery(
         case = await recovery.find_case(connection, known)
         if submitted:
             made = {"transaction_id": submitted[0], "loan_id": known}
-            await outcome.commit(held.database, session, **made)
+            await outcome.commit(services.database, session, **made)
         else:
             await session.commit()
     if submitted:
-        held.bell.ring(request_id(request))
+        services.bell.ring(request_id(request))
     return _step_taken(known, case, submitted)
 
 
 @router.delete("/{loan_id}", status_code=204)
-async def delete_loan(loan_id: str, caller: Admin, actor: ActingUser, held: Held) -> Response:
+async def delete_loan(loan_id: str, caller: Admin, actor: ActingUser, services: Wired) -> Response:
     """Hide a loan on which no money is out."""
     known = _id(loan_id)
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         await decisions.delete(await driver(session), known, by=caller.user_id)
         _record(session, actor, "delete", known)
         await session.commit()
@@ -474,10 +480,10 @@ def _agreement(loan_id: UUID, body: RecoveryAction) -> Act | None:
     return None
 
 
-def _agreed(request: Request, held: Services, loan_id: UUID, done: Done) -> Response:
+def _agreed(request: Request, services: Services, loan_id: UUID, done: Done) -> Response:
     if done.accepted is None:
         return _step_taken(loan_id, done.made, [], replayed=done.replayed)
-    held.bell.ring(request_id(request))
+    services.bell.ring(request_id(request))
     submitted = [done.accepted.transaction_id]
     return _step_taken(loan_id, done.made, submitted, replayed=done.replayed)
 
@@ -502,28 +508,28 @@ def _invalid(field: str, message: str) -> Invalid:
     return Invalid(message, [{"field": field, "message": message, "code": "invalid"}])
 
 
-async def _find(held: Services, loan_id: str, caller: Caller) -> views.LoanView:
-    async with held.database.raw_connection() as connection:
-        return await _read(connection, held, _id(loan_id), caller)
+async def _find(services: Services, loan_id: str, caller: Caller) -> views.LoanView:
+    async with services.database.raw_connection() as connection:
+        return await _read(connection, services, _id(loan_id), caller)
 
 
 async def _read(
-    connection: Connection, held: Services, loan_id: UUID, caller: Caller
+    connection: Connection, services: Services, loan_id: UUID, caller: Caller
 ) -> views.LoanView:
     return await views.find_loan(
-        connection, loan_id, owner_id=caller.scope, time_zone=held.settings.time_zone
+        connection, loan_id, owner_id=caller.scope, time_zone=services.settings.time_zone
     )
 
 
 async def _decider(
-    request: Request, held: Services, connection: Connection, caller: Caller
+    request: Request, services: Services, connection: Connection, caller: Caller
 ) -> Decider:
-    today = await _today(held, connection)
+    today = await _today(services, connection)
     return Decider(caller.user_id, today, request_id(request))
 
 
-async def _today(held: Services, connection: Connection) -> date:
-    return await business_date(connection, held.settings.time_zone)
+async def _today(services: Services, connection: Connection) -> date:
+    return await business_date(connection, services.settings.time_zone)
 
 
 def _record(

@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
-from api.admission import lists
-from api.dependencies import AnyCaller, Held
-from api.paging import Paging
-from api.responses import reply
-from api.strict_json import StrictRoute
-from core.errors import NotificationNotFound
-from core.ids import parse_id
+from api.dependencies import AnyCaller, Wired
+from api.http.admission import lists
+from api.http.paging import Paging
+from api.http.responses import reply
+from api.http.strict_json import StrictRoute
+from core.foundation.errors import NotificationNotFound
+from core.foundation.ids import parse_id
 from core.notifications import notices
 from core.notifications.notices import InboxItem
 
@@ -43,13 +43,13 @@ class Notifications(BaseModel):
 @lists
 async def list_notifications(
     caller: AnyCaller,
-    held: Held,
+    services: Wired,
     page: Paging,
     *,
     unread: Annotated[bool, Query(description="Only those not read yet")] = False,
 ) -> Response:
     """The caller's notices, the newest first; officers and admins also see the staff's."""
-    async with held.listings.raw_connection() as connection:
+    async with services.listings.raw_connection() as connection:
         rows = await notices.inbox(
             connection,
             caller.user_id,
@@ -63,12 +63,12 @@ async def list_notifications(
 
 
 @router.post("/{notification_id}/read", response_model=NotificationAnswer)
-async def mark_read(notification_id: str, caller: AnyCaller, held: Held) -> Response:
+async def mark_read(notification_id: str, caller: AnyCaller, services: Wired) -> Response:
     """Note that the caller has read a notice."""
     known = parse_id(notification_id)
     if known is None:
         raise NotificationNotFound
-    async with held.database.raw_unit_of_work() as connection:
+    async with services.database.raw_unit_of_work() as connection:
         item = await notices.mark_read(connection, known, caller.user_id, is_staff=caller.is_staff)
     return reply(_answer(item))
 

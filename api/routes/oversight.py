@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Response
 from redis.exceptions import RedisError
 
-from api.admission import lists
-from api.dependencies import ActingUser, Admin, Held
-from api.instants import InstantQuery, beginning, end, invalid_instant
-from api.paging import Paging
-from api.responses import reply
+from api.dependencies import ActingUser, Admin, Wired
+from api.http.admission import lists
+from api.http.instants import InstantQuery, beginning, end, invalid_instant
+from api.http.paging import Paging
+from api.http.responses import reply
+from api.http.strict_json import StrictRoute
 from api.schemas.admin import (
     FailedJobAnswer,
     JobsAnswer,
@@ -29,18 +30,17 @@ from api.schemas.users import (
     AuditEntries,
 )
 from api.services import Services
-from api.strict_json import StrictRoute
-from core import clock
 from core.audit import log as audit
 from core.audit.log import AuditFilter
-from core.database import driver
-from core.errors import JobNotFound
-from core.ids import parse_id
-from core.jobs import QUEUES
+from core.business_day.dates import business_date
+from core.foundation import clock
+from core.foundation.database import driver
+from core.foundation.errors import JobNotFound
+from core.foundation.ids import parse_id
+from core.foundation.jobs import QUEUES
 from core.ledger.trial_balance import trial_balance
-from core.lending.business_day.dates import business_date
-from core.lending.portfolio import portfolio
-from core.platform.failed_jobs import failed_jobs, take_for_retry
+from core.lending.servicing.portfolio import portfolio
+from core.operations.failed_jobs import failed_jobs, take_for_retry
 from core.reporting import counters
 from core.transactions.backlog import backlog
 
@@ -53,9 +53,9 @@ SHOWN_FAILED_JOBS: Final = 100
 
 @router.get("/ledger/trial-balance", response_model=TrialBalanceAnswer)
 @lists
-async def show_trial_balance(_: Admin, held: Held) -> Response:
+async def show_trial_balance(_: Admin, services: Wired) -> Response:
     """Every ledger account on its side; debits equal credits in each currency."""
-    async with held.listings.raw_connection() as connection:
+    async with services.listings.raw_connection() as connection:
         balance = await trial_balance(connection)
     return reply(TrialBalanceAnswer.of(balance, now=clock.now()))
 
@@ -64,7 +64,7 @@ async def show_trial_balance(_: Admin, held: Held) -> Response:
 @lists
 async def report(
     _: Admin,
-    held: Held,
+    services: Wired,
     since: Annotated[InstantQuery, Query(alias="from")] = None,
     until: Annotated[InstantQuery, Query(alias="to")] = None,
 ) -> Response:
@@ -74,12 +74,12 @@ async def report(
     first = beginning("from", since) or max(last, EARLIEST) - REPORT_SPAN
     if first >= last:
         raise invalid_instant("from", "must be before `to`")
-    async with held.listings.snapshot() as session:
+    async with services.listings.snapshot() as session:
         connection = await driver(session)
-        totals = await counters.counters(connection, midnight=_midnight(held))
+        totals = await counters.counters(connection, midnight=_midnight(services))
         volumes = await counters.volumes(connection, since=first, until=last)
         settlement = await counters.settlement(connection, since=first, until=last)
-        today = await business_date(connection, held.settings.time_zone)
+        today = await business_date(connection, services.settings.time_zone)
         lending = await portfolio(
             connection,
             since=first.date(),
@@ -100,22 +100,22 @@ async def report(
     )
 
 
-def _midnight(held: Services) -> datetime:
-    zone = ZoneInfo(held.settings.time_zone)
-    return datetime.combine(clock.today(held.settings.time_zone), time.min, zone)
+def _midnight(services: Services) -> datetime:
+    zone = ZoneInfo(services.settings.time_zone)
+    return datetime.combine(clock.today(services.settings.time_zone), time.min, zone)
 
 
 @router.get("/jobs", response_model=JobsAnswer)
 @lists
-async def show_jobs(_: Admin, held: Held) -> Response:
+async def show_jobs(_: Admin, services: Wired) -> Response:
     """Queues and their depth, the oldest pending transaction, failed jobs."""
-    waiting = await backlog(held.listings)
-    async with held.listings.unit_of_work() as session:
+    waiting = await backlog(services.listings)
+    async with services.listings.unit_of_work() as session:
         failed = await failed_jobs(session, limit=SHOWN_FAILED_JOBS)
     age = (clock.now() - waiting.oldest).total_seconds() if waiting.oldest else None
     return reply(
         JobsAnswer(
-            queues=await _queues(held),
+            queues=await _queues(services),
             pending_transactions=waiting.pending,
             oldest_pending_at=waiting.oldest,
             oldest_pending_seconds=None if age is None else round(max(age, 0), 3),
@@ -124,19 +124,19 @@ async def show_jobs(_: Admin, held: Held) -> Response:
     )
 
 
-async def _queues(held: Services) -> list[QueueAnswer]:
+async def _queues(services: Services) -> list[QueueAnswer]:
     depths: dict[str, int | None] = dict.fromkeys(QUEUES)
     # Without Redis the rest of the answer is still known, and wanted most.
     with suppress(RedisError):
-        depths |= await held.jobs.depths()
+        depths |= await services.jobs.depths()
     return [QueueAnswer(name=name, depth=depth) for name, depth in depths.items()]
 
 
 @router.post("/jobs/{job_id}/retry", status_code=202, response_model=Retried)
-async def retry_job(job_id: str, _: Admin, actor: ActingUser, held: Held) -> Response:
+async def retry_job(job_id: str, _: Admin, actor: ActingUser, services: Wired) -> Response:
     """Queue a failed job again, once."""
     known = parse_id(job_id)
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         job = None if known is None else await take_for_retry(session, known, clock.now())
         if job is None:
             raise JobNotFound
@@ -144,7 +144,9 @@ async def retry_job(job_id: str, _: Admin, actor: ActingUser, held: Held) -> Res
         # Queued before it is committed that it was: one queued in vain finds nothing to do, one
         # that was marked and never queued would be lost.
         await session.flush()
-        await held.jobs.enqueue(job.actor, *job.args, queue=job.queue, request_id=actor.request_id)
+        await services.jobs.enqueue(
+            job.actor, *job.args, queue=job.queue, request_id=actor.request_id
+        )
         await session.commit()
     return reply(Retried(job_id=job.id), status=202)
 
@@ -153,7 +155,7 @@ async def retry_job(job_id: str, _: Admin, actor: ActingUser, held: Held) -> Res
 @lists
 async def read_audit(
     _: Admin,
-    held: Held,
+    services: Wired,
     page: Paging,
     actor_id: UUID | None = None,
     action: Annotated[str | None, Query(max_length=60)] = None,
@@ -171,7 +173,7 @@ async def read_audit(
         since=beginning("from", since),
         until=end("to", until),
     )
-    async with held.listings.unit_of_work() as session:
+    async with services.listings.unit_of_work() as session:
         rows = await audit.read(session, wanted, before_id=page.after_id(), limit=page.fetch)
     shown, next_cursor = page.cut(rows, lambda entry: [entry.id])
     items = [AuditAnswer.model_validate(entry, from_attributes=True) for entry in shown]

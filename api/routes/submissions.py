@@ -4,20 +4,22 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from api.admission import takes_batches
 from api.approving import perform
 from api.dependencies import (
     KEY_HEADER,
     Caller,
     Customer,
-    Held,
     Staff,
+    Wired,
     idempotency_key,
     prefer_header,
     request_id,
 )
-from api.headers import shown
-from api.responses import reply
+from api.http.admission import takes_batches
+from api.http.headers import shown
+from api.http.responses import reply
+from api.http.strict_json import StrictRoute
+from api.http.submission import ring_and_answer, submission, submit
 from api.schemas.approvals import ApprovalAnswer
 from api.schemas.transactions import (
     BankMovement,
@@ -33,12 +35,10 @@ from api.schemas.transactions import (
     batch_answer,
 )
 from api.services import Services
-from api.strict_json import StrictRoute
-from api.submission import ring_and_answer, submission, submit
-from core import metrics
 from core.approvals.deeds import Deed
 from core.approvals.money import ByHand
-from core.errors import SelfServiceCashOff
+from core.foundation import metrics
+from core.foundation.errors import SelfServiceCashOff
 from core.transactions.batch import submit_batch
 from core.transactions.kinds import CONTRA, TransactionType
 from core.transactions.orders import Idempotency, Order, Party
@@ -81,53 +81,55 @@ def _key(request: Request, caller: Caller, field: str | None) -> Idempotency | N
 
 
 @submission(router, "/deposit")
-async def deposit(request: Request, body: CashMovement, caller: Customer, held: Held) -> Response:
+async def deposit(
+    request: Request, body: CashMovement, caller: Customer, services: Wired
+) -> Response:
     """Pay cash in, on an own account."""
-    return await _submit_cash(TransactionType.DEPOSIT, request, body, caller, held)
+    return await _submit_cash(TransactionType.DEPOSIT, request, body, caller, services)
 
 
 @submission(router, "/withdrawal")
 async def withdrawal(
-    request: Request, body: CashMovement, caller: Customer, held: Held
+    request: Request, body: CashMovement, caller: Customer, services: Wired
 ) -> Response:
     """Take cash out, of an own account."""
-    return await _submit_cash(TransactionType.WITHDRAWAL, request, body, caller, held)
+    return await _submit_cash(TransactionType.WITHDRAWAL, request, body, caller, services)
 
 
 async def _submit_cash(
-    kind: TransactionType, request: Request, body: CashMovement, caller: Caller, held: Services
+    kind: TransactionType, request: Request, body: CashMovement, caller: Caller, services: Services
 ) -> Response:
-    refusal = None if held.settings.cash_desk_open else SelfServiceCashOff()
+    refusal = None if services.settings.cash_desk_open else SelfServiceCashOff()
     party = Party(body.account, caller.user_id)
     order = _bank_order(kind, request, body, caller, party, refusal=refusal)
-    return await submit(held, order, prefer_header(request))
+    return await submit(services, order, prefer_header(request))
 
 
 @submission(router, "/credit", model=Submitted | ApprovalAnswer)
-async def credit(request: Request, body: ManualMovement, _: Staff, held: Held) -> Response:
+async def credit(request: Request, body: ManualMovement, _: Staff, services: Wired) -> Response:
     """Credit any account by hand; above a limit a second person approves it."""
-    return await _submit_by_hand(TransactionType.CREDIT, request, body, held)
+    return await _submit_by_hand(TransactionType.CREDIT, request, body, services)
 
 
 @submission(router, "/debit", model=Submitted | ApprovalAnswer)
-async def debit(request: Request, body: ManualMovement, _: Staff, held: Held) -> Response:
+async def debit(request: Request, body: ManualMovement, _: Staff, services: Wired) -> Response:
     """Debit any account by hand; above a limit a second person approves it."""
-    return await _submit_by_hand(TransactionType.DEBIT, request, body, held)
+    return await _submit_by_hand(TransactionType.DEBIT, request, body, services)
 
 
 async def _submit_by_hand(
-    kind: TransactionType, request: Request, body: ManualMovement, held: Services
+    kind: TransactionType, request: Request, body: ManualMovement, services: Services
 ) -> Response:
     """Submit what a member of staff has ordered, or propose it to a second one."""
     act = ByHand(Deed(kind), body.account_id, body.amount, body.description, body.reference)
-    done = await perform(request, held, act, idempotency_key(request, body.idempotency_key))
-    return await ring_and_answer(held, done, kind, request)
+    done = await perform(request, services, act, idempotency_key(request, body.idempotency_key))
+    return await ring_and_answer(services, done, kind, request)
 
 
 @submission(router, "/payment", model=PaymentSubmitted)
-async def payment(request: Request, body: Payment, caller: Customer, held: Held) -> Response:
+async def payment(request: Request, body: Payment, caller: Customer, services: Wired) -> Response:
     """Pay somebody outside the bank."""
-    reference = await next_payment_ref(held.database)
+    reference = await next_payment_ref(services.database)
     order = _bank_order(
         TransactionType.PAYMENT,
         request,
@@ -137,7 +139,7 @@ async def payment(request: Request, body: Payment, caller: Customer, held: Held)
         payment_ref=reference,
         details={"payee": body.payee},
     )
-    return await submit(held, order, prefer_header(request), extra={"payment_ref": reference})
+    return await submit(services, order, prefer_header(request), extra={"payment_ref": reference})
 
 
 def _bank_order(
@@ -173,16 +175,18 @@ def _bank_order(
     openapi_extra=KEY_HEADER,
 )
 @takes_batches
-async def batch(request: Request, body: BatchSubmission, caller: Customer, held: Held) -> Response:
+async def batch(
+    request: Request, body: BatchSubmission, caller: Customer, services: Wired
+) -> Response:
     """Submit up to a thousand transfers at once; each is settled by itself."""
     identity = request_id(request)
     orders = [_transfer_order(item, caller, identity) for item in body.items]
     key = idempotency_key(request, body.idempotency_key)
-    async with held.batch_gate.admitted(caller.user_id):
+    async with services.batch_gate.admitted(caller.user_id):
         view = await submit_batch(
-            held.database, orders, owner_id=caller.user_id, idempotency_key=key
+            services.database, orders, owner_id=caller.user_id, idempotency_key=key
         )
-    held.bell.ring(identity)
+    services.bell.ring(identity)
     if not view.replayed:
         metrics.submitted.labels(TransactionType.TRANSFER.value).inc(view.accepted)
     headers = {"location": f"/transactions/batch/{view.id}", "retry-after": "1"}

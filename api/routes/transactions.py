@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.admission import lists
 from api.approving import perform
 from api.dependencies import (
     WAIT_HEADER,
@@ -13,15 +12,24 @@ from api.dependencies import (
     Admin,
     AnyCaller,
     Caller,
-    Held,
+    Wired,
     idempotency_key,
     prefer_header,
     wait_seconds,
 )
-from api.headers import shown
-from api.instants import InstantQuery, beginning, end
-from api.paging import Paging
-from api.responses import no_content, reply
+from api.http.admission import lists
+from api.http.headers import shown
+from api.http.instants import InstantQuery, beginning, end
+from api.http.paging import Paging
+from api.http.responses import no_content, reply
+from api.http.strict_json import StrictRoute
+from api.http.submission import (
+    PENDING,
+    POLL_AFTER_SECONDS,
+    read_final,
+    ring_and_answer,
+    submission,
+)
 from api.schemas.approvals import ApprovalAnswer
 from api.schemas.transactions import (
     BatchAnswer,
@@ -33,43 +41,35 @@ from api.schemas.transactions import (
     transaction_answer,
 )
 from api.services import Services
-from api.strict_json import StrictRoute
-from api.submission import (
-    PENDING,
-    POLL_AFTER_SECONDS,
-    read_final,
-    ring_and_answer,
-    submission,
-)
-from core import clock
 from core.approvals.money import Reversal
 from core.audit.log import record
-from core.errors import BatchNotFound, TransactionNotFound
-from core.ids import parse_id
+from core.foundation import clock
+from core.foundation.errors import BatchNotFound, TransactionNotFound
+from core.foundation.ids import parse_id
 from core.ledger import accounts
 from core.transactions.batch import find_batch
 from core.transactions.hiding import hide_transaction
 from core.transactions.kinds import TransactionType
-from core.transactions.models import Status
-from core.transactions.repository import Filter, page_of_transactions
+from core.transactions.tables import Status
+from core.transactions.views import Filter, page_of_transactions
 
 router = APIRouter(prefix="/transactions", tags=["Transactions"], route_class=StrictRoute)
 
 
 @router.get("/batch/{batch_id}", response_model=BatchAnswer)
-async def show_batch(batch_id: str, caller: AnyCaller, held: Held) -> Response:
+async def show_batch(batch_id: str, caller: AnyCaller, services: Wired) -> Response:
     """A batch, its transfers counted by status."""
     known = parse_id(batch_id)
     if known is None:
         raise BatchNotFound
-    return reply(batch_answer(await find_batch(held.database, known, reader_id=caller.scope)))
+    return reply(batch_answer(await find_batch(services.database, known, reader_id=caller.scope)))
 
 
 @router.get("", response_model=Transactions)
 @lists
 async def list_transactions(
     caller: AnyCaller,
-    held: Held,
+    services: Wired,
     page: Paging,
     type: Annotated[str | None, Query(max_length=40)] = None,  # noqa: A002 - the wire's name
     status: Status | None = None,
@@ -78,8 +78,8 @@ async def list_transactions(
     until: Annotated[InstantQuery, Query(alias="to")] = None,
 ) -> Response:
     """The caller's transactions, the newest first; all for officers and admins."""
-    account_ids = await _account_ids(held, caller, account)
-    async with held.listings.raw_connection() as connection:
+    account_ids = await _account_ids(services, caller, account)
+    async with services.listings.raw_connection() as connection:
         rows = await page_of_transactions(
             connection,
             Filter(
@@ -98,9 +98,11 @@ async def list_transactions(
     return reply({"items": items, "next_cursor": next_cursor})
 
 
-async def _account_ids(held: Services, caller: Caller, account: str | None) -> list[UUID] | None:
+async def _account_ids(
+    services: Services, caller: Caller, account: str | None
+) -> list[UUID] | None:
     """The accounts whose transactions the caller may and wants to see; None for all there are."""
-    async with held.listings.unit_of_work() as session:
+    async with services.listings.unit_of_work() as session:
         if account is not None:
             found = await accounts.find_account(session, account, owner_id=caller.scope)
             return [found.id]
@@ -117,9 +119,9 @@ async def _account_ids(held: Services, caller: Caller, account: str | None) -> l
 )
 async def show_transaction(request: Request, transaction_id: str, caller: AnyCaller) -> Response:
     """Poll a transaction; with `Prefer: wait=N`, answered once it is final or N seconds passed."""
-    held: Services = request.app.state.services
+    services: Services = request.app.state.services
     wait = wait_seconds(prefer_header(request))
-    view = await read_final(held, _id(transaction_id), wait, reader_id=caller.scope)
+    view = await read_final(services, _id(transaction_id), wait, reader_id=caller.scope)
     headers = {} if wait is None else {"preference-applied": f"wait={wait}"}
     if view.status == PENDING:
         headers["retry-after"] = POLL_AFTER_SECONDS
@@ -138,21 +140,21 @@ async def reverse(
     request: Request,
     transaction_id: str,
     _: Admin,
-    held: Held,
+    services: Wired,
     body: ReversalRequest | None = None,
 ) -> Response:
     """Book the opposite of a settled transaction, once."""
     known = _id(transaction_id)
     key = idempotency_key(request, body.idempotency_key if body else None)
-    done = await perform(request, held, Reversal(known), key)
-    return await ring_and_answer(held, done, TransactionType.REVERSAL, request)
+    done = await perform(request, services, Reversal(known), key)
+    return await ring_and_answer(services, done, TransactionType.REVERSAL, request)
 
 
 @router.delete("/{transaction_id}", status_code=204)
-async def hide(transaction_id: str, caller: Admin, actor: ActingUser, held: Held) -> Response:
+async def hide(transaction_id: str, caller: Admin, actor: ActingUser, services: Wired) -> Response:
     """Hide the record of a final transaction; its postings stay."""
     known = _id(transaction_id)
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         await hide_transaction(session, known, clock.now(), by=caller.user_id)
         record(session, actor, "transaction.hide", subject_type="transaction", subject_id=known)
         await session.commit()

@@ -2,25 +2,25 @@
 
 from fastapi import APIRouter, Response
 
-from api.admission import lists
-from api.dependencies import ActingUser, AnyCaller, Customer, Held
+from api.dependencies import ActingUser, AnyCaller, Customer, Wired
+from api.http.admission import lists
+from api.http.paging import MAX_LIMIT, Page
+from api.http.responses import no_content, reply
+from api.http.strict_json import StrictRoute
 from api.loan_answers import loan_answer
-from api.paging import MAX_LIMIT, Page
-from api.responses import no_content, reply
 from api.schemas.accounts import AccountAnswer
 from api.schemas.overview import Overview
 from api.schemas.transactions import transaction_answer
 from api.schemas.users import ProfileUpdate, UserAnswer
-from api.strict_json import StrictRoute
-from core import clock
-from core.database import driver
+from core.foundation import clock
+from core.foundation.database import driver
 from core.identity import users
 from core.ledger.accounts import forget_nicknames, list_accounts
-from core.lending.live_loans import forget_purposes, refuse_live_loans
-from core.lending.views import page_of_loans
+from core.lending.servicing.live_loans import forget_purposes, refuse_live_loans
+from core.lending.servicing.views import page_of_loans
 from core.transactions.closing import close_all_of
 from core.transactions.keys import forget_keys_of
-from core.transactions.repository import Filter, page_of_transactions
+from core.transactions.views import Filter, page_of_transactions
 
 router = APIRouter(prefix="/users", tags=["Identity"], route_class=StrictRoute)
 
@@ -29,32 +29,32 @@ FIRST_PAGE = Page(MAX_LIMIT, None)
 
 
 @router.get("/profile", response_model=UserAnswer)
-async def show_profile(caller: AnyCaller, held: Held) -> Response:
+async def show_profile(caller: AnyCaller, services: Wired) -> Response:
     """The caller's profile."""
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         user = await users.find_user(session, caller.user_id)
     return reply(UserAnswer.of(user))
 
 
 @router.put("/profile", response_model=UserAnswer)
 async def change_profile(
-    body: ProfileUpdate, caller: AnyCaller, actor: ActingUser, held: Held
+    body: ProfileUpdate, caller: AnyCaller, actor: ActingUser, services: Wired
 ) -> Response:
     """Change personal data; fields left out stay, null clears."""
     changes = body.model_dump(exclude_unset=True)
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         user = await users.update_profile(session, caller.user_id, changes, actor)
         await session.commit()
     return reply(UserAnswer.of(user))
 
 
 @router.delete("/profile", status_code=204)
-async def delete_profile(caller: AnyCaller, actor: ActingUser, held: Held) -> Response:
+async def delete_profile(caller: AnyCaller, actor: ActingUser, services: Wired) -> Response:
     """Leave the bank: accounts close, personal data is forgotten, tokens end.
 
     Refused while money, a live loan, or a transaction under way is left.
     """
-    async with held.database.unit_of_work() as session:
+    async with services.database.unit_of_work() as session:
         # Locks the user first: no account can be opened meanwhile.
         await users.find_user(session, caller.user_id, lock=True)
         await refuse_live_loans(session, customer_id=caller.user_id)
@@ -69,13 +69,13 @@ async def delete_profile(caller: AnyCaller, actor: ActingUser, held: Held) -> Re
 
 @router.get("/overview", response_model=Overview)
 @lists
-async def overview(caller: Customer, held: Held) -> Response:
+async def overview(caller: Customer, services: Wired) -> Response:
     """Everything at a glance: profile, accounts, loans, the latest transactions.
 
     Of many accounts the newest, in the order in which they were opened; the cursors lead on in
     `GET /accounts` and `GET /loans`.
     """
-    async with held.listings.snapshot() as session:
+    async with services.listings.snapshot() as session:
         user = await users.find_user(session, caller.user_id)
         rows = await list_accounts(
             session, owner_id=caller.user_id, status=None, before_id=None, limit=FIRST_PAGE.fetch
@@ -88,7 +88,7 @@ async def overview(caller: Customer, held: Held) -> Response:
             status=None,
             before_id=None,
             limit=FIRST_PAGE.fetch,
-            time_zone=held.settings.time_zone,
+            time_zone=services.settings.time_zone,
         )
         loans, more_loans = FIRST_PAGE.cut(views, lambda view: [view.id])
         latest = await page_of_transactions(

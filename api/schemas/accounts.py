@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api.http.strict_json import Body, example
 from api.schemas.fields import (
     AmountOrZero,
     CurrencyCode,
@@ -13,10 +14,9 @@ from api.schemas.fields import (
     Money,
     Text200,
 )
-from api.strict_json import Body, example
+from core.foundation.money import to_major
 from core.ledger.entries import Entry
-from core.ledger.models import Account, AccountStatus
-from core.money import to_major
+from core.ledger.tables import Account, AccountStatus
 
 
 class AccountOpening(Body):

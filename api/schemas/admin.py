@@ -7,11 +7,11 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from api.http.strict_json import Body, example
 from api.schemas.fields import Flag, Money
-from api.strict_json import Body, example
+from core.foundation.money import to_major
 from core.ledger.trial_balance import Row, TrialBalance
-from core.money import to_major
-from core.platform.models import FailedJob
+from core.operations.tables import FailedJob
 
 
 class TrialBalanceRow(BaseModel):

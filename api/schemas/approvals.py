@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from api.http.strict_json import Body, example
 from api.schemas.fields import IdempotencyKeyField, Text500
-from api.strict_json import Body, example
 from core.approvals.deeds import Deed
 from core.approvals.storage import ApprovalView
 

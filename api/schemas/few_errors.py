@@ -5,7 +5,7 @@ from typing import Any, Final
 from pydantic import ValidationError, ValidatorFunctionWrapHandler
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from api.problems import MAX_ERRORS
+from api.http.problems import MAX_ERRORS
 from core.transactions.batch import MAX_ITEMS
 
 PIECE: Final = 25

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Strict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from core.foundation.money import MAX_MAJOR_UNITS
+from core.foundation.readable import is_readable
 from core.identity.emails import canonical_email
-from core.money import MAX_MAJOR_UNITS
-from core.readable import is_readable
 
 # No currency of ISO 4217 has more decimals than four; how many this one has is checked later.
 MAX_DECIMALS: Final = 4

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from api.http.strict_json import Body, example
 from api.schemas.fields import (
     AccountName,
     Amount,
@@ -21,10 +22,9 @@ from api.schemas.fields import (
     Text500,
     to_decimal,
 )
-from api.strict_json import Body, example
 from core.lending.amortisation import DayCount, Method, PrepaymentMode, Rounding
-from core.lending.kinds.payment import PaymentMode
-from core.lending.products import FrequencySpec
+from core.lending.origination.products import FrequencySpec
+from core.lending.servicing.kinds.payment import PaymentMode
 
 MAX_RATE: Final = 1_000
 RATE_DECIMALS: Final = 6

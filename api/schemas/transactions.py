@@ -6,12 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, WrapValidator
 
+from api.http.strict_json import Body, example
 from api.schemas.few_errors import in_pieces
 from api.schemas.fields import AccountName, Amount, IdempotencyKeyField, Money, Text200, Text500
-from api.strict_json import Body, example
-from core.money import to_major
+from core.foundation.money import to_major
 from core.transactions.batch import MAX_ITEMS, BatchView
-from core.transactions.repository import TransactionView
+from core.transactions.views import TransactionView
 
 
 class Movement(Body):

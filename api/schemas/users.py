@@ -7,10 +7,10 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from api.http.strict_json import Body, example
 from api.schemas.fields import Email, Flag, IdempotencyKeyField, IsoDate, Lines500, Text200
-from api.strict_json import Body, example
-from core import clock
-from core.identity.models import Country, Role, Session, User, UserStatus
+from core.foundation import clock
+from core.identity.tables import Country, Role, Session, User, UserStatus
 
 OLDEST_BIRTH_YEAR = 1900
 UNMASKED_CHARACTERS = 4

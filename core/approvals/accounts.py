@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import clock
 from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
 from core.approvals.rules import Rules
 from core.audit.log import Actor, record
-from core.database import driver
+from core.foundation import clock
+from core.foundation.database import driver
+from core.foundation.money import minor_units
 from core.identity.persons import refuse_own
 from core.ledger import accounts
-from core.ledger.models import Account
-from core.lending.live_loans import refuse_live_loans
-from core.money import minor_units
+from core.ledger.tables import Account
+from core.lending.servicing.live_loans import refuse_live_loans
 from core.transactions.closing import close_account
 
 

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.approvals.rules import Rules
 from core.audit.log import Actor
-from core.errors import Forbidden
-from core.identity.models import Role
+from core.foundation.errors import Forbidden
+from core.identity.tables import Role
 from core.transactions.orders import Accepted, Idempotency
 
 

@@ -16,8 +16,8 @@ from core.approvals.deeds import ROLES, Act, Deed, Doing, Done, needs_second, us
 from core.approvals.rules import Rules
 from core.approvals.storage import LAPSED, WAITING, ApprovalView
 from core.audit.log import Actor, record
-from core.database import Connection, driver
-from core.errors import (
+from core.foundation.database import Connection, driver
+from core.foundation.errors import (
     ApprovalNotWaiting,
     Forbidden,
     GiroError,
@@ -25,8 +25,8 @@ from core.errors import (
     IdempotencyKeyReused,
     Unavailable,
 )
+from core.foundation.ids import new_id
 from core.identity.persons import refuse_own
-from core.ids import new_id
 from core.notifications import notices
 from core.transactions.keys import win_key
 from core.transactions.orders import Idempotency

@@ -11,18 +11,18 @@ from core.approvals.deeds import Act, Deed, Doing, Done, Ground
 from core.approvals.rules import Rules
 from core.approvals.storage import fingerprint
 from core.audit.log import Actor, record
-from core.database import Connection, driver
-from core.identity.models import Role
-from core.lending import recovery
-from core.lending.allocation import total
-from core.lending.business_day.dates import business_date
-from core.lending.loan_book import LoanBook
-from core.lending.payoff import payoff
-from core.lending.recovery import Worker
-from core.lending.retries import CollectionCalendar
-from core.lending.states import LoanEvent, after
-from core.lending.storage import loans_at_hand
-from core.money import to_major, to_minor
+from core.business_day.dates import business_date
+from core.foundation.database import Connection, driver
+from core.foundation.money import to_major, to_minor
+from core.identity.tables import Role
+from core.lending.collections import recovery
+from core.lending.collections.recovery import Worker
+from core.lending.collections.retries import CollectionCalendar
+from core.lending.servicing.allocation import total
+from core.lending.servicing.loan_book import LoanBook
+from core.lending.servicing.payoff import payoff
+from core.lending.servicing.storage import loans_at_hand
+from core.lending.states import LoanEvent, require_allowed
 from core.transactions.keys import win_key
 from core.transactions.orders import Accepted
 
@@ -54,7 +54,7 @@ async def _look(connection: Connection, loan_id: UUID, event: LoanEvent, rules: 
     loans = await loans_at_hand(connection)
     await loans.load_all(connection, [loan_id])
     book = loans.book(loan_id)
-    after(book.status, event)
+    require_allowed(book.status, event)
     today = await business_date(connection, rules.time_zone)
     return _Standing(book, payoff(book, today).total)
 

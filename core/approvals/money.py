@@ -8,16 +8,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import clock
 from core.approvals.accounts import find_others_account
 from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
 from core.approvals.rules import Rules
 from core.audit.log import Actor, record
-from core.database import driver
-from core.errors import AccountClosed, AccountFrozen, InsufficientFunds, InvalidAmount
+from core.foundation import clock
+from core.foundation.database import driver
+from core.foundation.errors import AccountClosed, AccountFrozen, InsufficientFunds, InvalidAmount
+from core.foundation.money import to_major, to_minor
 from core.ledger.accounts import find_account, owners_of
-from core.ledger.models import Account, AccountStatus
-from core.money import to_major, to_minor
+from core.ledger.tables import Account, AccountStatus
 from core.transactions.by_hand import lock_sum, moved_by_hand
 from core.transactions.intake import accept
 from core.transactions.kinds import CONTRA, TransactionType

@@ -11,13 +11,13 @@ from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
 from core.approvals.rules import Rules
 from core.approvals.storage import fingerprint
 from core.audit.log import Actor, record
-from core.database import driver
-from core.errors import Forbidden, SelfServiceCashOff
+from core.foundation.database import driver
+from core.foundation.errors import Forbidden, SelfServiceCashOff
 from core.identity import users
-from core.identity.models import Role
 from core.identity.persons import refuse_own
+from core.identity.tables import Role
 from core.ledger.accounts import find_account
-from core.ledger.models import Account
+from core.ledger.tables import Account
 from core.transactions.keys import win_key
 from core.transactions.opening import open_account
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from core.config import Environment, Settings
+from core.foundation.config import Environment, Settings
 
 # Each deed's own limit by the setting's name; where it is not set, FOUR_EYES_ABOVE counts.
 _OWN_LIMITS: Final[Mapping[str, str]] = {

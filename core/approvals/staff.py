@@ -11,9 +11,9 @@ from core.approvals.deeds import Deed, Doing, Done, Ground
 from core.approvals.rules import Rules
 from core.approvals.storage import fingerprint
 from core.audit.log import Actor
-from core.database import driver
+from core.foundation.database import driver
 from core.identity import users
-from core.identity.models import Role, UserStatus
+from core.identity.tables import Role, UserStatus
 from core.identity.users import NewUser, PersonalData
 from core.transactions.keys import win_key
 

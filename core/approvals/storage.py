@@ -12,8 +12,8 @@ from uuid import UUID
 import msgspec
 
 from core.approvals.deeds import Act, Deed, Doing, Ground
-from core.database import Connection
-from core.errors import ApprovalNotFound, IdempotencyKeyReused
+from core.foundation.database import Connection
+from core.foundation.errors import ApprovalNotFound, IdempotencyKeyReused
 from core.transactions.orders import Idempotency
 
 LAPSES_AFTER: Final = timedelta(days=7)

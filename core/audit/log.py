@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.audit.models import AuditEntry, AuditOrigin
+from core.audit.tables import AuditEntry, AuditOrigin
 
 
 @dataclass(frozen=True, slots=True)

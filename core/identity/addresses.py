@@ -9,7 +9,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.identity.models import LoginAddress
+from core.identity.tables import LoginAddress
 
 IPV6_HOME: Final = 64
 

@@ -24,9 +24,9 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from core.errors import TooManyAttempts
+from core.foundation.errors import TooManyAttempts
+from core.foundation.logging import describe, get_logger
 from core.identity.addresses import IPV6_HOME, home_of
-from core.logging import describe, get_logger
 
 log = get_logger(__name__)
 

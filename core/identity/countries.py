@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.log import Actor, record
-from core.errors import CountryNotAllowed, CountryNotFound
-from core.identity.models import Country
+from core.foundation.errors import CountryNotAllowed, CountryNotFound
+from core.identity.tables import Country
 
 
 async def find_allowed(session: AsyncSession, country: str) -> Country:

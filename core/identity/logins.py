@@ -8,19 +8,25 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import clock
 from core.audit.log import Actor, record
-from core.database import Database
-from core.errors import InvalidCredentials, InvalidToken, UserBlocked, WeakPassword, WrongPassword
+from core.foundation import clock
+from core.foundation.database import Database
+from core.foundation.errors import (
+    InvalidCredentials,
+    InvalidToken,
+    UserBlocked,
+    WeakPassword,
+    WrongPassword,
+)
+from core.foundation.ids import new_id
 from core.identity.addresses import is_known, remember
 from core.identity.backoff import Gate, LoginBackoff, gates_of
 from core.identity.emails import comparable_email
-from core.identity.models import RefreshToken, Role, Session, User, UserStatus
 from core.identity.passwords import Passwords, refuse_weak
 from core.identity.sessions import end_session, end_sessions_of, find_living
+from core.identity.tables import RefreshToken, Role, Session, User, UserStatus
 from core.identity.tokens import AccessTokens, hash_refresh_token, new_refresh_token
 from core.identity.users import find_user
-from core.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 
 from passlib.hash import bcrypt
 
-from core.errors import WeakPassword
+from core.foundation.errors import WeakPassword
+from core.foundation.turns import Turns
 from core.identity.common_passwords import common_passwords, is_common, is_made_of
-from core.turns import Turns
 
 MIN_CHARACTERS: Final = 8
 # bcrypt ignores what follows: two longer passwords with the same beginning would be the same.

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from core.database import Connection
-from core.errors import FourEyes
+from core.foundation.database import Connection
+from core.foundation.errors import FourEyes
 
 _SAME_PERSON = """
 SELECT $1::uuid = ANY($2::uuid[]) OR EXISTS (

@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.batching import Coalescer
-from core.database import Database, is_connection_loss
-from core.errors import InvalidToken, SessionNotFound
-from core.identity.models import RefreshToken, Session
-from core.metrics import stage
+from core.foundation.batching import Coalescer
+from core.foundation.database import Database, is_connection_loss
+from core.foundation.errors import InvalidToken, SessionNotFound
+from core.foundation.metrics import stage
+from core.identity.tables import RefreshToken, Session
 
 MAX_SHARED_CHECK: Final = 500
 ATTEMPTS: Final = 3

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import jwt
 
-from core.errors import InvalidToken
+from core.foundation.errors import InvalidToken
 
 ALGORITHM: Final = "HS256"
 REQUIRED_CLAIMS: Final = ("sub", "email", "role", "iat", "exp", "jti", "sid", "aud")

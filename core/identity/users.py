@@ -10,17 +10,17 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import clock, outcome
 from core.audit.log import Actor, forget_origins_of, record
-from core.database import Database, constraint_name, driver
-from core.errors import EmailTaken, LastAdmin, UserNotFound
+from core.foundation import clock, outcome
+from core.foundation.database import Database, constraint_name, driver
+from core.foundation.errors import EmailTaken, LastAdmin, UserNotFound
+from core.foundation.ids import new_id
 from core.identity.addresses import forget_addresses_of, remember
 from core.identity.countries import find_allowed
 from core.identity.emails import comparable_email
-from core.identity.models import Role, User, UserStatus
 from core.identity.passwords import Passwords
 from core.identity.sessions import end_sessions_of, forget_origins_of_sessions
-from core.ids import new_id
+from core.identity.tables import Role, User, UserStatus
 from core.notifications.notices import forget_notices_of
 
 ONE_LIVE_EMAIL: Final = "uq_users_email_live"

@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.errors import AccountNotFound, AccountStateConflict, MoneyLeft, OverdraftInUse
-from core.ids import parse_id
-from core.ledger.models import Account, AccountStatus
+from core.foundation.errors import AccountNotFound, AccountStateConflict, MoneyLeft, OverdraftInUse
+from core.foundation.ids import parse_id
+from core.ledger.tables import Account, AccountStatus
 
 SHORTEST_ID: Final = 32
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.errors import CurrencyNotFound, CurrencyNotSupported
-from core.ledger.models import Currency
+from core.foundation.errors import CurrencyNotFound, CurrencyNotSupported
+from core.ledger.tables import Currency
 
 
 async def refuse_unsupported(session: AsyncSession, code: str) -> None:

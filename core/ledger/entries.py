@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from core.database import Connection
+from core.foundation.database import Connection
 
 _ENTRIES: Final = """
 SELECT p.transaction_id, p.leg, p.entry_no, t.type, p.amount_minor, p.currency,

@@ -8,7 +8,7 @@ import asyncio
 from time import monotonic
 from typing import Final
 
-from core.database import Database
+from core.foundation.database import Database
 
 # Units of work last milliseconds; one that hangs is ended by the server after seconds.
 PATIENCE_SECONDS: Final = 120.0

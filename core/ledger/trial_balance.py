@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from core.database import Connection
+from core.foundation.database import Connection
 from core.ledger.chart import LedgerCode
 
 # One statement, so one moment. Customers' accounts stand together in the control account.

@@ -4,8 +4,8 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from core.lending.allocation import Split
-from core.money import to_major
+from core.foundation.money import to_major
+from core.lending.servicing.allocation import Split
 from core.notifications.notices import Notice
 
 

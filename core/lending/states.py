@@ -5,7 +5,7 @@ DPD, classification and default are facts beside the state, not states.
 
 from enum import StrEnum
 
-from core.errors import LoanStateConflict
+from core.foundation.errors import LoanStateConflict
 
 
 class LoanStatus(StrEnum):
@@ -88,7 +88,7 @@ def is_allowed(status: LoanStatus, event: LoanEvent) -> bool:
     return event in TRANSITIONS[status]
 
 
-def after(status: LoanStatus, event: LoanEvent) -> LoanStatus:
+def require_allowed(status: LoanStatus, event: LoanEvent) -> LoanStatus:
     """The state after ``event``. Raises LoanStateConflict where the table does not have it."""
     if not is_allowed(status, event):
         raise LoanStateConflict(f"{event.replace('_', ' ')}: not on a loan that is {status}")

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from core.database import Connection
-from core.errors import NotificationNotFound
-from core.ids import new_id
+from core.foundation.database import Connection
+from core.foundation.errors import NotificationNotFound
+from core.foundation.ids import new_id
 
 _INSERT = """
 INSERT INTO notifications (id, user_id, to_staff, kind, title, body, loan_id, once, created_at)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from core.database import Connection
-from core.money import whole_sums
+from core.foundation.database import Connection
+from core.foundation.money import whole_sums
 
 _COUNTERS: Final = """
 SELECT (SELECT count(*) FROM accounts WHERE status <> 'closed') AS total_accounts,

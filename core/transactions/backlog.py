@@ -9,10 +9,10 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from core import clock, metrics
-from core.database import Database, is_retryable
-from core.jobs import QUEUES, Jobs
-from core.logging import describe, get_logger
+from core.foundation import clock, metrics
+from core.foundation.database import Database, is_retryable
+from core.foundation.jobs import QUEUES, Jobs
+from core.foundation.logging import describe, get_logger
 
 log = get_logger(__name__)
 

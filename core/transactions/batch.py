@@ -10,21 +10,21 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock
-from core.database import (
+from core.foundation import clock
+from core.foundation.database import (
     CommitUnknownError,
     Connection,
     Database,
     constraint_name,
     is_retryable,
 )
-from core.errors import (
+from core.foundation.errors import (
     BatchNotFound,
     DatabaseUnavailable,
     GiroError,
     OutcomeUnknown,
 )
-from core.ids import new_id
+from core.foundation.ids import new_id
 from core.transactions.intake import Result, accept
 from core.transactions.keys import win_key
 from core.transactions.orders import Accepted, Idempotency, Order

@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from core.database import Connection
-from core.metrics import stage
+from core.foundation.database import Connection
+from core.foundation.metrics import stage
 from core.transactions.claim import Claim
 from core.transactions.decide import AccountState, Movement, Outcome, Rule, decide
 from core.transactions.kinds import Kinds, RowsHeld

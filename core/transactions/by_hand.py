@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from core.database import Connection
+from core.foundation.database import Connection
 
 # Ids begin with their time, to the millisecond: the account's index ends where the time does.
 _TIME_BITS_BELOW: Final = 80

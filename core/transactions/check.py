@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
-from core.errors import (
+from core.foundation.errors import (
     AccountClosed,
     AccountFrozen,
     AccountNotFound,
@@ -18,7 +18,7 @@ from core.errors import (
     NoPrimaryAccount,
     SameAccount,
 )
-from core.money import to_minor
+from core.foundation.money import to_minor
 from core.transactions.orders import Order, Party
 
 

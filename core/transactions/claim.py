@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from core.database import Database
-from core.locks import Locks
-from core.metrics import stage
+from core.foundation.database import Database
+from core.foundation.locks import Locks
+from core.foundation.metrics import stage
 
 _PENDING = """
 SELECT seq, debit_account_id, credit_account_id FROM transactions

@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.errors import TransactionsPending
+from core.foundation.errors import TransactionsPending
 from core.ledger import accounts
-from core.ledger.models import Account, AccountStatus
-from core.transactions.models import Status, Transaction
+from core.ledger.tables import Account, AccountStatus
+from core.transactions.tables import Status, Transaction
 
 
 async def close_account(session: AsyncSession, account: Account, at: datetime) -> None:

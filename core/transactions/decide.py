@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from core.errors import (
+from core.foundation.errors import (
     AccountClosed,
     AccountFrozen,
     BalanceLimitExceeded,

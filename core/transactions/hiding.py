@@ -6,11 +6,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.database import driver
-from core.errors import TransactionNotFound, TransactionPending
+from core.foundation.database import driver
+from core.foundation.errors import TransactionNotFound, TransactionPending
 from core.identity.persons import refuse_own
 from core.ledger.accounts import owners_of
-from core.transactions.models import Status, Transaction
+from core.transactions.tables import Status, Transaction
 
 
 async def hide_transaction(

@@ -14,9 +14,9 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock
-from core.batching import Coalescer
-from core.database import (
+from core.foundation import clock
+from core.foundation.batching import Coalescer
+from core.foundation.database import (
     Connection,
     Database,
     constraint_name,
@@ -24,7 +24,7 @@ from core.database import (
     is_out_of_time,
     is_retryable,
 )
-from core.errors import (
+from core.foundation.errors import (
     DatabaseUnavailable,
     GiroError,
     IdempotencyKeyReused,
@@ -32,8 +32,8 @@ from core.errors import (
     Overloaded,
     Unavailable,
 )
-from core.logging import describe, get_logger
-from core.metrics import stage
+from core.foundation.logging import describe, get_logger
+from core.foundation.metrics import stage
 from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
 from core.transactions.orders import Accepted, Idempotency, Order
 

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import msgspec
 
-from core.database import Connection
-from core.ids import new_id
+from core.foundation.database import Connection
+from core.foundation.ids import new_id
 from core.ledger.chart import LedgerCode
 
 _INSERT = """

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock
-from core.database import Connection
-from core.errors import IdempotencyKeyReused
+from core.foundation import clock
+from core.foundation.database import Connection
+from core.foundation.errors import IdempotencyKeyReused
 from core.transactions.orders import Idempotency
 
 _WIN = """

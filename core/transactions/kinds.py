@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from core.database import Connection
+from core.foundation.database import Connection
 from core.ledger.chart import LedgerCode
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 

@@ -6,16 +6,16 @@ from uuid import UUID
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.errors import CapReached
-from core.ids import new_id
+from core.foundation.errors import CapReached
+from core.foundation.ids import new_id
+from core.foundation.money import to_minor
 from core.ledger.accounts import accounts_of
 from core.ledger.chart import LedgerCode
 from core.ledger.currencies import refuse_unsupported
-from core.ledger.models import Account, AccountStatus, Posting
 from core.ledger.numbers import make_iban, next_account_number
-from core.money import to_minor
+from core.ledger.tables import Account, AccountStatus, Posting
 from core.transactions.kinds import TransactionType
-from core.transactions.models import Status, Transaction
+from core.transactions.tables import Status, Transaction
 
 
 async def open_account(

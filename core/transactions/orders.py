@@ -8,8 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from core.errors import GiroError
-from core.ids import new_id, parse_id
+from core.foundation.errors import GiroError
+from core.foundation.ids import new_id, parse_id
 
 
 @dataclass(frozen=True, slots=True)

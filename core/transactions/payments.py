@@ -1,6 +1,6 @@
 """The references of payments: "payment1", "payment2", …"""
 
-from core.database import Database
+from core.foundation.database import Database
 
 
 async def next_payment_ref(database: Database) -> str:

@@ -14,8 +14,8 @@ from time import monotonic
 from typing import Final
 from uuid import UUID
 
-from core.database import Database
-from core.turns import Turns
+from core.foundation.database import Database
+from core.foundation.turns import Turns
 
 MAX_PENDING: Final = 5_000
 PATIENCE_SECONDS: Final = 5.0

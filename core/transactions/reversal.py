@@ -6,14 +6,14 @@ The money goes back the way it came, by a transaction of its own; the first one 
 from typing import NamedTuple
 from uuid import UUID
 
-from core.database import Connection, constraint_name
-from core.errors import AlreadyReversed, GiroError, NotReversible, TransactionNotFound
-from core.ids import new_id
-from core.money import to_major
+from core.foundation.database import Connection, constraint_name
+from core.foundation.errors import AlreadyReversed, GiroError, NotReversible, TransactionNotFound
+from core.foundation.ids import new_id
+from core.foundation.money import to_major
 from core.transactions.intake import accept
 from core.transactions.kinds import REVERSIBLE, TransactionType
-from core.transactions.models import Status
 from core.transactions.orders import Accepted, Idempotency, Order, Party
+from core.transactions.tables import Status
 
 _ORIGINAL = """
 SELECT t.id, t.type, t.status, t.amount_minor, t.currency, t.debit_account_id,

@@ -14,8 +14,8 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from core.database import Database
-from core.logging import describe, get_logger
+from core.foundation.database import Database
+from core.foundation.logging import describe, get_logger
 
 log = get_logger(__name__)
 

@@ -8,7 +8,7 @@ and to what.
 from collections.abc import Iterable
 from typing import Final
 
-from core.platform.checks import Check
+from core.operations.checks import Check
 from core.privileges import RUNTIME_ROLES
 
 # The fingerprint of a function: its body, language, settings, and whether it acts as its owner.

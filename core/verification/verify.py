@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from core.database import Connection, Database
+from core.foundation.database import Connection, Database
 from core.lending import promises
-from core.platform.checks import SHOWN, Breach, Check, Result
+from core.operations.checks import SHOWN, Breach, Check, Result
 from core.privileges import CATALOG, differences
 from core.verification import books, guards
 

@@ -12,12 +12,12 @@ from time import perf_counter
 
 import asyncpg
 
-from core.config import Settings
-from ops import processes
+from core.foundation.config import Settings
 from ops.bench import seed
 from ops.bench.plan import Plan
 from ops.embedded import EmbeddedError, EmbeddedServers, Urls
-from ops.target import settings_of
+from ops.run import processes
+from ops.run.target import settings_of
 
 DATABASE = "bench_engine"
 # Apart from the running system's Redis database: no bell, no sweep reaches this one.

@@ -9,9 +9,9 @@ import sys
 
 import uvloop
 
-from core.config import Settings
-from core.garbage import calm_garbage_collection
-from core.logging import configure
+from core.foundation.config import Settings
+from core.foundation.garbage import calm_garbage_collection
+from core.foundation.logging import configure
 from worker.runtime import Runtime
 
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx2
 
-from core import clock
-from core.config import Settings
+from core.foundation import clock
+from core.foundation.config import Settings
 from ops.bench import backlog, load, seed
 from ops.bench.plan import Plan
 from ops.demo.stage import percentile

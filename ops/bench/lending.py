@@ -14,14 +14,14 @@ from typing import Final
 
 import asyncpg
 
-from core import clock
-from core.config import Settings
+from core.business_day.close import Desk, run_job
+from core.business_day.runs import Job
+from core.foundation import clock
+from core.foundation.config import Settings
 from core.ledger.chart import LedgerCode
-from core.lending import catalogue
 from core.lending.amortisation import add_months
-from core.lending.business_day.close import Desk, run_job
-from core.lending.business_day.runs import Job
-from core.lending.products import ProductTerms
+from core.lending.origination import catalogue
+from core.lending.origination.products import ProductTerms
 from core.transactions.journal import JournalEntry, book_journal
 from ops.bench import engine, seed
 from ops.bench.plan import Plan

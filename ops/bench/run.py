@@ -11,17 +11,17 @@ from typing import Any
 
 from rich.console import Console
 
-from core import clock
-from core.config import Settings
+from core.foundation import clock
+from core.foundation.config import Settings
 from ops.bench import backlog, baseline, engine, http, lending, report, stages
 from ops.bench.machine import describe
 from ops.bench.plan import Plan
 from ops.embedded import EmbeddedServers, Urls
 from ops.embedded.ports import free_port
-from ops.output import Output
-from ops.stack import Options, Stack
-from ops.target import settings_of
-from ops.verification import verify_books
+from ops.run.output import Output
+from ops.run.stack import Options, Stack
+from ops.run.target import settings_of
+from ops.run.verification import verify_books
 
 UNLIMITED = "100000000/minute"
 ENVIRONMENT: Mapping[str, str] = {

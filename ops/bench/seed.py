@@ -8,10 +8,10 @@ from uuid import UUID
 import asyncpg
 from schwifty import IBAN
 
-from core import clock
-from core.config import Settings
+from core.foundation import clock
+from core.foundation.config import Settings
+from core.foundation.ids import new_id
 from core.identity.passwords import Passwords
-from core.ids import new_id
 from core.ledger.chart import LedgerCode
 from core.transactions.kinds import TransactionType
 

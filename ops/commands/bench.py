@@ -9,13 +9,13 @@ import typer
 import uvloop
 from rich.console import Console
 
-from core import clock
-from core.config import Settings
-from core.logging import configure
+from core.foundation import clock
+from core.foundation.config import Settings
+from core.foundation.logging import configure
 from ops.bench import report
 from ops.bench.plan import QUICK, Plan
 from ops.bench.run import run
-from ops.interrupts import treat_sigterm_as_ctrl_c
+from ops.run.interrupts import treat_sigterm_as_ctrl_c
 
 
 def command(

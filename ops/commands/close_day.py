@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from core.config import Settings
-from core.errors import BusinessDateInFuture
-from core.lending.business_day.close import RunFailed, close_through
-from core.lending.business_day.dates import BankClock, find_today
-from core.lending.business_day.runs import Run
-from core.logging import configure
-from ops.target import target_settings
+from core.business_day.close import RunFailed, close_through
+from core.business_day.dates import BankClock, find_today
+from core.business_day.runs import Run
+from core.foundation.config import Settings
+from core.foundation.errors import BusinessDateInFuture
+from core.foundation.logging import configure
+from ops.run.target import target_settings
 from worker.cashbacks import credit_cashbacks_of
 from worker.desk import desk
 from worker.runtime import Runtime

@@ -9,13 +9,13 @@ import typer
 from email_validator import EmailNotValidError, validate_email
 
 from core.audit.log import Actor
-from core.config import Settings
-from core.database import Database
-from core.identity.models import Role, User
+from core.foundation.config import Settings
+from core.foundation.database import Database
+from core.foundation.readable import is_readable
 from core.identity.passwords import Passwords
+from core.identity.tables import Role, User
 from core.identity.users import PersonalData, register
-from core.readable import is_readable
-from ops.target import target_settings
+from ops.run.target import target_settings
 
 
 def command(

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ops.demo.show import show
 from ops.demo.stage import DemoFailedError
-from ops.interrupts import treat_sigterm_as_ctrl_c
+from ops.run.interrupts import treat_sigterm_as_ctrl_c
 
 
 def command(

@@ -5,8 +5,8 @@ import subprocess
 
 import typer
 
-from ops import processes
-from ops.target import target_settings
+from ops.run import processes
+from ops.run.target import target_settings
 
 
 def command() -> None:

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core.config import Settings
+from core.foundation.config import Settings
 from ops.embedded.ports import answers
-from ops.run_file import Process, RunFile, read_run_file
+from ops.run.run_file import Process, RunFile, read_run_file
 
 NOT_RUNNING = 3
 DEGRADED = 1

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from core.config import ApiSettings, Settings
-from ops.output import Output
-from ops.stack import Options, Stack
+from core.foundation.config import ApiSettings, Settings
+from ops.run.output import Output
+from ops.run.stack import Options, Stack
 
 
 def command(

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from core.config import Settings
+from core.foundation.config import Settings
 from ops.demo.scenes import SCENES, Scene
 from ops.demo.stage import Stage, percentile, time_to_final_ms
 from ops.embedded import EmbeddedServers
 from ops.embedded.ports import free_port
-from ops.output import Output
-from ops.stack import Options, Stack
+from ops.run.output import Output
+from ops.run.stack import Options, Stack
 
 # One machine plays thousands of customers here.
 UNLIMITED = "1000000/minute"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from schwifty import IBAN
 
-from core.database import Database
+from core.foundation.database import Database
 from core.ledger.numbers import check_digit, make_iban
 from tests.bank import Bank
 

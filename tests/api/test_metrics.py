@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.cache import connect
-from core.database import Database
-from core.jobs import Jobs
+from core.foundation.cache import connect
+from core.foundation.database import Database
+from core.foundation.jobs import Jobs
 from core.transactions.backlog import BacklogGauges
 from tests.bank import Bank
 from tests.quiet import Quiet

@@ -9,8 +9,8 @@ import asyncpg
 import httpx2
 import pytest
 
-from core.database import Database
-from core.ids import new_id
+from core.foundation.database import Database
+from core.foundation.ids import new_id
 from tests.api.test_stores_down import api_with
 from tests.bank import Bank, Person
 from tests.system import free_port

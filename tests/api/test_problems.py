@@ -5,8 +5,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.problems import HTTP_CODES
-from core.errors import catalogue
+from api.http.problems import HTTP_CODES
+from core.foundation.errors import catalogue
 from tests.bank import Bank
 
 NOTHING = "01a1fbd0-fb18-718f-8d55-c9ff1c77bbad"

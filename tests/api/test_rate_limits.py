@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from ops import processes
+from ops.run import processes
 from tests.bank import PASSWORD, Bank
 from tests.system import System
 

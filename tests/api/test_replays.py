@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.errors import IdempotencyKeyReused, SelfServiceCashOff
-from core.ids import new_id
+from core.foundation.errors import IdempotencyKeyReused, SelfServiceCashOff
+from core.foundation.ids import new_id
 from core.transactions.orders import Idempotency, Order, Party
 from tests.bank import Bank, Person
 from tests.quiet import Quiet

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 
-from core.config import ApiSettings, Environment
-from ops import processes
+from core.foundation.config import ApiSettings, Environment
+from ops.run import processes
 from tests.bank import PASSWORD, Bank
 from tests.system import System, free_port
 

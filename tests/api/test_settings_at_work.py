@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from core.config import Environment
-from ops import processes
+from core.foundation.config import Environment
+from ops.run import processes
 from tests.bank import Bank
 from tests.system import System
 

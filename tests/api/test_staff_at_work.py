@@ -1,10 +1,10 @@
 """What staff do is written down; failed jobs are seen and tried again."""
 
-from core import clock
-from core.database import Database
-from core.ids import new_id
-from core.jobs import SETTLE_ACTOR, SETTLEMENT_QUEUE
-from core.platform.failed_jobs import record_failure
+from core.foundation import clock
+from core.foundation.database import Database
+from core.foundation.ids import new_id
+from core.foundation.jobs import SETTLE_ACTOR, SETTLEMENT_QUEUE
+from core.operations.failed_jobs import record_failure
 from tests.bank import Bank
 
 

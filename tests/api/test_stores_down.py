@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from ops import processes
-from ops.embedded import testing
+from ops.run import processes
+from tests import servers as testing
 from tests.bank import Bank
 from tests.system import System, free_port
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.strict_json import Malformed, parse
+from api.http.strict_json import Malformed, parse
 from tests.bank import Bank
 
 SPOILED = {

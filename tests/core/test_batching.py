@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.batching import Coalescer
-from core.errors import Overloaded
+from core.foundation.batching import Coalescer
+from core.foundation.errors import Overloaded
 
 
 class Ferry:

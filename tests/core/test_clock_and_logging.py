@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from core import clock
-from core.logging import MASK, mask_sensitive
+from core.foundation import clock
+from core.foundation.logging import MASK, mask_sensitive
 
 
 def test_now_is_aware_and_in_utc() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from pydantic import ValidationError
 
-from core.config import ApiSettings, Settings
-from core.weak_keys import is_weak_secret
+from core.foundation.config import ApiSettings, Settings
+from core.foundation.weak_keys import is_weak_secret
 from ops.cli import settings_refused
 
 STRONG = "8d1f6a0c94e7b25310bd4f7298c6ae5d7302f9be1648ca5d0e93b7f2416ad85c"

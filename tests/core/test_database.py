@@ -5,8 +5,8 @@ import asyncio
 import asyncpg
 import pytest
 
-from core.config import Settings
-from core.database import IDLE_SECONDS, Database
+from core.foundation.config import Settings
+from core.foundation.database import IDLE_SECONDS, Database
 from tests.system import migrate
 
 

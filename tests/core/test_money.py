@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import InvalidAmount
-from core.money import MAX_MAJOR_UNITS, exponent, to_major, to_minor
+from core.foundation.errors import InvalidAmount
+from core.foundation.money import MAX_MAJOR_UNITS, exponent, to_major, to_minor
 
 CURRENCIES = st.sampled_from(["JPY", "EUR", "KWD", "CLF"])
 

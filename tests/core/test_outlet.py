@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.outlet import Outlet
+from core.foundation.outlet import Outlet
 
 # A process that logs far more than a pipe holds, its own way and the libraries'.
 TALKATIVE = """
 import logging, sys
-from core.config import Settings
-from core.logging import configure, get_logger, log_each
+from core.foundation.config import Settings
+from core.foundation.logging import configure, get_logger, log_each
 configure(Settings(_env_file=None), process="test")
 log = get_logger("test")
 for number in range(5_000):

@@ -5,8 +5,8 @@ from time import monotonic
 
 import pytest
 
-from core.errors import Overloaded
-from core.turns import Turns
+from core.foundation.errors import Overloaded
+from core.foundation.turns import Turns
 
 
 async def a_moment() -> None:

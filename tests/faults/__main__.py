@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ops.interrupts import treat_sigterm_as_ctrl_c
-from ops.processes import ROOT
+from ops.run.interrupts import treat_sigterm_as_ctrl_c
+from ops.run.processes import ROOT
 from tests.faults import table
 from tests.faults.campaign import Plan, run
 from tests.faults.nemesis import FAULTS

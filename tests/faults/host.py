@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.config import Settings
-from ops.output import Output
-from ops.stack import Options, Stack
-from ops.supervisor import Child, Spec, Supervisor
+from core.foundation.config import Settings
+from ops.run.output import Output
+from ops.run.stack import Options, Stack
+from ops.run.supervisor import Child, Spec, Supervisor
 from tests.faults import clocks
 
 ENVIRONMENT: Mapping[str, str] = {

@@ -18,18 +18,18 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from core.cache import connect
-from core.config import Settings
+from core.foundation.cache import connect
+from core.foundation.config import Settings
 from core.verification import Result
 from ops.embedded.ports import free_port
-from ops.embedded.testing import SharedServers
 from ops.embedded.tethered import tethered
-from ops.processes import ROOT
-from ops.run_file import RunFile, read_run_file
-from ops.verification import verify_books
+from ops.run.processes import ROOT
+from ops.run.run_file import RunFile, read_run_file
+from ops.run.verification import verify_books
 from tests.faults import clocks
 from tests.faults.host import ENVIRONMENT
 from tests.faults.processes import family, title
+from tests.servers import SharedServers
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0

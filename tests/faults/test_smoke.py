@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from core.config import Settings
-from ops.embedded import testing
+from core.foundation.config import Settings
+from tests import servers as testing
 from tests.bank import PASSWORD, Bank
 from tests.faults import reader
 from tests.faults.books import bookmark, read_books

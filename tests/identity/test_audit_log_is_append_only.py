@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from core.audit.log import Actor, record
-from core.database import Database
+from core.foundation.database import Database
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from core.audit.log import Actor
-from core.database import Database
-from core.errors import LastAdmin
+from core.foundation.database import Database
+from core.foundation.errors import LastAdmin
+from core.foundation.ids import new_id
 from core.identity import users
-from core.identity.models import Role, User, UserStatus
-from core.ids import new_id
+from core.identity.tables import Role, User, UserStatus
 
 SYSTEM = Actor(None, "system")
 

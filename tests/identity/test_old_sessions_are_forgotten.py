@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from core import clock
-from core.database import Database
-from core.identity.models import RefreshToken, Session, User
+from core.foundation import clock
+from core.foundation.database import Database
+from core.foundation.ids import new_id
 from core.identity.sessions import forget_ended_sessions
+from core.identity.tables import RefreshToken, Session, User
 from core.identity.tokens import new_refresh_token
-from core.ids import new_id
 
 MONTH = timedelta(days=30)
 

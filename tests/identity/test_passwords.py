@@ -5,7 +5,7 @@ import time
 
 from passlib.hash import bcrypt
 
-from core.config import Settings
+from core.foundation.config import Settings
 from core.identity.passwords import Passwords
 
 PASSWORD = "correct horse battery staple"

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 
-from ops import processes
+from ops.run import processes
 from tests.bank import PASSWORD, Bank, Person
 from tests.system import free_port
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from core.database import Database
+from core.foundation.database import Database
 from tests.conftest import fresh_settings
 from tests.lending.lender import Lender
 from tests.quiet import Quiet

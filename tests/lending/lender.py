@@ -9,20 +9,21 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from core.database import Connection
-from core.lending import applications, catalogue, decisions, kinds, payments, views
-from core.lending.applications import Application
-from core.lending.business_day import close, dates, runs
-from core.lending.business_day.close import Desk
-from core.lending.business_day.dates import BankClock
-from core.lending.business_day.runs import Job, Run
-from core.lending.decisions import Decider
-from core.lending.kinds.payment import PaymentMode
-from core.lending.payments import PaymentRequest
-from core.lending.retries import CollectionCalendar
+from core.business_day import close, dates, runs
+from core.business_day.close import Desk
+from core.business_day.dates import BankClock
+from core.business_day.runs import Job, Run
+from core.foundation.database import Connection
+from core.lending.collections.retries import CollectionCalendar
+from core.lending.origination import applications, catalogue, decisions
+from core.lending.origination.applications import Application
+from core.lending.origination.decisions import Decider
+from core.lending.servicing import kinds, payments, views
+from core.lending.servicing.kinds.payment import PaymentMode
+from core.lending.servicing.payments import PaymentRequest
 from core.transactions.kinds import Kinds
 from core.transactions.orders import Order, Party
-from core.transactions.settlement import Settler
+from core.transactions.settle import Settler
 from core.verification import verify
 from tests.quiet import Quiet
 

@@ -12,12 +12,12 @@ from decimal import Decimal
 
 import pytest
 
-from core.errors import GiroError
-from core.lending import recovery
-from core.lending.business_day import chunks, close
-from core.lending.business_day.runs import Job
-from core.lending.recovery import Worker
-from core.lending.retries import CollectionCalendar
+from core.business_day import chunks, close
+from core.business_day.runs import Job
+from core.foundation.errors import GiroError
+from core.lending.collections import recovery
+from core.lending.collections.recovery import Worker
+from core.lending.collections.retries import CollectionCalendar
 from tests.lending.lender import OFFICER, Borrower, Lender
 
 PRODUCTS = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.lending.allocation import Owed, Paid, Split, allocate, total
+from core.lending.servicing.allocation import Owed, Paid, Split, allocate, total
 
 amounts = st.integers(0, 10**9)
 splits = st.builds(Split, amounts, amounts, amounts, amounts)

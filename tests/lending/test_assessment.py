@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.lending.assessment import (
+from core.lending.origination.assessment import (
     Behaviour,
     Capacity,
     Policy,

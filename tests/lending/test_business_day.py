@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from core.database import Database
-from core.errors import RunNotFound
-from core.ids import new_id
-from core.lending.business_day import chunks, close, runs
-from core.lending.business_day.runs import Job
-from core.lending.retries import CollectionCalendar
+from core.business_day import chunks, close, runs
+from core.business_day.runs import Job
+from core.foundation.database import Database
+from core.foundation.errors import RunNotFound
+from core.foundation.ids import new_id
+from core.lending.collections.retries import CollectionCalendar
 
 STATE = """
 SELECT (SELECT json_agg(l ORDER BY l.id) FROM loans l)::text

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.lending.business_day.runs import Job
+from core.business_day.runs import Job
 
 EMI = 1_066_19
 

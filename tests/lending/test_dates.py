@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
-from core import clock
-from core.config import Environment, Settings
-from core.errors import BusinessDateInFuture
-from core.lending.business_day import close, dates
-from core.lending.business_day.dates import BankClock, Today, next_business_date
-from core.lending.business_day.runs import Job
+from core.business_day import close, dates
+from core.business_day.dates import BankClock, Today, next_business_date
+from core.business_day.runs import Job
+from core.foundation import clock
+from core.foundation.config import Environment, Settings
+from core.foundation.errors import BusinessDateInFuture
 
 D = date(2026, 11, 21)
 DAY = timedelta(days=1)

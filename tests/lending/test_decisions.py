@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.errors import (
+from core.foundation.errors import (
     AccountFrozen,
     AccountNotFound,
     FourEyes,
@@ -17,10 +17,10 @@ from core.errors import (
     NoPrimaryAccount,
     OverrideReasonRequired,
 )
-from core.ids import new_id
-from core.lending import applications, decisions
-from core.lending.applications import Change
-from core.lending.decisions import Decider
+from core.foundation.ids import new_id
+from core.lending.origination import applications, decisions
+from core.lending.origination.applications import Change
+from core.lending.origination.decisions import Decider
 from tests.lending.lender import OFFICER
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.lending.delinquency import (
+from core.lending.collections.delinquency import (
     Arrears,
     BucketEdges,
     Classification,

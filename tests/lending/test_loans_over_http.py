@@ -6,11 +6,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from core.database import Database
-from core.lending.business_day import runs
-from core.lending.business_day.dates import BankClock, find_today
-from core.lending.business_day.runs import Job
-from ops import processes
+from core.business_day import runs
+from core.business_day.dates import BankClock, find_today
+from core.business_day.runs import Job
+from core.foundation.database import Database
+from ops.run import processes
 from tests.lending.lender import moved_to
 
 LOAN = {"amount": 12_000, "tenure_months": 12, "monthly_income": 50_000}

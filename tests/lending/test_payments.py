@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from api.loan_answers import schedule_answer
-from core.errors import CurrencyMismatch, LoanStateConflict, NothingDue, PayoffNotCovered
-from core.lending import views
+from core.foundation.errors import CurrencyMismatch, LoanStateConflict, NothingDue, PayoffNotCovered
+from core.lending.servicing import views
 
 EMI = 1_066_19
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.lending.portfolio import portfolio, ratio
+from core.lending.servicing.portfolio import portfolio, ratio
 
 EMI = 1_066_19  # 12,000 at 12 % over 12 months
 

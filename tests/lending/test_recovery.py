@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from core.errors import Forbidden, LoanNotEligible, LoanStateConflict, NothingDue
-from core.lending import decisions, recovery
-from core.lending.business_day.runs import Job
-from core.lending.recovery import Worker
-from core.lending.retries import CollectionCalendar
+from core.business_day.runs import Job
+from core.foundation.errors import Forbidden, LoanNotEligible, LoanStateConflict, NothingDue
+from core.lending.collections import recovery
+from core.lending.collections.recovery import Worker
+from core.lending.collections.retries import CollectionCalendar
+from core.lending.origination import decisions
 from tests.lending.lender import OFFICER
 
 EMI = 1_066_19

@@ -4,8 +4,15 @@ import itertools
 
 import pytest
 
-from core.errors import LoanStateConflict
-from core.lending.states import REPAYING, TRANSITIONS, LoanEvent, LoanStatus, after, is_allowed
+from core.foundation.errors import LoanStateConflict
+from core.lending.states import (
+    REPAYING,
+    TRANSITIONS,
+    LoanEvent,
+    LoanStatus,
+    is_allowed,
+    require_allowed,
+)
 
 ALLOWED = {(status, event) for status, events in TRANSITIONS.items() for event in events}
 EVERY = set(itertools.product(LoanStatus, LoanEvent))
@@ -14,12 +21,12 @@ EVERY = set(itertools.product(LoanStatus, LoanEvent))
 @pytest.mark.parametrize(("status", "event"), sorted(EVERY - ALLOWED))
 def test_what_is_not_in_the_table_is_a_conflict(status, event):
     with pytest.raises(LoanStateConflict):
-        after(status, event)
+        require_allowed(status, event)
 
 
 @pytest.mark.parametrize(("status", "event"), sorted(ALLOWED))
 def test_what_is_in_the_table_happens(status, event):
-    assert after(status, event) in LoanStatus
+    assert require_allowed(status, event) in LoanStatus
 
 
 def test_a_loan_is_decided_once():
@@ -31,12 +38,12 @@ def test_a_loan_is_decided_once():
 def test_money_goes_out_only_after_approval_and_only_once():
     can_activate = {status for status in LoanStatus if is_allowed(status, LoanEvent.ACTIVATE)}
     assert can_activate == {LoanStatus.APPROVED}
-    assert after(LoanStatus.APPROVED, LoanEvent.ACTIVATE) is LoanStatus.ACTIVE
+    assert require_allowed(LoanStatus.APPROVED, LoanEvent.ACTIVATE) is LoanStatus.ACTIVE
 
 
 def test_after_a_write_off_only_recoveries_happen():
     assert list(TRANSITIONS[LoanStatus.WRITTEN_OFF]) == [LoanEvent.RECOVER]
-    assert after(LoanStatus.WRITTEN_OFF, LoanEvent.RECOVER) is LoanStatus.WRITTEN_OFF
+    assert require_allowed(LoanStatus.WRITTEN_OFF, LoanEvent.RECOVER) is LoanStatus.WRITTEN_OFF
 
 
 def test_a_restructured_loan_repays_like_an_active_one():

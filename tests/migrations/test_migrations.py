@@ -7,8 +7,8 @@ import sys
 import asyncpg
 import pytest
 
-from core.config import Settings
-from ops.embedded import testing
+from core.foundation.config import Settings
+from tests import servers as testing
 from tests.system import ROOT, environment
 
 SCHEMA = """

@@ -14,13 +14,14 @@ import asyncpg
 import pytest
 import yaml
 
-from core.config import DATABASE_URLS, Settings
-from core.jobs import QUEUES
-from ops import healthcheck, processes
-from ops.embedded import testing
+from core.foundation.config import DATABASE_URLS, Settings
+from core.foundation.jobs import QUEUES
+from ops.containers import healthcheck
 from ops.embedded.home import Record
 from ops.embedded.ports import free_port
 from ops.embedded.software import client_programs
+from ops.run import processes
+from tests import servers as testing
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = ("Dockerfile.api", "Dockerfile.worker")
@@ -122,7 +123,7 @@ def test_what_an_image_copies_exists_and_is_let_through(name):
 @pytest.mark.parametrize("name", DOCKERFILES)
 def test_an_image_checks_its_health_with_a_program_it_has(name, compose):
     command = exec_form(last(name, "HEALTHCHECK"))
-    assert command[:3] == ["python", "-m", "ops.healthcheck"]
+    assert command[:3] == ["python", "-m", "ops.containers.healthcheck"]
     port = last(name, "EXPOSE")
     assert f":{port}/" in command[3]
     if name == "Dockerfile.worker":
@@ -240,7 +241,7 @@ def test_the_api_alone_knows_the_keys(compose):
 
 def test_a_worker_starts_in_production_without_the_key(tmp_path):
     """As a container does: the variable is there, and empty."""
-    program = "from core.config import Settings, ApiSettings; Settings(); ApiSettings()"
+    program = "from core.foundation.config import Settings, ApiSettings; Settings(); ApiSettings()"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "ENVIRONMENT": "production", "SECRET_KEY": "", "PYTHONPATH": str(ROOT)},

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from core import metrics
-from core.config import Settings
+from core.foundation import metrics
+from core.foundation.config import Settings
 from core.privileges import RUNTIME_ROLES
 from ops.cli import COMMANDS
 from ops.embedded.postgres import OWNER
@@ -69,7 +69,7 @@ def test_settings_and_metrics_exist(document):
 
 
 def test_files_named_in_the_way_of_a_transfer_hold_what_is_named_with_them():
-    """`core/jobs.py`: `Jobs.ring` means that the class or function stands in that file."""
+    """`core/x.py`: `Jobs.ring` means that the class or function stands in that file."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     pairs = re.findall(r"`([a-z_/]+\.py)`: ((?:`[A-Za-z_.]+`(?:, )?)+)", text)
     assert len(pairs) > 8

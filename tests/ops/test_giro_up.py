@@ -14,11 +14,12 @@ import asyncpg
 import httpx2
 import pytest
 
-from ops import healthcheck, processes
+from ops.containers import healthcheck
 from ops.embedded.home import Record
 from ops.embedded.ports import free_port, is_free
-from ops.output import Output
-from ops.stack import Options, choose_port
+from ops.run import processes
+from ops.run.output import Output
+from ops.run.stack import Options, choose_port
 from tests.ops.terminal import Up, forget, giro, is_alive, status, until
 
 PASSWORD = "correct horse battery"

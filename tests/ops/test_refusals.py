@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from ops.embedded import testing
 from ops.embedded.ports import free_port
-from ops.stores import ask_database
+from ops.run.stores import ask_database
+from tests import servers as testing
 from tests.ops.terminal import giro
 
 CREATE_USER = ("create-user", "a@example.org", "--role", "admin", "--password-stdin")

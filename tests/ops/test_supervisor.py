@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from ops import supervisor as rules
-from ops.output import Output
-from ops.supervisor import Backoff, ChildFailedError, Spec, Supervisor
+from ops.run import supervisor as rules
+from ops.run.output import Output
+from ops.run.supervisor import Backoff, ChildFailedError, Spec, Supervisor
 from tests.ops.terminal import REPOSITORY, is_alive
 
 PATIENT = "import time; print('up', flush=True); time.sleep(60)"
@@ -196,9 +196,9 @@ def test_children_do_not_outlive_a_killed_supervisor(patience):
     """Not even one that will not end when it is told to."""
     script = (
         "import asyncio, sys\n"
-        "from ops import watchdog\n"
-        "from ops.output import Output\n"
-        "from ops.supervisor import Spec, Supervisor\n"
+        "from ops.run import watchdog\n"
+        "from ops.run.output import Output\n"
+        "from ops.run.supervisor import Spec, Supervisor\n"
         "watchdog.Watchdog.__init__.__defaults__ = (0.5,)\n"
         "async def main():\n"
         "    output = Output()\n"
@@ -242,7 +242,7 @@ def test_a_reader_that_stops_reading_stops_nobody():
 def test_a_reader_that_is_gone_does_not_spoil_the_exit():
     script = (
         "import sys\n"
-        "from ops.output import Output\n"
+        "from ops.run.output import Output\n"
         "sys.stdin.readline()\n"
         "output = Output()\n"
         "output.line('stopped')\n"

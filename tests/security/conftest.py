@@ -7,8 +7,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from core.config import Environment
-from ops import processes
+from core.foundation.config import Environment
+from ops.run import processes
 from tests.bank import Bank
 from tests.system import System
 

@@ -2,7 +2,7 @@
 count for nothing."""
 
 from core.audit.log import AuditFilter, read
-from core.database import Database
+from core.foundation.database import Database
 from tests.bank import PASSWORD, Bank, Person
 
 

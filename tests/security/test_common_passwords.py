@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from core.errors import WeakPassword
+from core.foundation.errors import WeakPassword
 from core.identity.passwords import refuse_weak
 from tests.bank import PASSWORD, Bank
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import processes
+from ops.run import processes
 from tests.bank import Bank
 from tests.system import System
 

@@ -18,9 +18,9 @@ import pytest
 
 from core.identity.passwords import Passwords
 from core.lending.amortisation import Terms, quote
-from core.lending.quoting import Quotes
-from ops import processes
-from ops.embedded import testing
+from core.lending.origination.quoting import Quotes
+from ops.run import processes
+from tests import servers as testing
 from tests.bank import PASSWORD, Bank
 from tests.system import System
 

@@ -7,10 +7,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from core.config import Settings
+from core.foundation.config import Settings
 from core.privileges import APPEND_ONLY, RUNTIME_ROLES, TABLES, Role
 from core.privileges.grants import parse
-from ops.embedded import testing
+from tests import servers as testing
 from tests.quiet import Quiet
 
 Connections = dict[Role, asyncpg.Connection]

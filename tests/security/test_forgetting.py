@@ -10,17 +10,17 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from core import clock
 from core.audit.log import Actor, AuditFilter, read, record
-from core.config import Settings
-from core.database import Database
-from core.identity.models import LoginAddress, Session, User
-from core.ids import new_id
-from core.logging import describe
+from core.foundation import clock
+from core.foundation.config import Settings
+from core.foundation.database import Database
+from core.foundation.ids import new_id
+from core.foundation.logging import describe
+from core.identity.tables import LoginAddress, Session, User
 from core.notifications.notices import Notice, write
 from core.transactions.keys import win_key
 from core.transactions.orders import Idempotency
-from ops.embedded import testing
+from tests import servers as testing
 from tests.bank import Bank
 from worker.retention import forget_what_is_old
 from worker.runtime import Runtime

@@ -11,9 +11,9 @@ import asyncpg
 import httpx2
 import pytest
 
-from core.config import Environment
-from core.ids import new_id
-from ops import processes
+from core.foundation.config import Environment
+from core.foundation.ids import new_id
+from ops.run import processes
 from tests.bank import PASSWORD, Bank, Person
 from tests.security.staff import hired, promoted, refusal
 from tests.system import System

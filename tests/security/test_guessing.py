@@ -10,8 +10,8 @@ import httpx2
 import pytest
 from redis.asyncio import Redis
 
-from core.config import Settings
-from core.errors import TooManyAttempts
+from core.foundation.config import Settings
+from core.foundation.errors import TooManyAttempts
 from core.identity import backoff
 from core.identity.backoff import Gate, LoginBackoff, gates_of, network_of
 from tests.bank import PASSWORD, Bank

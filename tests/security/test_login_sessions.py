@@ -6,15 +6,15 @@ import asyncpg
 import pytest
 
 from core.audit.log import Actor
-from core.database import Database
-from core.errors import InvalidToken
+from core.foundation.database import Database
+from core.foundation.errors import InvalidToken
+from core.foundation.ids import new_id
 from core.identity.backoff import LoginBackoff
 from core.identity.logins import Logins, SessionLife
-from core.identity.models import Role
 from core.identity.passwords import Passwords
+from core.identity.tables import Role
 from core.identity.tokens import AccessTokens
 from core.identity.users import PersonalData, register
-from core.ids import new_id
 from tests.bank import PASSWORD, Bank, Person
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

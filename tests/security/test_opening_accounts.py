@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from ops import processes
+from ops.run import processes
 from tests.bank import Bank, Person
 from tests.security.staff import refusal
 from tests.system import System

@@ -13,13 +13,13 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from core.config import Settings
+from core.foundation.config import Settings
 from core.privileges import APPEND_ONLY, CATALOG, RUNTIME_ROLES, TABLES, Role, differences
 from core.privileges.grants import parse
 from core.privileges.matrix import SEQUENCES
-from ops.embedded import testing
 from ops.embedded.postgres import OWNER
 from ops.embedded.software import client_programs
+from tests import servers as testing
 from tests.system import migrate
 
 # MAINTAIN came with version 17; the older ones do not know the word.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.readable import is_readable
+from core.foundation.readable import is_readable
 from ops.commands.create_user import command as create_user
 from tests.bank import PASSWORD, Bank
 

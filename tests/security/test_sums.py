@@ -6,15 +6,15 @@ from datetime import date, timedelta
 import asyncpg
 import pytest_asyncio
 
-from api.responses import encode
-from core import clock
-from core.config import Settings
-from core.database import Connection
+from api.http.responses import encode
+from core.foundation import clock
+from core.foundation.config import Settings
+from core.foundation.database import Connection
+from core.foundation.money import to_major
 from core.ledger.trial_balance import trial_balance
-from core.lending.portfolio import portfolio
-from core.money import to_major
+from core.lending.servicing.portfolio import portfolio
 from core.reporting import counters
-from ops.embedded import testing
+from tests import servers as testing
 
 LARGEST = 2**63 - 1
 TODAY = date(2026, 11, 21)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from core.errors import InvalidToken
+from core.foundation.errors import InvalidToken
 from core.identity.tokens import AccessTokens, key_id
 from tests.bank import Bank, Person
 from tests.security.conftest import NEW_KEY

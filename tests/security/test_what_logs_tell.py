@@ -11,12 +11,12 @@ import asyncpg
 import pytest
 
 from api.schemas.users import UserAnswer
-from core.config import Settings
-from core.database import Database
-from core.identity.models import User
-from core.ids import new_id
-from core.logging import configure, describe, get_logger
-from ops.embedded import testing
+from core.foundation.config import Settings
+from core.foundation.database import Database
+from core.foundation.ids import new_id
+from core.foundation.logging import configure, describe, get_logger
+from core.identity.tables import User
+from tests import servers as testing
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -176,4 +176,4 @@ def test_every_log_line_tells_errors_in_the_one_way() -> None:
         for path in (ROOT / folder).rglob("*.py")
         for line in errors_told_otherwise(path.read_text())
     ]
-    assert found == [], "core.logging.describe tells an error without its row"
+    assert found == [], "core.foundation.logging.describe tells an error without its row"

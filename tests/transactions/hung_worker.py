@@ -15,14 +15,14 @@ from collections.abc import Sequence
 
 import uvloop
 
-from core.cache import connect
-from core.config import Settings
-from core.database import Connection, Database
-from core.locks import Locks
-from core.logging import configure
+from core.foundation.cache import connect
+from core.foundation.config import Settings
+from core.foundation.database import Connection, Database
+from core.foundation.locks import Locks
+from core.foundation.logging import configure
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.kinds import Kinds
-from core.transactions.settlement import Settler
+from core.transactions.settle import Settler
 from core.transactions.waiting import Announcer
 
 # 300 MB: more than a process can read, or a kernel keep for it, before it stops.

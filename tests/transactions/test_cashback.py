@@ -7,15 +7,15 @@ from uuid import UUID
 
 import pytest
 
-from core import clock
-from core.database import Database
-from core.ids import new_id
+from core.foundation import clock
+from core.foundation.database import Database
+from core.foundation.ids import new_id
 from core.ledger.chart import LedgerCode
-from core.transactions.cashback import credit_due, earned_minor, register
+from core.rewards.cashback import credit_due, earned_minor, register
 from core.transactions.kinds import CONTRA, Kinds, TransactionType
 from core.transactions.orders import Order, Party
 from core.transactions.reversal import accept_reversal, find_original
-from core.transactions.settlement import Settler
+from core.transactions.settle import Settler
 from tests.quiet import Quiet
 from tests.transactions.books import assert_books_are_sound
 

@@ -8,12 +8,12 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from core.database import Database
+from core.foundation.database import Database
+from core.foundation.locks import Locks
 from core.ledger.entries import EntryFilter, balance_before, entries_of
 from core.ledger.snapshots import take_snapshot
-from core.locks import Locks
 from core.transactions.kinds import Kinds
-from core.transactions.settlement import Settler
+from core.transactions.settle import Settler
 from core.transactions.waiting import Announcer
 from tests.quiet import Quiet
 from tests.transactions.books import assert_books_are_sound

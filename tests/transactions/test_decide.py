@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import (
+from core.foundation.errors import (
     AccountClosed,
     AccountFrozen,
     BalanceLimitExceeded,

@@ -12,12 +12,12 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from core.config import Settings
-from core.database import Bounds, Connection
-from core.locks import Locks
+from core.foundation.config import Settings
+from core.foundation.database import Bounds, Connection
+from core.foundation.locks import Locks
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.kinds import Kinds
-from ops.embedded import testing
+from tests import servers as testing
 from tests.quiet import Quiet, transfer_order
 from tests.transactions.books import assert_books_are_sound
 

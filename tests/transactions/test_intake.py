@@ -13,8 +13,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from core.database import Database
-from core.errors import (
+from core.foundation.database import Database
+from core.foundation.errors import (
     AccountFrozen,
     AccountNotFound,
     DatabaseUnavailable,
@@ -24,8 +24,8 @@ from core.errors import (
     OutcomeUnknown,
     SameAccount,
 )
-from core.ids import new_id
-from core.money import MAX_MAJOR_UNITS
+from core.foundation.ids import new_id
+from core.foundation.money import MAX_MAJOR_UNITS
 from core.transactions import intake
 from core.transactions.batch import submit_batch
 from core.transactions.intake import Intake, accept

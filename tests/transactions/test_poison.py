@@ -6,12 +6,12 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from core.database import Connection
-from core.errors import GiroError
+from core.foundation.database import Connection
+from core.foundation.errors import GiroError
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.kinds import Kinds
 from core.transactions.orders import Order
-from core.transactions.settlement import Settler
+from core.transactions.settle import Settler
 from tests.quiet import Quiet, transfer_order
 from tests.transactions.books import assert_books_are_sound
 

@@ -6,8 +6,8 @@ from time import monotonic
 
 import pytest
 
-from core.errors import Overloaded
-from core.ids import new_id
+from core.foundation.errors import Overloaded
+from core.foundation.ids import new_id
 from core.transactions.pressure import PLACES_EACH, WAITING_EACH, BatchGate
 from tests.quiet import Quiet
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from core import clock
-from core.errors import InsufficientFunds
+from core.foundation import clock
+from core.foundation.errors import InsufficientFunds
 from core.transactions.book import _AMEND, _FAIL, _SUCCEED
 from core.verification import verify
 from tests.quiet import Quiet, transfer_order

@@ -9,14 +9,14 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from core.cache import connect
-from core.database import Database, is_retryable
-from core.ids import new_id
-from core.locks import Locks
+from core.foundation.cache import connect
+from core.foundation.database import Database, is_retryable
+from core.foundation.ids import new_id
+from core.foundation.locks import Locks
 from core.transactions.batch import submit_batch
 from core.transactions.kinds import Kinds
 from core.transactions.orders import Order
-from core.transactions.settlement import Settler
+from core.transactions.settle import Settler
 from core.transactions.waiting import Announcer, Waiters
 from tests.quiet import Quiet, transfer_order
 from tests.transactions.books import assert_books_are_sound

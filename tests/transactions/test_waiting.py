@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from core.cache import ANSWER_TIMEOUT_SECONDS, connect
-from core.ids import new_id
+from core.foundation.cache import ANSWER_TIMEOUT_SECONDS, connect
+from core.foundation.ids import new_id
 from core.transactions.waiting import CHANNEL, Announcer, Waiters
 from tests.quiet import Quiet
 

@@ -11,7 +11,7 @@ from asyncpg.exceptions import (
     UniqueViolationError,
 )
 
-from core.ids import new_id
+from core.foundation.ids import new_id
 from core.transactions.orders import Idempotency
 from tests.quiet import Quiet
 

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest_asyncio
 
-from core.config import Settings
+from core.foundation.config import Settings
 from core.verification.guards import FUNCTION_PRINT, FUNCTIONS, TRIGGER_PRINT, TRIGGERS
 
 HEAD_FUNCTIONS = f"""

@@ -12,15 +12,15 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from core.config import Settings
-from core.database import Database
-from core.ids import new_id
+from core.foundation.config import Settings
+from core.foundation.database import Database
+from core.foundation.ids import new_id
 from core.ledger.snapshots import take_snapshot
 from core.transactions.orders import Idempotency
 from core.transactions.reversal import accept_reversal, find_original
 from core.verification import verify
 from core.verification.verify import check_all
-from ops.embedded import testing
+from tests import servers as testing
 from tests.conftest import fresh_settings
 from tests.quiet import Quiet
 

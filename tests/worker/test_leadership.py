@@ -9,13 +9,13 @@ import pytest
 import pytest_asyncio
 import time_machine
 
-from core import clock
-from core.database import Database
-from core.ids import new_id
-from core.lending.business_day import runs
-from core.lending.business_day.dates import BankClock
-from core.lending.business_day.runs import Job
-from core.platform.leadership import (
+from core.business_day import runs
+from core.business_day.dates import BankClock
+from core.business_day.runs import Job
+from core.foundation import clock
+from core.foundation.database import Database
+from core.foundation.ids import new_id
+from core.operations.leadership import (
     LEASE_SECONDS,
     Beat,
     Candidate,

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from dramatiq import Message
 
-from core.jobs import LENDING_QUEUE, SETTLE_ACTOR, SETTLEMENT_QUEUE, make_broker
+from core.foundation.jobs import LENDING_QUEUE, SETTLE_ACTOR, SETTLEMENT_QUEUE, make_broker
 from tests.quiet import Quiet
 from worker.consumer import LONGEST_DELAY_MS, WatchfulBroker
 

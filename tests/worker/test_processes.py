@@ -12,13 +12,13 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from core.database import Database
-from core.ids import new_id
-from core.jobs import Jobs
+from core.foundation.database import Database
+from core.foundation.ids import new_id
+from core.foundation.jobs import Jobs
 from core.transactions.batch import submit_batch
 from core.transactions.orders import Order
 from core.verification import verify
-from ops import processes
+from ops.run import processes
 from tests.bank import Bank
 from tests.conftest import fresh_settings
 from tests.quiet import Quiet, transfer_order

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, time
 import pytest
 from structlog.testing import capture_logs
 
-from core import clock
-from core.config import Settings
-from core.database import Database
-from core.platform.ticks import begin_tick, end_tick
+from core.foundation import clock
+from core.foundation.config import Settings
+from core.foundation.database import Database
+from core.operations.ticks import begin_tick, end_tick
 from tests.conftest import fresh_settings
 from tests.quiet import Quiet
 from worker.clockwork import Clockwork, next_time_again

@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 import time_machine
 
-from core.jobs import BELL_KEY, BELL_TTL_MS, SETTLEMENT_QUEUE, Jobs
-from core.locks import CLAIMS, LOCKS, Locks
+from core.foundation.jobs import BELL_KEY, BELL_TTL_MS, SETTLEMENT_QUEUE, Jobs
+from core.foundation.locks import CLAIMS, LOCKS, Locks
 from core.transactions.backlog import Front
 from tests.quiet import Quiet
 from worker.clockwork import Clockwork

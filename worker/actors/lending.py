@@ -4,9 +4,9 @@ from uuid import UUID
 
 import dramatiq
 
-from core.errors import RunNotFound
-from core.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
-from core.lending.business_day.close import drive
+from core.business_day.close import drive
+from core.foundation.errors import RunNotFound
+from core.foundation.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
 from worker.broker import runtime
 from worker.desk import desk
 

@@ -2,7 +2,7 @@
 
 import dramatiq
 
-from core.jobs import SETTLE_ACTOR, SETTLEMENT_QUEUE
+from core.foundation.jobs import SETTLE_ACTOR, SETTLEMENT_QUEUE
 from worker.broker import runtime
 
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 from rich.table import Table
 
 from ops.demo.stage import DemoFailedError, Stage, check
-from ops.target import running_settings
-from ops.verification import render, verify_books
+from ops.run.target import running_settings
+from ops.run.verification import render, verify_books
 
 TITLE = "The books"
 

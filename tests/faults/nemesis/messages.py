@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from dramatiq import Message
 
-from core.jobs import BELL_KEY, LENDING_QUEUE, QUEUES, SETTLE_ACTOR, SETTLEMENT_QUEUE
-from core.locks import CLAIMS, LOCKS
+from core.foundation.jobs import BELL_KEY, LENDING_QUEUE, QUEUES, SETTLE_ACTOR, SETTLEMENT_QUEUE
+from core.foundation.locks import CLAIMS, LOCKS
 from core.transactions.waiting import CHANNEL
 from tests.faults.nemesis.fault import Scene, all_the_while, fault
 

@@ -1,0 +1,1 @@
+"""HTTP itself: strict JSON, problem details, paging, limits, submission."""

@@ -1,0 +1,95 @@
+"""Which business date it is for loans, and which is the next: by the database's clock."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from core.foundation.config import Environment, Settings
+from core.foundation.database import Connection
+from core.foundation.errors import BusinessDateInFuture
+
+_NOW = """
+SELECT clock_timestamp() AS now, (SELECT last_closed_on FROM bank_day WHERE id = 1) AS last_closed
+"""
+_LAST_CLOSED = "SELECT last_closed_on FROM bank_day WHERE id = 1"
+_CLOSED = """
+UPDATE bank_day SET last_closed_on = greatest(last_closed_on, $1) WHERE id = 1
+"""
+_FIRST_OPEN = """
+SELECT min(last_closed_on) + 1 FROM loans WHERE status IN ('active', 'restructured')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BankClock:
+    """The bank's calendar day. ``may_run_ahead``: closing dates ahead takes the clock with it."""
+
+    time_zone: str
+    may_run_ahead: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> "BankClock":
+        """In production the bank's date is the calendar's; in development it may be moved."""
+        return cls(settings.time_zone, settings.environment is Environment.DEVELOPMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """The calendar's date in the bank's time zone, and the last date that the bank closed."""
+
+    calendar_date: date
+    last_closed: date | None
+
+    @property
+    def business_date(self) -> date:
+        """The calendar's date, or the last closed one if later."""
+        return max(self.calendar_date, self.last_closed or self.calendar_date)
+
+
+def next_business_date(today: Today, *, may_run_ahead: bool) -> date:
+    """The last date for which anything of the business day may run: the day after today's.
+
+    Where the bank's clock may run ahead, "today" is the last closed date if that is later, so that
+    the bank's clock moves on by closing one date after the other, and by nothing else. Where it
+    may not, tomorrow is the limit whatever was closed.
+    """
+    current = today.business_date if may_run_ahead else today.calendar_date
+    return current + timedelta(days=1)
+
+
+async def find_today(connection: Connection, time_zone: str) -> Today:
+    """The bank's day at this instant, by the database's clock."""
+    row: Any = await connection.fetchrow(_NOW)
+    now: datetime = row["now"]
+    return Today(now.astimezone(ZoneInfo(time_zone)).date(), row["last_closed"])
+
+
+async def business_date(connection: Connection, time_zone: str) -> date:
+    """The current business date: today in the bank's time zone, or the last closed one if later.
+
+    Closing dates ahead of the calendar (in a demonstration, say) moves the bank's clock with them.
+    """
+    return (await find_today(connection, time_zone)).business_date
+
+
+async def refuse_future(connection: Connection, day: date, bank_clock: BankClock) -> None:
+    """Raise BusinessDateInFuture where ``day`` lies beyond the next business date."""
+    today = await find_today(connection, bank_clock.time_zone)
+    latest = next_business_date(today, may_run_ahead=bank_clock.may_run_ahead)
+    if day > latest:
+        raise BusinessDateInFuture(f"{day} lies beyond {latest}, the next business date")
+
+
+async def first_open_date(connection: Connection) -> date | None:
+    """The first date that the bank has not closed; None before any loan or closing."""
+    last: date | None = await connection.fetchval(_LAST_CLOSED)
+    if last is not None:
+        return last + timedelta(days=1)
+    first: date | None = await connection.fetchval(_FIRST_OPEN)
+    return first
+
+
+async def mark_closed(connection: Connection, day: date) -> None:
+    """Note that the whole bank has closed ``day``; an earlier day changes nothing."""
+    await connection.execute(_CLOSED, day)

@@ -1,0 +1,151 @@
+"""The ledger's tables."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import (
+    CHAR,
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Text,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.foundation.database import Base
+
+
+class AccountStatus(StrEnum):
+    """Only an active account sends or receives money."""
+
+    ACTIVE = "active"
+    FROZEN = "frozen"
+    CLOSED = "closed"
+
+
+class Currency(Base):
+    """A currency of ISO 4217 and whether new accounts may be held in it."""
+
+    __tablename__ = "currencies"
+    __table_args__ = (CheckConstraint("code ~ '^[A-Z]{3}$'", name="code"),)
+
+    code: Mapped[str] = mapped_column(CHAR(3), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    enabled: Mapped[bool] = mapped_column(Boolean)
+
+
+class LedgerAccount(Base):
+    """One of the bank's own accounts; it carries no running balance (see LedgerSnapshot)."""
+
+    __tablename__ = "ledger_accounts"
+    __table_args__ = (
+        CheckConstraint(
+            "type IN ('asset', 'liability', 'income', 'expense', 'equity')", name="type"
+        ),
+    )
+
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    type: Mapped[str] = mapped_column(Text)
+
+
+class Account(Base):
+    """A customer's account. ``balance_minor`` is the sum of its postings, kept with each one.
+
+    Nothing is booked on it before ``last_booked_at``, whatever the clock says.
+    """
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint("status IN ('active', 'frozen', 'closed')", name="status"),
+        CheckConstraint("overdraft_limit_minor >= 0", name="overdraft_limit"),
+        CheckConstraint("balance_minor >= -overdraft_limit_minor", name="overdraft"),
+        CheckConstraint("(status = 'closed') = (closed_at IS NOT NULL)", name="closed_at"),
+        CheckConstraint("status <> 'closed' OR balance_minor = 0", name="closed_is_empty"),
+        CheckConstraint("status <> 'closed' OR NOT is_primary", name="closed_is_not_primary"),
+        Index("uq_accounts_primary", "owner_id", unique=True, postgresql_where=text("is_primary")),
+        {"postgresql_with": {"fillfactor": "50"}},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    account_number: Mapped[str] = mapped_column(Text, unique=True)
+    iban: Mapped[str] = mapped_column(Text, unique=True)
+    currency: Mapped[str] = mapped_column(CHAR(3), ForeignKey("currencies.code"))
+    status: Mapped[str] = mapped_column(Text, server_default="active")
+    nickname: Mapped[str | None] = mapped_column(Text)
+    is_primary: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    balance_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    overdraft_limit_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+    closed_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
+    last_booked_at: Mapped[datetime] = mapped_column(
+        TIMESTAMP(timezone=True), server_default=text("now()")
+    )
+
+
+class Posting(Base):
+    """One signed leg of a transaction on one account, append-only.
+
+    ``entry_no`` rises with every posting of an account in the order of booking, and ``booked_at``
+    never falls; a customer account's posting carries the balance after it. What it refers to, and
+    its time, are checked by a trigger once a statement, see migration 0002.
+    """
+
+    __tablename__ = "postings"
+    __table_args__ = (
+        PrimaryKeyConstraint("transaction_id", "leg"),
+        CheckConstraint("amount_minor <> 0", name="amount"),
+        CheckConstraint("num_nonnulls(account_id, ledger_code) = 1", name="one_side"),
+        CheckConstraint(
+            "(account_id IS NULL) = (balance_after_minor IS NULL)", name="balance_after"
+        ),
+        Index(
+            "ix_postings_account",
+            "account_id",
+            "booked_at",
+            "entry_no",
+            postgresql_where=text("account_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_postings_ledger",
+            "ledger_code",
+            "currency",
+            "entry_no",
+            postgresql_include=["amount_minor"],
+            postgresql_where=text("ledger_code IS NOT NULL"),
+        ),
+    )
+
+    transaction_id: Mapped[UUID] = mapped_column()
+    leg: Mapped[int] = mapped_column(SmallInteger)
+    entry_no: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
+    account_id: Mapped[UUID | None]
+    ledger_code: Mapped[str | None] = mapped_column(Text)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(CHAR(3))
+    balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
+    booked_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+
+
+class LedgerSnapshot(Base):
+    """The sum of a ledger account's postings up to a number, so that sums stay short."""
+
+    __tablename__ = "ledger_balance_snapshots"
+    __table_args__ = (PrimaryKeyConstraint("ledger_code", "currency", "through_entry_no"),)
+
+    ledger_code: Mapped[str] = mapped_column(Text, ForeignKey("ledger_accounts.code"))
+    currency: Mapped[str] = mapped_column(CHAR(3))
+    through_entry_no: Mapped[int] = mapped_column(BigInteger)
+    balance_minor: Mapped[Decimal] = mapped_column(Numeric(38, 0))
+    taken_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))

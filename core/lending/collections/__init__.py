@@ -1,0 +1,1 @@
+"""What is late: delinquency, penalties, attempts, cases, recovery."""

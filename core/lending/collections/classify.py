@@ -1,0 +1,127 @@
+"""Days past due, asset classes and default at a day's end, per borrower."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from core.business_day.chunks import Chunk
+from core.foundation.database import Connection
+from core.lending.collections.delinquency import (
+    Arrears,
+    Classification,
+    classify_borrower,
+    days_past_due,
+)
+from core.lending.collections.retries import CollectionCalendar
+from core.lending.servicing.storage import parse_terms
+
+# Borrowers of whom a loan is overdue, or was at an earlier day's end; with all their loans.
+_LOCK = """
+SELECT l.id FROM loans l
+WHERE l.user_id IN (
+  SELECT late.user_id FROM loan_instalments i JOIN loans late ON late.id = i.loan_id
+  WHERE i.due_date <= $3 AND i.superseded_at IS NULL AND i.paid_on IS NULL
+    AND late.status IN ('active', 'restructured')
+    AND late.user_id >= $1 AND ($2::uuid IS NULL OR late.user_id < $2)
+  UNION
+  SELECT user_id FROM loans
+  WHERE status IN ('active', 'restructured') AND (dpd > 0 OR classification <> 'standard')
+    AND user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
+) AND l.status IN ('active', 'restructured')
+ORDER BY l.id FOR NO KEY UPDATE
+"""
+# A restructured loan's first instalment asks for the arrears of the schedule before it.
+_LOANS = """
+SELECT l.id, l.user_id, l.assessed_on, l.dpd, l.classification, l.in_default,
+       l.terms::text AS terms, (
+  SELECT min(i.due_date) FROM loan_instalments i
+  WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND i.due_date <= $2
+) AS oldest_due, l.status = 'restructured' AND EXISTS (
+  SELECT FROM loan_instalments i
+  WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL
+    AND i.number = (l.schedule_basis->>'first_number')::int
+) AS carries_arrears
+FROM loans l WHERE l.id = ANY($1::uuid[]) ORDER BY l.user_id, l.id
+"""
+_WRITE = """
+UPDATE loans l SET dpd = c.dpd, worst_dpd = greatest(l.worst_dpd, c.dpd),
+       classification = c.classification, in_default = c.in_default, assessed_on = $5
+FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bool[])
+  AS c (id, dpd, classification, in_default)
+WHERE l.id = c.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A loan at a day's end."""
+
+    loan_id: UUID
+    user_id: UUID
+    dpd: int
+    classification: Classification
+    in_default: bool
+    was_in_default: bool
+
+
+async def classify(
+    connection: Connection, chunk: Chunk, day: date, calendar: CollectionCalendar
+) -> list[Standing]:
+    """Write the standing of every loan of borrowers in arrears, or out of them again."""
+    locked = await connection.fetch(_LOCK, chunk.first_user, chunk.next_user, day)
+    if not locked:
+        return []
+    rows = await connection.fetch(_LOANS, [row["id"] for row in locked], day)
+    standings = [
+        standing
+        for _, loans in groupby(rows, key=lambda row: row["user_id"])
+        for standing in _borrower(list(loans), day, calendar)
+    ]
+    await connection.execute(
+        _WRITE,
+        [each.loan_id for each in standings],
+        [each.dpd for each in standings],
+        [each.classification.value for each in standings],
+        [each.in_default for each in standings],
+        day,
+    )
+    return standings
+
+
+def _borrower(loans: Sequence[Any], day: date, calendar: CollectionCalendar) -> list[Standing]:
+    """The standings of a borrower's loans; none for a day before the last that was assessed."""
+    if any(loan["assessed_on"] is not None and loan["assessed_on"] > day for loan in loans):
+        return []
+    terms = [parse_terms(loan["terms"]) for loan in loans]
+    days = [_dpd(loan["oldest_due"], day, calendar) for loan in loans]
+    arrears = [
+        Arrears(
+            dpd,
+            Classification(loan["classification"]),
+            each.bucket_edges(),
+            loan["carries_arrears"],
+        )
+        for dpd, loan, each in zip(days, loans, terms, strict=True)
+    ]
+    classes = classify_borrower(arrears)
+    return [
+        Standing(
+            loan_id=loan["id"],
+            user_id=loan["user_id"],
+            dpd=dpd,
+            classification=asset_class,
+            in_default=dpd > each.default_after_dpd or (loan["in_default"] and dpd > 0),
+            was_in_default=loan["in_default"],
+        )
+        for loan, dpd, each, asset_class in zip(loans, days, terms, classes, strict=True)
+    ]
+
+
+def _dpd(oldest_due: date | None, day: date, calendar: CollectionCalendar) -> int:
+    """Nobody is late before the close of the bank's collection day, where a holiday moved it."""
+    if oldest_due is None or day < calendar.adjust(oldest_due):
+        return 0
+    return days_past_due(oldest_due, day)

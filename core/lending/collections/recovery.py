@@ -1,0 +1,283 @@
+"""Recovery by people: officers work on a case, an admin writes off.
+
+Four eyes: nobody works on a loan of his own.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from core.foundation.database import Connection
+from core.foundation.errors import (
+    Forbidden,
+    LoanNotFound,
+    LoanStateConflict,
+    NoRecoveryCase,
+    NothingDue,
+    UserNotFound,
+)
+from core.foundation.ids import new_id
+from core.foundation.money import to_minor
+from core.identity.persons import refuse_own
+from core.lending import notices
+from core.lending.amortisation import TermsError
+from core.lending.collections import cases
+from core.lending.collections.cases import Stage, Step
+from core.lending.collections.retries import CollectionCalendar
+from core.lending.notices import money
+from core.lending.origination.products import no_schedule
+from core.lending.servicing import booking, endings
+from core.lending.servicing.booking import PendingOrder
+from core.lending.servicing.loan_book import LoanBook, owed_in_all
+from core.lending.servicing.storage import LoansAtHand, loans_at_hand
+from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
+from core.notifications import notices as inbox
+
+_CASE = """
+SELECT c.id, c.stage, c.opened_at, c.closed_at, c.officer_id FROM recovery_cases c
+WHERE c.loan_id = $1 ORDER BY c.closed_at IS NULL DESC, c.opened_at DESC LIMIT 1
+"""
+_HISTORY = """
+SELECT h.at, h.actor_id, coalesce(u.full_name, u.email, 'system') AS actor, h.action, h.detail
+FROM recovery_history h LEFT JOIN users u ON u.id = h.actor_id
+WHERE h.case_id = $1 ORDER BY h.id
+"""
+_ASSIGN = """
+UPDATE recovery_cases SET officer_id = $2 WHERE loan_id = $1 AND closed_at IS NULL
+"""
+_OFFICER = """
+SELECT coalesce(full_name, email) FROM users
+WHERE id = $1 AND role IN ('officer', 'admin') AND status = 'active' AND deleted_at IS NULL
+"""
+_MONEY = """
+SELECT id, balance_minor FROM accounts
+WHERE owner_id = $1 AND currency = $2 AND status = 'active' AND balance_minor > 0 ORDER BY id
+"""
+# The set-offs of one step were accepted at one instant.
+_SET_OFF_BY = """
+SELECT t.id FROM transactions f JOIN loans l ON l.id = $1
+JOIN accounts a ON a.owner_id = l.user_id
+JOIN transactions t ON t.debit_account_id = a.id AND t.id >= f.id AND t.created_at = f.created_at
+WHERE f.id = $2 AND t.type = 'recovery' AND t.details->>'loan_id' = l.id::text ORDER BY t.seq
+"""
+_KEEP_TERMS = """
+UPDATE loans SET interest_rate = $2, tenure_months = $3, monthly_emi_minor = $4 WHERE id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Who of the staff acts, in which role, on which business date."""
+
+    user_id: UUID
+    is_admin: bool
+    today: date
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """A case and its history."""
+
+    id: UUID
+    stage: str
+    opened_at: datetime
+    closed_at: datetime | None
+    officer_id: UUID | None
+    history: list[dict[str, Any]]
+
+
+async def find_case(connection: Connection, loan_id: UUID) -> CaseView:
+    """The loan's open case, or its last. Raises LoanNotFound, NoRecoveryCase."""
+    known = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM loans WHERE id = $1 AND deleted_at IS NULL)", loan_id
+    )
+    if not known:
+        raise LoanNotFound
+    return await case_of(connection, loan_id)
+
+
+async def case_of(connection: Connection, loan_id: UUID) -> CaseView:
+    """The same of a loan that may have been deleted since. Raises NoRecoveryCase."""
+    row = await connection.fetchrow(_CASE, loan_id)
+    if row is None:
+        raise NoRecoveryCase
+    history = [dict(step) for step in await connection.fetch(_HISTORY, row["id"])]
+    return CaseView(**dict(row), history=history)
+
+
+async def assign(connection: Connection, loan_id: UUID, worker: Worker, officer: UUID) -> None:
+    """Give the case to an officer. Raises UserNotFound, LoanStateConflict without an open case.
+
+    Raises FourEyes also where the officer is the borrower.
+    """
+    _, book = await _lock(connection, loan_id, worker)
+    await refuse_own(connection, officer, [book.user_id])
+    name = await connection.fetchval(_OFFICER, officer)
+    if name is None:
+        raise UserNotFound("there is no such officer")
+    changed = await connection.execute(_ASSIGN, loan_id, officer)
+    if not changed.endswith("1"):
+        raise LoanStateConflict("no recovery case is open")
+    await cases.add_steps(
+        connection, [Step(loan_id, "assign", f"Assigned to {name}", worker.user_id)]
+    )
+    await inbox.write(connection, [notices.case_assigned(officer, loan_id)])
+
+
+async def note(connection: Connection, loan_id: UUID, worker: Worker, text: str) -> None:
+    """Add a note to the case."""
+    _, book = await _lock(connection, loan_id, worker)
+    if book.status not in REPAYING | {LoanStatus.WRITTEN_OFF}:
+        raise LoanStateConflict("nothing is to be recovered on this loan")
+    await _case_for(connection, loan_id, worker)
+    await cases.add_steps(connection, [Step(loan_id, "note", text, worker.user_id)])
+
+
+async def set_off(connection: Connection, loan_id: UUID, worker: Worker) -> list[UUID]:
+    """Submit set-offs from the borrower's accounts for what is due; answers the transactions.
+
+    Raises NothingDue where nothing is due or no account holds money.
+    """
+    loans, book = await _lock(connection, loan_id, worker)
+    require_allowed(book.status, LoanEvent.COLLECT)
+    await _case_for(connection, loan_id, worker, Stage.SET_OFF)
+    due = owed_in_all(book.due(worker.today)).total
+    orders = []
+    for row in await connection.fetch(_MONEY, book.user_id, book.currency):
+        amount = min(due, row["balance_minor"])
+        if amount > 0:
+            orders.append(_order(book, worker, row["id"], amount, "set_off"))
+            due -= amount
+    if not orders:
+        raise NothingDue("nothing is due, or none of the borrower's accounts holds money")
+    await booking.insert_pending(connection, orders)
+    await loans.write(connection)
+    return [order.id for order in orders]
+
+
+async def set_off_by(connection: Connection, loan_id: UUID, first: UUID) -> list[UUID]:
+    """The transactions of a set-off by its first one; none of a step that moved no money."""
+    return [row["id"] for row in await connection.fetch(_SET_OFF_BY, loan_id, first)]
+
+
+async def restructure(
+    connection: Connection,
+    loan_id: UUID,
+    worker: Worker,
+    *,
+    tenure_months: int,
+    interest_rate: Decimal | None,
+    calendar: CollectionCalendar,
+) -> None:
+    """Give the loan a new schedule from today; the old one is kept.
+
+    Raises LoanNotEligible for a tenure or rate outside the product's, InvalidLoanTerms.
+    """
+    loans, book = await _lock(connection, loan_id, worker)
+    require_allowed(book.status, LoanEvent.RESTRUCTURE)
+    await _case_for(connection, loan_id, worker, Stage.RESTRUCTURE)
+    rate = refuse_terms(book, tenure_months, interest_rate)
+    try:
+        endings.restructure(book, tenure_months, rate, worker.today, calendar)
+    except TermsError as error:
+        raise no_schedule(error) from error
+    text = f"Restructured over {tenure_months} months at {rate.normalize():f} percent"
+    loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
+    await loans.write(connection)
+    count = book.terms.instalments(tenure_months)
+    monthly = -(-book.emi * count // tenure_months)
+    await connection.execute(_KEEP_TERMS, loan_id, rate, tenure_months, monthly)
+    await cases.add_steps(connection, [Step(loan_id, "restructured", text, worker.user_id)])
+
+
+def refuse_terms(book: LoanBook, tenure_months: int, interest_rate: Decimal | None) -> Decimal:
+    """The rate of a new schedule. Raises LoanNotEligible for terms that the product has not."""
+    rate: Decimal = book.rate if interest_rate is None else interest_rate
+    book.terms.refuse_tenure(tenure_months, least=1)
+    book.terms.refuse_rate(rate)
+    return rate
+
+
+async def settle(
+    connection: Connection,
+    loan_id: UUID,
+    worker: Worker,
+    amount: Decimal,
+    *,
+    transaction_id: UUID | None = None,
+) -> UUID:
+    """Submit a settlement of ``amount`` (major units) from the loan's account.
+
+    Answers the transaction. On success the loan is settled and the difference written off.
+    """
+    _, book = await _lock(connection, loan_id, worker)
+    require_allowed(book.status, LoanEvent.SETTLE)
+    await _case_for(connection, loan_id, worker, Stage.SETTLEMENT)
+    amount_minor = to_minor(amount, book.currency)
+    order = _order(book, worker, book.account_id, amount_minor, "settle")
+    if transaction_id is not None:
+        order = replace(order, id=transaction_id)
+    await booking.insert_pending(connection, [order])
+    text = f"A settlement of {money(amount_minor, book.currency)} was agreed"
+    await cases.add_steps(connection, [Step(loan_id, "settlement_agreed", text, worker.user_id)])
+    return order.id
+
+
+async def write_off(connection: Connection, loan_id: UUID, worker: Worker, reason: str) -> None:
+    """Write the loan off; an admin alone may. Raises Forbidden, LoanStateConflict."""
+    if not worker.is_admin:
+        raise Forbidden("only an admin writes a loan off")
+    loans, book = await _lock(connection, loan_id, worker)
+    require_allowed(book.status, LoanEvent.WRITE_OFF)
+    await _case_for(connection, loan_id, worker, Stage.WRITE_OFF)
+    ending = endings.write_off(book, worker.today)
+    about = {"loan_id": str(loan_id), "actor": str(worker.user_id), "reason": reason}
+    loans.entries.append(booking.loss(book.currency, ending.lost, about))
+    text = f"{money(ending.lost.total, book.currency)} was written off"
+    loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
+    await loans.write(connection)
+    await cases.add_steps(
+        connection, [Step(loan_id, "written_off", f"{text}: {reason}", worker.user_id)]
+    )
+
+
+async def _lock(
+    connection: Connection, loan_id: UUID, worker: Worker
+) -> tuple[LoansAtHand, LoanBook]:
+    loans = await loans_at_hand(connection)
+    await loans.load_all(connection, [loan_id])
+    book = loans.book(loan_id)
+    await refuse_own(connection, worker.user_id, [book.user_id])
+    return loans, book
+
+
+async def _case_for(
+    connection: Connection, loan_id: UUID, worker: Worker, stage: Stage | None = None
+) -> None:
+    """The loan's open case, opened by hand if need be, brought to ``stage``."""
+    opened = await cases.open_cases(connection, [(new_id(), loan_id)], worker.today)
+    steps = [Step(loan_id, "opened", "Opened by hand", worker.user_id) for _ in opened]
+    if stage is not None and await cases.move(connection, [loan_id], stage, worker.today):
+        steps.append(Step(loan_id, "stage", f"Stage: {stage.replace('_', ' ')}", worker.user_id))
+    await cases.add_steps(connection, steps)
+
+
+def _order(
+    book: LoanBook, worker: Worker, account_id: UUID, amount: int, action: str
+) -> PendingOrder:
+    return PendingOrder(
+        type="recovery",
+        amount_minor=amount,
+        currency=book.currency,
+        debit_account_id=account_id,
+        initiated_by=worker.user_id,
+        description="Settlement of a loan" if action == "settle" else "Set-off of an overdue loan",
+        details={
+            "loan_id": str(book.id),
+            "action": action,
+            "business_date": worker.today.isoformat(),
+            "actor": str(worker.user_id),
+        },
+    )

@@ -1,0 +1,1 @@
+"""From the product to the decision: applications, assessment, quotes."""

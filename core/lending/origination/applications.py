@@ -1,0 +1,289 @@
+"""Applying for a loan, and changing or withdrawing the application."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from core.foundation.database import Connection
+from core.foundation.errors import (
+    AccountClosed,
+    AccountFrozen,
+    AccountNotFound,
+    CapReached,
+    LoanNotEligible,
+    LoanNotFound,
+    NoPrimaryAccount,
+)
+from core.foundation.ids import new_id, parse_id
+from core.foundation.money import to_major, to_minor
+from core.identity.persons import refuse_own
+from core.lending import notices
+from core.lending.amortisation import TermsError
+from core.lending.origination import catalogue, creditability
+from core.lending.origination.assessment import Assessment
+from core.lending.origination.products import ProductTerms, no_schedule, rounded_minor
+from core.lending.servicing.schedules import Basis, project
+from core.lending.servicing.storage import parse_terms
+from core.lending.states import LoanEvent, LoanStatus, require_allowed
+from core.notifications import notices as inbox
+
+# One borrower's applications are assessed one after the other, each aware of those before it.
+_QUEUE_UP = "SELECT pg_advisory_xact_lock(hashtextextended('loans:' || $1::text, 0))"
+_ACCOUNT = """
+SELECT id, currency, status FROM accounts
+WHERE owner_id = $1 AND (($2::text IS NULL AND is_primary) OR id = $3 OR account_number = $2)
+"""
+_INSERT = """
+INSERT INTO loans (id, user_id, account_id, product_code, currency, amount_minor, interest_rate,
+  tenure_months, terms, purpose, monthly_income_minor, monthly_obligations_minor,
+  processing_fee_minor, emi_minor, monthly_emi_minor, assessment, applied_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, clock_timestamp())
+"""
+_LOCK = """
+SELECT *, terms::text AS terms_text FROM loans WHERE id = $1 AND deleted_at IS NULL
+FOR NO KEY UPDATE
+"""
+_UPDATE = """
+UPDATE loans SET amount_minor = $2, interest_rate = $3, tenure_months = $4, purpose = $5,
+  processing_fee_minor = $6, emi_minor = $7, monthly_emi_minor = $8, assessment = $9
+WHERE id = $1
+"""
+_OPEN = """
+SELECT count(*) FROM loans WHERE user_id = $1 AND status = 'pending' AND deleted_at IS NULL
+"""
+_STATUS = "SELECT status FROM loans WHERE id = $1"
+_SET_STATUS = "UPDATE loans SET status = $2, decided_at = clock_timestamp() WHERE id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What a customer asks for; amounts in major units of the account's currency."""
+
+    user_id: UUID
+    amount: Decimal
+    tenure_months: int | None = None
+    product: str | None = None
+    purpose: str | None = None
+    account: str | None = None
+    monthly_income: Decimal | None = None
+    monthly_obligations: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an officer changes of a pending application; None leaves it."""
+
+    interest_rate: Decimal | None = None
+    tenure_months: int | None = None
+    amount: Decimal | None = None
+    purpose: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What follows from amount, rate and tenure."""
+
+    amount_minor: int
+    rate: Decimal
+    months: int
+    fee_minor: int
+    emi_minor: int
+    monthly_emi_minor: int
+
+
+async def apply(connection: Connection, wanted: Application, today: date, *, max_open: int) -> UUID:
+    """Take an application in, assess it, tell borrower and staff; answers the loan's id.
+
+    Raises LoanProductNotFound, AccountNotFound, NoPrimaryAccount, AccountFrozen, AccountClosed,
+    LoanNotEligible outside the product's limits, InvalidLoanTerms where no schedule follows,
+    CapReached while ``max_open`` of the customer's applications wait for a decision.
+    """
+    product = await catalogue.find(connection, wanted.product)
+    account = await _account(connection, wanted)
+    currency = account["currency"]
+    figures = work_out(
+        product.terms,
+        currency,
+        amount_minor=to_minor(wanted.amount, currency),
+        rate=product.terms.default_rate,
+        months=wanted.tenure_months or product.terms.default_tenure_months,
+        today=today,
+    )
+    income = _minor(wanted.monthly_income, currency)
+    obligations = _minor(wanted.monthly_obligations, currency)
+    await connection.execute(_QUEUE_UP, str(wanted.user_id))
+    if await connection.fetchval(_OPEN, wanted.user_id) >= max_open:
+        raise CapReached(f"{max_open} applications wait for a decision already")
+    loan_id = new_id()  # in the order of the queue: ids say which application came before
+    assessment = await creditability.assess_application(
+        connection,
+        loan_id=loan_id,
+        user_id=wanted.user_id,
+        currency=currency,
+        amount_minor=figures.amount_minor,
+        monthly_emi_minor=figures.monthly_emi_minor,
+        rate=figures.rate,
+        months=figures.months,
+        income_minor=income,
+        obligations_minor=obligations,
+        terms=product.terms,
+    )
+    await connection.execute(
+        _INSERT, loan_id, wanted.user_id, account["id"], product.code, currency,
+        figures.amount_minor, figures.rate, figures.months, catalogue.dump(product.terms),
+        wanted.purpose, income, obligations, figures.fee_minor, figures.emi_minor,
+        figures.monthly_emi_minor, json.dumps(creditability.to_json(assessment, today)),
+    )  # fmt: skip
+    amount = notices.money(figures.amount_minor, currency)
+    await inbox.write(connection, notices.received(wanted.user_id, loan_id, amount))
+    return loan_id
+
+
+async def status_of(connection: Connection, loan_id: UUID) -> LoanStatus:
+    """The state of a loan that was applied for, deleted or not. Raises LoanNotFound."""
+    status = await connection.fetchval(_STATUS, loan_id)
+    if status is None:
+        raise LoanNotFound
+    return LoanStatus(status)
+
+
+async def update(
+    connection: Connection, loan_id: UUID, change: Change, today: date, *, by: UUID
+) -> None:
+    """Change a pending application, as the officer ``by``.
+
+    Raises LoanNotFound, LoanStateConflict, LoanNotEligible, or FourEyes for one's own.
+    """
+    loan = await lock(connection, loan_id)
+    await refuse_own(connection, by, [loan["user_id"]])
+    require_allowed(LoanStatus(loan["status"]), LoanEvent.UPDATE)
+    figures = changed_figures(loan, change, today)
+    assessment = await assess_loan(connection, loan, figures)
+    purpose = change.purpose if change.purpose is not None else loan["purpose"]
+    await write_figures(
+        connection,
+        loan_id,
+        figures=figures,
+        purpose=purpose,
+        assessment=assessment,
+        today=today,
+    )
+
+
+async def withdraw(connection: Connection, loan_id: UUID, user_id: UUID) -> None:
+    """Take one's own pending application back. Raises LoanNotFound, LoanStateConflict."""
+    loan = await lock(connection, loan_id)
+    if loan["user_id"] != user_id:
+        raise LoanNotFound
+    status = require_allowed(LoanStatus(loan["status"]), LoanEvent.WITHDRAW)
+    await connection.execute(_SET_STATUS, loan_id, status.value)
+    amount = notices.money(loan["amount_minor"], loan["currency"])
+    await inbox.write(connection, notices.withdrawn(loan_id, amount))
+
+
+async def lock(connection: Connection, loan_id: UUID) -> Any:
+    """The loan's row, locked. Raises LoanNotFound."""
+    loan = await connection.fetchrow(_LOCK, loan_id)
+    if loan is None:
+        raise LoanNotFound
+    return loan
+
+
+def changed_figures(loan: Any, change: Change, today: date) -> Figures:
+    """The loan's figures with an officer's changes. Raises LoanNotEligible, InvalidLoanTerms."""
+    currency = loan["currency"]
+    return work_out(
+        parse_terms(loan["terms_text"]),
+        currency,
+        amount_minor=loan["amount_minor"]
+        if change.amount is None
+        else to_minor(change.amount, currency),
+        rate=loan["interest_rate"] if change.interest_rate is None else change.interest_rate,
+        months=change.tenure_months or loan["tenure_months"],
+        today=today,
+    )
+
+
+async def assess_loan(connection: Connection, loan: Any, figures: Figures) -> Assessment:
+    """Assess a loan that has been applied for, as things stand now."""
+    return await creditability.assess_application(
+        connection,
+        loan_id=loan["id"],
+        user_id=loan["user_id"],
+        currency=loan["currency"],
+        amount_minor=figures.amount_minor,
+        monthly_emi_minor=figures.monthly_emi_minor,
+        rate=figures.rate,
+        months=figures.months,
+        income_minor=loan["monthly_income_minor"],
+        obligations_minor=loan["monthly_obligations_minor"],
+        terms=parse_terms(loan["terms_text"]),
+    )
+
+
+async def write_figures(
+    connection: Connection,
+    loan_id: UUID,
+    *,
+    figures: Figures,
+    purpose: str | None,
+    assessment: Assessment,
+    today: date,
+) -> None:
+    """Write what follows from the loan's terms, and its assessment."""
+    await connection.execute(
+        _UPDATE, loan_id, figures.amount_minor, figures.rate, figures.months, purpose,
+        figures.fee_minor, figures.emi_minor, figures.monthly_emi_minor,
+        json.dumps(creditability.to_json(assessment, today)),
+    )  # fmt: skip
+
+
+def work_out(
+    terms: ProductTerms,
+    currency: str,
+    *,
+    amount_minor: int,
+    rate: Decimal,
+    months: int,
+    today: date,
+) -> Figures:
+    """Fee and EMI. Raises LoanNotEligible outside the limits, InvalidLoanTerms without schedule."""
+    _refuse_outside(terms, currency, amount_minor, rate, months)
+    fee = terms.processing_fee_minor(amount_minor, currency)
+    try:
+        count = terms.instalments(months)
+        schedule = project(terms, currency, Basis(today, amount_minor, rate, count), fee)
+    except TermsError as error:
+        raise no_schedule(error) from error
+    monthly = -(-schedule.emi_minor * count // months)
+    return Figures(amount_minor, rate, months, fee, schedule.emi_minor, monthly)
+
+
+def _refuse_outside(
+    terms: ProductTerms, currency: str, amount_minor: int, rate: Decimal, months: int
+) -> None:
+    least = rounded_minor(terms.min_amount, currency)
+    most = rounded_minor(terms.max_amount, currency)
+    if not least <= amount_minor <= most:
+        low, high = to_major(least, currency), to_major(most, currency)
+        raise LoanNotEligible(f"this product lends {low:f} to {high:f} {currency}")
+    terms.refuse_tenure(months)
+    terms.refuse_rate(rate)
+
+
+async def _account(connection: Connection, wanted: Application) -> Any:
+    """The applicant's own account to which the loan is paid out."""
+    known = parse_id(wanted.account) if wanted.account else None
+    account = await connection.fetchrow(_ACCOUNT, wanted.user_id, wanted.account, known)
+    if account is None:
+        raise NoPrimaryAccount if wanted.account is None else AccountNotFound
+    if account["status"] != "active":
+        raise AccountFrozen if account["status"] == "frozen" else AccountClosed
+    return account
+
+
+def _minor(amount: Decimal | None, currency: str) -> int | None:
+    return None if amount is None else to_minor(amount, currency)

@@ -1,0 +1,175 @@
+"""Deciding on an application, and paying out what was approved.
+
+Four eyes: nobody decides on a loan of his own. Deciding takes the borrower's loans under lock in
+id order, so that two decisions on one loan, or on one income, never happen at once.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from core.foundation.database import Connection
+from core.foundation.errors import LoanNotFound, LoanStateConflict, OverrideReasonRequired
+from core.identity.persons import refuse_own
+from core.lending import notices
+from core.lending.origination.applications import (
+    Change,
+    assess_loan,
+    changed_figures,
+    lock,
+    write_figures,
+)
+from core.lending.origination.assessment import Assessment, Recommendation
+from core.lending.servicing import booking
+from core.lending.servicing.booking import PendingOrder
+from core.lending.states import LoanEvent, LoanStatus, require_allowed
+from core.notifications import notices as inbox
+
+_BORROWER = "SELECT user_id FROM loans WHERE id = $1 AND deleted_at IS NULL"
+_LOCK_BORROWERS_LOANS = """
+SELECT id FROM loans WHERE user_id = $1 ORDER BY id FOR NO KEY UPDATE
+"""
+_APPROVE = """
+UPDATE loans SET status = 'approved', decided_at = clock_timestamp(), decided_by = $2,
+       disbursement_transaction_id = $3 WHERE id = $1
+"""
+_REJECT = """
+UPDATE loans SET status = 'rejected', decided_at = clock_timestamp(), decided_by = $2,
+       rejection_reason = $3 WHERE id = $1
+"""
+_DISBURSE_AGAIN = """
+UPDATE loans SET disbursement_transaction_id = $2, disbursement_failure = NULL WHERE id = $1
+"""
+_DISBURSEMENT = "SELECT status FROM transactions WHERE id = $1"
+_DELETE = "UPDATE loans SET deleted_at = clock_timestamp() WHERE id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """The officer who decides, the business date, and the request it came with."""
+
+    user_id: UUID
+    today: date
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An approved loan: the disbursement under way, and what the rules had advised."""
+
+    transaction_id: UUID
+    assessment: Assessment
+    overridden: bool
+
+
+async def approve(
+    connection: Connection,
+    loan_id: UUID,
+    decider: Decider,
+    *,
+    interest_rate: Decimal | None = None,
+    override_reason: str | None = None,
+) -> Approval:
+    """Approve a pending loan and submit its disbursement, in the caller's unit of work.
+
+    Raises LoanNotFound, LoanStateConflict, FourEyes, LoanNotEligible for a rate outside the
+    product, OverrideReasonRequired where the rules advise against it and no reason is given.
+    """
+    loan = await _lock_with_borrower(connection, loan_id)
+    await refuse_own(connection, decider.user_id, [loan["user_id"]])
+    require_allowed(LoanStatus(loan["status"]), LoanEvent.APPROVE)
+    figures = changed_figures(loan, Change(interest_rate=interest_rate), decider.today)
+    assessment = await assess_loan(connection, loan, figures)
+    declined = assessment.recommendation is Recommendation.DECLINE
+    if declined and not override_reason:
+        raise OverrideReasonRequired("; ".join(assessment.reasons))
+    await write_figures(
+        connection,
+        loan_id,
+        figures=figures,
+        purpose=loan["purpose"],
+        assessment=assessment,
+        today=decider.today,
+    )
+    order = _disbursement(loan, decider)
+    await booking.insert_pending(connection, [order])
+    await connection.execute(_APPROVE, loan_id, decider.user_id, order.id)
+    amount = notices.money(loan["amount_minor"], loan["currency"])
+    await inbox.write(connection, notices.approved(loan["user_id"], loan_id, amount))
+    return Approval(order.id, assessment, declined)
+
+
+async def reject(
+    connection: Connection, loan_id: UUID, decider: Decider, reason: str | None
+) -> None:
+    """Turn a pending loan down. Raises LoanNotFound, LoanStateConflict, FourEyes."""
+    loan = await lock(connection, loan_id)
+    await refuse_own(connection, decider.user_id, [loan["user_id"]])
+    require_allowed(LoanStatus(loan["status"]), LoanEvent.REJECT)
+    await connection.execute(_REJECT, loan_id, decider.user_id, reason)
+    amount = notices.money(loan["amount_minor"], loan["currency"])
+    await inbox.write(connection, notices.rejected(loan["user_id"], loan_id, amount, reason))
+
+
+async def disburse_again(connection: Connection, loan_id: UUID, decider: Decider) -> UUID:
+    """Submit the disbursement of an approved loan once more, after one that failed.
+
+    Raises LoanNotFound, FourEyes, and LoanStateConflict while another is under way or done.
+    """
+    loan = await lock(connection, loan_id)
+    await refuse_own(connection, decider.user_id, [loan["user_id"]])
+    require_allowed(LoanStatus(loan["status"]), LoanEvent.DISBURSE)
+    if await _disbursement_state(connection, loan) != "failed":
+        raise LoanStateConflict("the disbursement is under way already")
+    order = _disbursement(loan, decider)
+    await booking.insert_pending(connection, [order])
+    await connection.execute(_DISBURSE_AGAIN, loan_id, order.id)
+    return order.id
+
+
+async def delete(connection: Connection, loan_id: UUID, *, by: UUID) -> None:
+    """Hide a loan. Raises LoanNotFound, FourEyes, LoanStateConflict while money is or goes out.
+
+    What was written off and not recovered is out, too.
+    """
+    loan = await lock(connection, loan_id)
+    await refuse_own(connection, by, [loan["user_id"]])
+    if loan["status"] in {LoanStatus.ACTIVE, LoanStatus.RESTRUCTURED}:
+        raise LoanStateConflict("money is out on this loan")
+    if (
+        loan["status"] == LoanStatus.WRITTEN_OFF
+        and loan["recovered_minor"] < loan["written_off_minor"]
+    ):
+        raise LoanStateConflict("the loan is written off and may still be recovered")
+    approved = loan["status"] == LoanStatus.APPROVED
+    if approved and await _disbursement_state(connection, loan) != "failed":
+        raise LoanStateConflict("the loan is being paid out")
+    await connection.execute(_DELETE, loan_id)
+
+
+async def _lock_with_borrower(connection: Connection, loan_id: UUID) -> Any:
+    borrower = await connection.fetchval(_BORROWER, loan_id)
+    if borrower is None:
+        raise LoanNotFound
+    await connection.fetch(_LOCK_BORROWERS_LOANS, borrower)
+    return await lock(connection, loan_id)
+
+
+async def _disbursement_state(connection: Connection, loan: Any) -> str:
+    state: str = await connection.fetchval(_DISBURSEMENT, loan["disbursement_transaction_id"])
+    return state
+
+
+def _disbursement(loan: Any, decider: Decider) -> PendingOrder:
+    return PendingOrder(
+        type="disbursement",
+        amount_minor=loan["amount_minor"],
+        currency=loan["currency"],
+        credit_account_id=loan["account_id"],
+        initiated_by=decider.user_id,
+        request_id=decider.request_id,
+        description="Loan disbursement",
+        details={"loan_id": str(loan["id"]), "business_date": decider.today.isoformat()},
+    )

@@ -1,0 +1,188 @@
+"""What the bank lends on: a product's limits, schedule, fees and policies.
+
+A loan takes a copy of its product's terms when it is applied for and keeps it for life.
+Amounts are in major units of the loan's currency, rates and shares in percent.
+"""
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+
+from core.foundation.errors import InvalidLoanTerms, LoanNotEligible
+from core.foundation.money import exponent
+from core.lending.amortisation import (
+    FREQUENCIES,
+    DayCount,
+    Frequency,
+    Method,
+    Rounding,
+    TermsError,
+    Unit,
+    instalments_for_months,
+)
+from core.lending.collections.delinquency import BucketEdges
+from core.lending.collections.penalties import LateFee
+
+Percent = Annotated[Decimal, Field(ge=0, le=100)]
+Amount = Annotated[Decimal, Field(ge=0, le=10**13)]
+Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
+Months = Annotated[int, Field(strict=True, ge=1, le=600)]
+GraceMonths = Annotated[int, Field(strict=True, ge=0, le=120)]
+Flag = Annotated[bool, Strict()]
+
+
+class Every(BaseModel):
+    """A frequency of its own: one instalment every ``every`` days or months."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    every: Annotated[int, Field(strict=True, ge=1, le=366)]
+    unit: Literal["days", "months"]
+
+
+FrequencySpec = (
+    Literal["monthly", "semimonthly", "weekly", "biweekly", "quarterly", "half_yearly"] | Every
+)
+
+
+class ProductTerms(BaseModel):
+    """Everything about a product that a loan keeps a copy of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Limits
+    min_amount: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+    max_amount: Amount = Decimal(10_000_000)
+    min_tenure_months: Months = 1
+    max_tenure_months: Months = 360
+    min_rate: Annotated[Decimal, Field(ge=0, le=1000)] = Decimal(0)
+    max_rate: Annotated[Decimal, Field(ge=0, le=1000)] = Decimal(60)
+    default_rate: Annotated[Decimal, Field(ge=0, le=1000)] = Decimal(12)
+    default_tenure_months: Months = 12
+
+    # Schedule
+    method: Method = Method.REDUCING
+    frequency: FrequencySpec = "monthly"
+    day_count: DayCount = DayCount.THIRTY_360
+    rounding: Rounding = Rounding.HALF_UP
+    rounding_unit: Annotated[Decimal, Field(gt=0)] | None = None
+    smoothing: Flag = False
+    moratorium_months: GraceMonths = 0
+    interest_moratorium_months: GraceMonths = 0
+
+    # Fees and charges
+    processing_fee: Amount = Decimal(0)
+    processing_fee_percent: Percent = Decimal(0)
+    foreclosure_fee_percent: Percent = Decimal(0)
+    grace_days: Days = 3
+    late_fee: Amount = Decimal(0)
+    late_fee_percent: Percent = Decimal(1)
+    penal_rate: Percent = Decimal(6)
+
+    # Payments and collection
+    interest_first: Flag = False
+    partial_collection: Flag = True
+    retry_days: tuple[Annotated[int, Field(strict=True, ge=1, le=60)], ...] = (1, 3, 7)
+
+    # Delinquency and recovery, in days past due; "past" a threshold is one day more
+    sma0_to: Days = 30
+    sma1_to: Days = 60
+    npa_after_dpd: Days = 90
+    default_after_dpd: Days = 90
+    set_off: Flag = True
+    set_off_after_days: Days = 0
+    write_off_after_dpd: Days = 180
+
+    @model_validator(mode="after")
+    def _limits_hold_each_other(self) -> Self:
+        if not self.min_amount <= self.max_amount:
+            raise ValueError("min_amount is above max_amount")
+        if not self.min_tenure_months <= self.default_tenure_months <= self.max_tenure_months:
+            raise ValueError("default_tenure_months lies outside the limits")
+        if not self.min_rate <= self.default_rate <= self.max_rate:
+            raise ValueError("default_rate lies outside the limits")
+        if list(self.retry_days) != sorted(set(self.retry_days)):
+            raise ValueError("retry_days must rise")
+        self.bucket_edges()
+        self.schedule_frequency()
+        return self
+
+    def schedule_frequency(self) -> Frequency:
+        """The frequency as the amortisation reads it."""
+        return frequency_of(self.frequency)
+
+    def instalments(self, tenure_months: int) -> int:
+        """How many instalments ``tenure_months`` make. Raises TermsError where they do not fit."""
+        count = instalments_for_months(
+            self.schedule_frequency(), tenure_months, field_name="tenure_months"
+        )
+        if count < 1:
+            raise TermsError("tenure_months", "the tenure is shorter than one instalment's period")
+        return count
+
+    def refuse_rate(self, rate: Decimal) -> None:
+        """Raise LoanNotEligible for a rate that the product does not lend at."""
+        if not self.min_rate <= rate <= self.max_rate:
+            raise LoanNotEligible(
+                f"this product's rate is {self.min_rate:f} to {self.max_rate:f} percent a year"
+            )
+
+    def refuse_tenure(self, months: int, *, least: int | None = None) -> None:
+        """Raise LoanNotEligible for a tenure that the product does not run.
+
+        ``least`` stands in for the product's minimum: what is left of a loan may be shorter.
+        """
+        least = self.min_tenure_months if least is None else least
+        if not least <= months <= self.max_tenure_months:
+            raise LoanNotEligible(f"this product runs {least} to {self.max_tenure_months} months")
+
+    def bucket_edges(self) -> BucketEdges:
+        """Where the asset classes begin."""
+        return BucketEdges(self.sma0_to, self.sma1_to, self.npa_after_dpd)
+
+    def late_fee_rule(self, currency: str) -> LateFee:
+        """The late fee in minor units of ``currency``."""
+        return LateFee(
+            self.grace_days, rounded_minor(self.late_fee, currency), self.late_fee_percent
+        )
+
+    def processing_fee_minor(self, amount_minor: int, currency: str) -> int:
+        """What is taken from the disbursement of ``amount_minor``; less than all of it."""
+        fee = rounded_minor(self.processing_fee, currency) + share(
+            amount_minor, self.processing_fee_percent
+        )
+        return min(fee, amount_minor - 1)
+
+    def foreclosure_fee_minor(self, principal_minor: int) -> int:
+        """What ending a loan early costs on the principal that is still outstanding."""
+        return share(principal_minor, self.foreclosure_fee_percent)
+
+    def rounding_unit_minor(self, currency: str) -> int:
+        """The unit to which instalments round, at least the currency's minor unit."""
+        if self.rounding_unit is None:
+            return 1
+        return max(1, rounded_minor(self.rounding_unit, currency))
+
+
+def no_schedule(error: TermsError) -> InvalidLoanTerms:
+    """The refusal of terms that make no schedule, with the field at fault."""
+    fault = {"field": error.field, "message": error.message, "code": InvalidLoanTerms.code}
+    return InvalidLoanTerms(error.message, [fault])
+
+
+def frequency_of(spec: FrequencySpec) -> Frequency:
+    """The amortisation's frequency for a name or an ``Every``."""
+    if isinstance(spec, Every):
+        return Frequency(spec.every, Unit.DAYS if spec.unit == "days" else Unit.MONTHS)
+    return FREQUENCIES[spec]
+
+
+def share(amount_minor: int, percent: Decimal) -> int:
+    """``percent`` of ``amount_minor``, half up."""
+    return int((amount_minor * percent / 100).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def rounded_minor(amount: Decimal, currency: str) -> int:
+    """An amount of a product, in major units of any currency, in minor units of this one."""
+    return int(amount.scaleb(exponent(currency)).quantize(Decimal(1), ROUND_HALF_UP))

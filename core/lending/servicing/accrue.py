@@ -1,0 +1,76 @@
+"""Interest earned through a date, for all loans of a chunk at once.
+
+The same rule as ``accrual.earned``, in SQL: what is booked by a day is a rounded running total of
+the period's interest. A loan that has closed the date already is left alone.
+"""
+
+from datetime import date
+from uuid import UUID
+
+from core.foundation.database import Connection
+from core.lending.servicing import booking
+
+# Periods that have ended: book their rest and open the next one, if there is one. Where the period
+# ends on the very day, the next has earned nothing yet and the loan's day is closed.
+_ROLL = """
+WITH ended AS (
+  SELECT id, period_end, period_interest_minor - period_accrued_minor AS rest FROM loans
+  WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
+    AND status IN ('active', 'restructured') AND period_end <= $3 AND last_closed_on < $3
+  ORDER BY id FOR NO KEY UPDATE
+), rolled AS (
+  UPDATE loans l SET
+    interest_accrued_minor = l.interest_accrued_minor + e.rest,
+    period_start = n.period_start, period_end = n.due_date,
+    period_interest_minor = coalesce(n.interest_minor, 0), period_accrued_minor = 0,
+    last_closed_on = CASE WHEN e.period_end = $3 THEN $3 ELSE l.last_closed_on END
+  FROM ended e LEFT JOIN LATERAL (
+    SELECT period_start, due_date, interest_minor FROM loan_instalments i
+    WHERE i.loan_id = e.id AND i.superseded_at IS NULL AND i.period_start >= e.period_end
+    ORDER BY i.number LIMIT 1
+  ) n ON true
+  WHERE l.id = e.id
+  RETURNING l.currency, e.rest
+)
+SELECT currency, count(*) AS loans, sum(rest)::bigint AS earned FROM rolled GROUP BY currency
+"""
+_EARN = """
+WITH open AS (
+  SELECT id, period_accrued_minor AS booked, CASE
+    WHEN period_end IS NULL THEN 0
+    ELSE greatest(period_accrued_minor, (
+      2 * period_interest_minor * greatest(0, $3::date - period_start)
+      + (period_end - period_start)
+    ) / (2 * (period_end - period_start))) END AS target
+  FROM loans
+  WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
+    AND status IN ('active', 'restructured') AND last_closed_on < $3
+  ORDER BY id FOR NO KEY UPDATE
+), closed AS (
+  UPDATE loans l SET
+    interest_accrued_minor = l.interest_accrued_minor + o.target - o.booked,
+    period_accrued_minor = o.target, last_closed_on = $3
+  FROM open o WHERE l.id = o.id
+  RETURNING l.currency, o.target - o.booked AS earned
+)
+SELECT currency, sum(earned)::bigint AS earned FROM closed GROUP BY currency
+"""
+
+
+async def accrue(
+    connection: Connection, first_user: UUID, next_user: UUID | None, day: date
+) -> None:
+    """Book the interest earned through ``day``, and close the day for these loans."""
+    earned: dict[str, int] = {}
+    while rolled := await connection.fetch(_ROLL, first_user, next_user, day):
+        for row in rolled:
+            earned[row["currency"]] = earned.get(row["currency"], 0) + row["earned"]
+    for row in await connection.fetch(_EARN, first_user, next_user, day):
+        earned[row["currency"]] = earned.get(row["currency"], 0) + row["earned"]
+    await booking.post(
+        connection,
+        [
+            booking.interest_earned(currency, amount, {"business_date": day.isoformat()})
+            for currency, amount in sorted(earned.items())
+        ],
+    )

@@ -1,0 +1,144 @@
+"""One ``emi`` transaction for each instalment that is to be collected on a date.
+
+The attempt is written in the same unit of work as its transaction, and an instalment with an
+attempt under way is not collected; the attempt's end counts it and plans the next one. Two runs, or
+two schedulers, cannot collect one attempt twice.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from core.business_day.chunks import Chunk
+from core.foundation.database import Connection
+from core.lending import notices
+from core.lending.notices import LineName, money
+from core.lending.servicing import booking
+from core.lending.servicing.booking import PendingOrder
+from core.notifications import notices as inbox
+
+DUE_SOON_DAYS: Final = 3
+
+_LOCK_DUE = """
+SELECT l.id FROM loans l
+WHERE l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
+  AND l.status IN ('active', 'restructured')
+  AND EXISTS (
+    SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.next_attempt_on <= $3
+      AND i.superseded_at IS NULL AND i.paid_on IS NULL
+  )
+ORDER BY l.id FOR NO KEY UPDATE
+"""
+_DUE = """
+SELECT i.loan_id, i.version, i.number, i.attempts + 1 AS attempt, i.unpaid_minor, l.account_id,
+       l.currency
+FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
+WHERE i.loan_id = ANY($1::uuid[]) AND i.next_attempt_on <= $2
+  AND i.superseded_at IS NULL AND i.paid_on IS NULL
+  AND NOT EXISTS (
+    SELECT FROM loan_collections c WHERE c.loan_id = i.loan_id AND c.version = i.version
+      AND c.number = i.number AND c.status = 'pending'
+  )
+ORDER BY i.loan_id, i.number
+"""
+_ATTEMPT = """
+INSERT INTO loan_collections (loan_id, version, number, attempt, transaction_id, business_date,
+                              requested_minor, run_id)
+SELECT loan_id, version, number, attempt, transaction_id, $7, requested_minor, $8
+FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[], $6::bigint[])
+  AS a (loan_id, version, number, attempt, transaction_id, requested_minor)
+"""
+_FALLING_DUE = """
+SELECT l.user_id, i.loan_id, i.version, i.number, i.unpaid_minor, l.currency, i.due_date
+FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
+WHERE i.due_date = ANY($3::date[]) AND i.superseded_at IS NULL AND i.paid_on IS NULL
+  AND l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
+  AND l.status IN ('active', 'restructured')
+ORDER BY i.loan_id
+"""
+# A transaction that was set aside never reached its kind: its attempt ends here, before the next,
+# which comes the day after at the earliest even where the same date is run again.
+_RECONCILE = """
+WITH broken AS (
+  UPDATE loan_collections c SET status = 'failed', failure_code = t.failure_code
+  FROM transactions t
+  WHERE t.id = c.transaction_id AND c.loan_id = ANY($1::uuid[])
+    AND c.status = 'pending' AND t.status = 'failed'
+  RETURNING c.loan_id, c.version, c.number, c.attempt, c.business_date
+)
+UPDATE loan_instalments i SET next_attempt_on = greatest($2, b.business_date + 1),
+       attempts = b.attempt, first_attempt_on = coalesce(i.first_attempt_on, b.business_date)
+FROM broken b
+WHERE i.loan_id = b.loan_id AND i.version = b.version AND i.number = b.number
+  AND i.superseded_at IS NULL AND i.paid_on IS NULL
+"""
+_COUNT_RESULTS = """
+SELECT count(*) FILTER (WHERE status = 'success') AS succeeded,
+       count(*) FILTER (WHERE status = 'failed') AS failed
+FROM transactions WHERE id = ANY($1::uuid[])
+"""
+
+
+async def submit_due(connection: Connection, chunk: Chunk, day: date) -> list[UUID]:
+    """Submit the transactions of all instalments to collect by ``day``; answers their ids."""
+    locked = await connection.fetch(_LOCK_DUE, chunk.first_user, chunk.next_user, day)
+    if not locked:
+        return []
+    loan_ids = [row["id"] for row in locked]
+    await connection.execute(_RECONCILE, loan_ids, day)
+    due = await connection.fetch(_DUE, loan_ids, day)
+    orders = [_order(row, day, chunk.run_id) for row in due]
+    await booking.insert_pending(connection, orders)
+    attempts = [
+        (*row[:4], order.id, order.amount_minor) for row, order in zip(due, orders, strict=True)
+    ]
+    if attempts:
+        await connection.execute(_ATTEMPT, *zip(*attempts, strict=True), day, chunk.run_id)
+    return [order.id for order in orders]
+
+
+async def announce_due(connection: Connection, chunk: Chunk, day: date) -> None:
+    """Tell borrowers what falls due tomorrow and in ``DUE_SOON_DAYS`` days, once each."""
+    soon = day + timedelta(days=DUE_SOON_DAYS)
+    days = [day + timedelta(days=1), soon]
+    rows = await connection.fetch(_FALLING_DUE, chunk.first_user, chunk.next_user, days)
+    await inbox.write(
+        connection,
+        [
+            notices.falls_due(
+                row["user_id"],
+                LineName(row["loan_id"], row["version"], row["number"]),
+                money(row["unpaid_minor"], row["currency"]),
+                row["due_date"],
+                soon=row["due_date"] == soon,
+            )
+            for row in rows
+        ],
+    )
+
+
+async def results(connection: Connection, transaction_ids: Sequence[UUID]) -> tuple[int, int]:
+    """How many of these collections succeeded and failed."""
+    if not transaction_ids:
+        return 0, 0
+    row: Any = await connection.fetchrow(_COUNT_RESULTS, list(transaction_ids))
+    return row["succeeded"], row["failed"]
+
+
+def _order(row: Any, day: date, run_id: UUID) -> PendingOrder:
+    return PendingOrder(
+        type="emi",
+        amount_minor=row["unpaid_minor"],
+        currency=row["currency"],
+        debit_account_id=row["account_id"],
+        description=f"Instalment {row['number']}, attempt {row['attempt']}",
+        details={
+            "loan_id": str(row["loan_id"]),
+            "version": row["version"],
+            "instalment": row["number"],
+            "attempt": row["attempt"],
+            "business_date": day.isoformat(),
+            "run_id": str(run_id),
+        },
+    )

@@ -1,0 +1,162 @@
+"""Collecting an instalment: the ``emi`` transaction of one attempt.
+
+What is still unpaid of the instalment when the transaction settles is collected, so that a
+customer's payment that came first is never collected twice. Where the account holds less, the
+product says whether that much is taken.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from core.foundation.database import Connection
+from core.foundation.errors import InsufficientFunds
+from core.lending import notices
+from core.lending.collections.retries import CollectionCalendar, next_attempt_on
+from core.lending.notices import money
+from core.lending.servicing import booking
+from core.lending.servicing.kinds.parties import (
+    business_date,
+    cover,
+    details,
+    loan_id,
+    lock_loans,
+    payer,
+)
+from core.lending.servicing.loan_book import Line, LoanBook
+from core.lending.servicing.storage import LoansAtHand, loans_at_hand
+from core.lending.states import LoanEvent, require_allowed
+from core.transactions.decide import Accounts, AccountState, Leg, Movement, Outcome, Rule
+
+_CLOSE_ATTEMPTS = """
+UPDATE loan_collections c SET status = o.status, collected_minor = o.collected,
+       failure_code = o.code
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[])
+  AS o (transaction_id, status, collected, code)
+WHERE c.transaction_id = o.transaction_id AND c.status = 'pending'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt's instalment and day, from the transaction's details."""
+
+    transaction_id: UUID
+    loan_id: UUID
+    version: int
+    number: int
+    attempt: int
+    on: date
+
+    @classmethod
+    def of(cls, movement: Movement) -> "Attempt":
+        """The attempt that the movement makes."""
+        known = details(movement)
+        return cls(
+            movement.id,
+            loan_id(movement),
+            known["version"],
+            known["instalment"],
+            known["attempt"],
+            business_date(movement),
+        )
+
+
+class CollectionKind:
+    """The type ``emi``."""
+
+    type = "emi"
+
+    def __init__(self, calendar: CollectionCalendar) -> None:
+        self._calendar = calendar
+
+    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+        """Lock the loans and read what is due; the rule collects oldest first."""
+        loans = await lock_loans(connection, movements)
+        ids = {loan_id(movement) for movement in movements}
+        await loans.load_due(connection, ids, max(map(business_date, movements)))
+
+        def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
+            attempt = Attempt.of(movement)
+            book = loans.book(attempt.loan_id)
+            require_allowed(book.status, LoanEvent.COLLECT)
+            line = book.line(attempt.version, attempt.number)
+            account = payer(movement, accounts, book)
+            amount = _collectable(book, line, account)
+            split = book.pay(amount, book.due(attempt.on), attempt.on)
+            _end_if_repaid(book, attempt.on)
+            return booking.repayment_legs(account.id, split)
+
+        return rule
+
+    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Close the attempts, plan the next ones, tell the borrowers."""
+        loans = await loans_at_hand(connection)
+        rows = []
+        for outcome in outcomes:
+            attempt = Attempt.of(outcome.movement)
+            book = loans.books.get(attempt.loan_id)
+            line = book.lines.get((attempt.version, attempt.number)) if book else None
+            if book is not None and line is not None:
+                self._count(line, attempt, book)
+                _tell(loans, book, line, outcome)
+            rows.append(_result(outcome, is_open=line is not None and line.paid_on is None))
+        await connection.execute(_CLOSE_ATTEMPTS, *map(list, zip(*rows, strict=True)))
+        await loans.write(connection)
+
+    def _count(self, line: Line, attempt: Attempt, book: LoanBook) -> None:
+        """Count the attempt on its instalment, and plan the next where it is still open."""
+        if line.superseded:
+            return
+        line.attempts, line.changed = attempt.attempt, True
+        line.first_attempt_on = line.first_attempt_on or attempt.on
+        if line.paid_on is None:
+            line.next_attempt_on = next_attempt_on(
+                line.first_attempt_on,
+                line.attempts,
+                book.terms.retry_days,
+                attempt.on,
+                self._calendar,
+            )
+
+
+def _collectable(book: LoanBook, line: Line, account: AccountState) -> int:
+    wanted = line.unpaid.total
+    if account.available_minor < wanted:
+        if not book.terms.partial_collection or account.available_minor <= 0:
+            raise InsufficientFunds
+        return account.available_minor
+    cover(account, wanted)
+    return wanted
+
+
+def _end_if_repaid(book: LoanBook, on: date) -> None:
+    if book.is_repaid():
+        book.move(LoanEvent.REPAY_IN_FULL, on)
+        book.earn_rest()
+
+
+def _result(outcome: Outcome, *, is_open: bool) -> tuple[object, ...]:
+    """The attempt's end: what was collected, and whether the instalment is still open."""
+    if outcome.failure is not None:
+        return outcome.movement.id, "failed", 0, outcome.failure.code
+    status = "partial" if is_open else "success"
+    return outcome.movement.id, status, outcome.amount_minor, None
+
+
+def _tell(loans: LoansAtHand, book: LoanBook, line: Line, outcome: Outcome) -> None:
+    if outcome.failure is not None:
+        reason = outcome.failure.detail
+        if line.paid_on is None:
+            loans.notices.append(
+                notices.not_collected(
+                    book.user_id, book.id, line.number, reason, line.next_attempt_on
+                )
+            )
+        return
+    amount = money(outcome.amount_minor, book.currency)
+    part = line.paid_on is None
+    loans.notices.append(notices.collected(book.user_id, book.id, line.number, amount, part=part))
+    if book.closed_on is not None:
+        loans.notices.append(notices.ended(book.user_id, book.id, book.status))

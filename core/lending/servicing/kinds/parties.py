@@ -1,0 +1,75 @@
+"""What every kind asks of the loan and the account before it changes a loan in memory.
+
+The engine guards every leg itself, but only after the rule has answered; a rule that changes a
+loan's book must know that its legs will pass.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from core.foundation.database import Connection
+from core.foundation.errors import AccountClosed, AccountFrozen, CurrencyMismatch, InsufficientFunds
+from core.lending.servicing.loan_book import LoanBook
+from core.lending.servicing.storage import LoansAtHand, loans_at_hand
+from core.transactions.decide import Accounts, AccountState, Movement
+from core.transactions.kinds import RowsHeld
+
+
+async def lock_loans(connection: Connection, movements: Sequence[Movement]) -> LoansAtHand:
+    """The unit of work's loans, those of ``movements`` locked among them.
+
+    Raises RowsHeld for the movements whose loans another unit of work holds: settlement does not
+    wait for a business day, or for an officer, while other customers wait for it.
+    """
+    loans = await loans_at_hand(connection)
+    held = await loans.lock_free(connection, map(loan_id, movements))
+    if held:
+        raise RowsHeld({movement.id for movement in movements if loan_id(movement) in held})
+    return loans
+
+
+def loan_id(movement: Movement) -> UUID:
+    """The loan that the movement is about."""
+    return UUID(details(movement)["loan_id"])
+
+
+def business_date(movement: Movement) -> date:
+    """The business date for which the movement was submitted."""
+    return date.fromisoformat(details(movement)["business_date"])
+
+
+def details(movement: Movement) -> Mapping[str, Any]:
+    """The movement's details. Every movement of a loan has them."""
+    if movement.details is None:
+        raise ValueError(f"{movement.type} {movement.id} has no details")
+    return movement.details
+
+
+def payer(movement: Movement, accounts: Accounts, book: LoanBook) -> AccountState:
+    """The account that pays. Raises AccountFrozen, AccountClosed or CurrencyMismatch."""
+    if movement.debit_account_id is None:
+        raise ValueError(f"{movement.type} {movement.id} has no payer")
+    return _active(accounts[movement.debit_account_id], book)
+
+
+def receiver(movement: Movement, accounts: Accounts, book: LoanBook) -> AccountState:
+    """The account that receives. Raises AccountFrozen, AccountClosed or CurrencyMismatch."""
+    if movement.credit_account_id is None:
+        raise ValueError(f"{movement.type} {movement.id} has no receiver")
+    return _active(accounts[movement.credit_account_id], book)
+
+
+def cover(account: AccountState, amount_minor: int) -> None:
+    """Raise InsufficientFunds unless the account can be debited ``amount_minor``."""
+    if account.available_minor < amount_minor:
+        raise InsufficientFunds
+
+
+def _active(account: AccountState, book: LoanBook) -> AccountState:
+    if account.status != "active":
+        raise AccountFrozen if account.status == "frozen" else AccountClosed
+    if account.currency != book.currency:
+        raise CurrencyMismatch
+    return account

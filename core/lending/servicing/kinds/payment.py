@@ -1,0 +1,198 @@
+"""The customer's own payments: what is due, any amount, ahead of time, or everything.
+
+A payment carries what the customer saw when it was submitted (``through``: the last instalment it
+was meant for). What has been collected of that meanwhile is not taken a second time; the rest of
+the amount stays on the account.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from core.foundation.database import Connection
+from core.foundation.errors import NothingDue
+from core.ledger.chart import LedgerCode
+from core.lending import notices
+from core.lending.amortisation import PrepaymentMode
+from core.lending.collections import cases
+from core.lending.collections.retries import CollectionCalendar
+from core.lending.notices import money
+from core.lending.servicing import booking
+from core.lending.servicing.allocation import Split
+from core.lending.servicing.endings import Ending, foreclose
+from core.lending.servicing.kinds.parties import (
+    business_date,
+    cover,
+    details,
+    loan_id,
+    lock_loans,
+    payer,
+)
+from core.lending.servicing.loan_book import LoanBook, owed_in_all
+from core.lending.servicing.payoff import payoff
+from core.lending.servicing.schedules import prepay
+from core.lending.servicing.storage import LoansAtHand, loans_at_hand
+from core.lending.states import LoanEvent, LoanStatus, require_allowed
+from core.transactions.decide import Accounts, Leg, Movement, Outcome, Rule
+
+
+class PaymentMode(StrEnum):
+    """What a customer's payment is for."""
+
+    DUE = "due"
+    PREPAY_REDUCE_TENURE = "prepay_reduce_tenure"
+    PREPAY_REDUCE_EMI = "prepay_reduce_emi"
+    FORECLOSE = "foreclose"
+
+
+PREPAYMENTS = {
+    PaymentMode.PREPAY_REDUCE_TENURE: PrepaymentMode.REDUCE_TENURE,
+    PaymentMode.PREPAY_REDUCE_EMI: PrepaymentMode.REDUCE_EMI,
+}
+
+
+class PaymentKind:
+    """The type ``loan_payment``."""
+
+    type = "loan_payment"
+
+    def __init__(self, calendar: CollectionCalendar) -> None:
+        self._calendar = calendar
+
+    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+        """Lock the loans and read their schedules; the rule pays what the mode says."""
+        loans = await lock_loans(connection, movements)
+        await loans.load_all(connection, {loan_id(movement) for movement in movements})
+
+        def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
+            book = loans.book(loan_id(movement))
+            account = payer(movement, accounts, book)
+            amount = _amount(book, movement)
+            cover(account, amount)
+            return self._pay(loans, book, movement, amount)
+
+        return rule
+
+    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Write the loans and tell the borrowers."""
+        loans = await loans_at_hand(connection)
+        paid = [outcome for outcome in outcomes if outcome.failure is None]
+        for outcome in paid:
+            _tell(loans, outcome)
+        await loans.write(connection)
+        await _note_recoveries(connection, loans, paid)
+
+    def _pay(
+        self, loans: LoansAtHand, book: LoanBook, movement: Movement, amount: int
+    ) -> Sequence[Leg]:
+        """Change the book by the payment; answers the legs. Everything was checked before."""
+        on, known = business_date(movement), details(movement)
+        account_id = movement.debit_account_id
+        if account_id is None:
+            raise ValueError("a payment has a payer")
+        if book.status is LoanStatus.WRITTEN_OFF:
+            return recover(book, account_id, amount)
+        if known.get("settles"):
+            ending = foreclose(book, on)
+            return ending_legs(loans, book, account_id, ending)
+        mode = PaymentMode(known["mode"])
+        if mode in PREPAYMENTS:
+            split = self._prepay(book, amount, known["ahead"], PREPAYMENTS[mode], on)
+        else:
+            lines = [line for line in book.current() if line.number <= known["through"]]
+            split = book.pay(amount, [line for line in lines if line.paid_on is None], on)
+        if book.is_repaid():
+            book.move(LoanEvent.REPAY_IN_FULL, on)
+            book.earn_rest()
+        return booking.repayment_legs(account_id, split)
+
+    def _prepay(
+        self, book: LoanBook, amount: int, ahead: int, mode: PrepaymentMode, on: date
+    ) -> Split:
+        book.accrue_to(on)
+        split = book.pay(amount - ahead, book.due(on), on)
+        prepay(book, ahead, mode, on, self._calendar)
+        return split + Split(principal=ahead)
+
+
+def _amount(book: LoanBook, movement: Movement) -> int:
+    """What the payment moves now. Raises NothingDue or LoanStateConflict."""
+    on, known = business_date(movement), details(movement)
+    if book.status is LoanStatus.WRITTEN_OFF:
+        amount = min(movement.amount_minor, book.written_off - book.recovered)
+    elif known.get("settles"):
+        require_allowed(book.status, LoanEvent.FORECLOSE)
+        amount = payoff(book, on).total
+    elif known["mode"] == PaymentMode.DUE:
+        require_allowed(book.status, LoanEvent.PAY)
+        lines = [line for line in book.current() if line.number <= known["through"]]
+        amount = min(movement.amount_minor, owed_in_all(lines).total)
+    else:
+        require_allowed(book.status, LoanEvent.PREPAY)
+        due = owed_in_all(book.due(on)).total
+        amount = min(movement.amount_minor - known["ahead"], due) + known["ahead"]
+        if due > amount - known["ahead"] or known["ahead"] >= book.outstanding:
+            raise NothingDue("the loan has changed since; nothing is left to pay ahead this way")
+    if amount <= 0:
+        raise NothingDue("this was paid meanwhile")
+    return amount
+
+
+def recover(book: LoanBook, account_id: UUID, amount: int) -> Sequence[Leg]:
+    """A payment on a loan that was written off is the bank's recovery income."""
+    require_allowed(book.status, LoanEvent.RECOVER)
+    book.recovered += amount
+    book.reshaped = book.changed = True
+    return (
+        Leg(account_id, None, -amount),
+        Leg(None, LedgerCode.RECOVERY_INCOME.value, amount),
+    )
+
+
+def ending_legs(
+    loans: LoansAtHand, book: LoanBook, account_id: UUID, ending: Ending
+) -> Sequence[Leg]:
+    """The legs of what the customer pays; the bank's own entries go beside them."""
+    charged = ending.paid - Split(fee=ending.early_fee)
+    legs = booking.repayment_legs(account_id, charged)
+    if ending.early_fee:
+        legs[0] = legs[0]._replace(amount_minor=-ending.paid.total)
+        legs.append(Leg(None, LedgerCode.FEE_INCOME.value, ending.early_fee))
+    about = {"loan_id": str(book.id)}
+    loans.entries.append(
+        booking.interest_to_principal(book.currency, ending.advance_interest, about)
+    )
+    if ending.lost.total:
+        loans.entries.append(booking.loss(book.currency, ending.lost, about))
+    return legs
+
+
+async def _note_recoveries(
+    connection: Connection, loans: LoansAtHand, paid: Sequence[Outcome]
+) -> None:
+    """Note in the cases' histories what came in after a write-off; close what is recovered."""
+    steps, recovered = [], []
+    for outcome in paid:
+        book = loans.book(loan_id(outcome.movement))
+        if book.status is not LoanStatus.WRITTEN_OFF:
+            continue
+        amount = money(outcome.amount_minor, book.currency)
+        steps.append(cases.Step(book.id, "recovered", f"{amount} came in after the write-off"))
+        if book.recovered == book.written_off:
+            recovered.append(book.id)
+    await cases.add_steps(connection, steps)
+    await cases.close_ended(connection, recovered)
+
+
+def _tell(loans: LoansAtHand, outcome: Outcome) -> None:
+    book = loans.book(loan_id(outcome.movement))
+    amount = money(outcome.amount_minor, book.currency)
+    principal = sum(
+        leg.amount_minor for leg in outcome.legs if leg.ledger_code == LedgerCode.LOANS_RECEIVABLE
+    )
+    split = Split(principal=principal)
+    loans.notices.append(notices.paid(book.user_id, book.id, amount, split, book.currency))
+    if book.closed_on is not None:
+        loans.notices.append(notices.ended(book.user_id, book.id, book.status))
+        book.closed_on = None

@@ -1,0 +1,105 @@
+"""Money that recovery brings in: set-off from the borrower's other accounts, and settlements.
+
+A set-off takes no more than what is due, and no more than the account's own money: an overdraft
+is never used for it.
+"""
+
+from collections.abc import Sequence
+
+from core.foundation.database import Connection
+from core.foundation.errors import InsufficientFunds, NothingDue
+from core.lending import notices
+from core.lending.collections import cases
+from core.lending.collections.retries import CollectionCalendar
+from core.lending.notices import money
+from core.lending.servicing import booking
+from core.lending.servicing.endings import settle
+from core.lending.servicing.kinds.parties import (
+    business_date,
+    cover,
+    details,
+    loan_id,
+    lock_loans,
+    payer,
+)
+from core.lending.servicing.kinds.payment import ending_legs
+from core.lending.servicing.loan_book import LoanBook, owed_in_all
+from core.lending.servicing.storage import LoansAtHand, loans_at_hand
+from core.lending.states import LoanEvent, require_allowed
+from core.transactions.decide import Accounts, Leg, Movement, Outcome, Rule
+
+SET_OFF = "set_off"
+SETTLE = "settle"
+
+
+class RecoveryKind:
+    """The type ``recovery``."""
+
+    type = "recovery"
+
+    def __init__(self, calendar: CollectionCalendar) -> None:
+        self._calendar = calendar
+
+    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+        """Lock the loans and read their schedules; the rule sets off or settles."""
+        loans = await lock_loans(connection, movements)
+        await loans.load_all(connection, {loan_id(movement) for movement in movements})
+
+        def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
+            book = loans.book(loan_id(movement))
+            if details(movement)["action"] == SETTLE:
+                return _settle(loans, book, movement, accounts)
+            return _set_off(book, movement, accounts)
+
+        return rule
+
+    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Write the loans, the cases' histories and the notices."""
+        loans = await loans_at_hand(connection)
+        steps = [_step(loans, outcome) for outcome in outcomes]
+        await loans.write(connection)
+        await cases.add_steps(connection, steps)
+        ended = [step.loan_id for step in steps if step.action == "settled"]
+        await cases.close_ended(connection, ended)
+
+
+def _set_off(book: LoanBook, movement: Movement, accounts: Accounts) -> Sequence[Leg]:
+    on = business_date(movement)
+    require_allowed(book.status, LoanEvent.COLLECT)
+    account = payer(movement, accounts, book)
+    due = book.due(on)
+    wanted = min(movement.amount_minor, owed_in_all(due).total)
+    if wanted <= 0:
+        raise NothingDue
+    amount = min(wanted, account.balance_minor)
+    if amount <= 0:
+        raise InsufficientFunds("there is no money on the account to set off")
+    split = book.pay(amount, due, on)
+    if book.is_repaid():
+        book.move(LoanEvent.REPAY_IN_FULL, on)
+        book.earn_rest()
+    return booking.repayment_legs(account.id, split)
+
+
+def _settle(
+    loans: LoansAtHand, book: LoanBook, movement: Movement, accounts: Accounts
+) -> Sequence[Leg]:
+    require_allowed(book.status, LoanEvent.SETTLE)
+    account = payer(movement, accounts, book)
+    cover(account, movement.amount_minor)
+    ending = settle(book, movement.amount_minor, business_date(movement))
+    return ending_legs(loans, book, account.id, ending)
+
+
+def _step(loans: LoansAtHand, outcome: Outcome) -> cases.Step:
+    movement = outcome.movement
+    known = details(movement)
+    book = loans.book(loan_id(movement))
+    what = "settlement" if known["action"] == SETTLE else "set-off"
+    if outcome.failure is not None:
+        action, text = f"{known['action']}_failed", f"The {what} failed: {outcome.failure.detail}"
+    else:
+        action = "settled" if known["action"] == SETTLE else "set_off"
+        text = f"{money(outcome.amount_minor, book.currency)} came in by {what}"
+        loans.notices += notices.recovery_step(book.user_id, book.id, f"{text}.")
+    return cases.Step(book.id, action, text, cases.actor(known))

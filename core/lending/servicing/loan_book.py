@@ -1,0 +1,205 @@
+"""A loan as a unit of work holds it: its totals, its schedule, and what a payment does to them.
+
+Pure: values in, values changed in memory; ``storage`` reads and writes it. All amounts are in
+minor units of the loan's currency.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from core.foundation.errors import NothingDue
+from core.lending.origination.products import ProductTerms
+from core.lending.servicing.accrual import Window, earned
+from core.lending.servicing.allocation import Allocation, Owed, Split, allocate, total
+from core.lending.states import LoanEvent, LoanStatus, require_allowed
+
+LineKey = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Line:
+    """One instalment of the current schedule.
+
+    ``prepaid`` is principal that was paid ahead of time: it is part of ``asked`` and ``paid``, so
+    that principals add up to the loan, and no part of what falls due.
+    """
+
+    version: int
+    number: int
+    period_start: date
+    due_date: date
+    opening: int
+    asked: Split
+    paid: Split = field(default_factory=Split)
+    prepaid: int = 0
+    attempts: int = 0
+    first_attempt_on: date | None = None
+    next_attempt_on: date | None = None
+    paid_on: date | None = None
+    changed: bool = False
+    is_new: bool = False
+    superseded: bool = False
+
+    @property
+    def unpaid(self) -> Split:
+        """What is still owed of it."""
+        return self.asked - self.paid
+
+    def pay(self, split: Split, on: date) -> None:
+        """Count ``split`` as paid on the business date ``on``."""
+        self.paid += split
+        self.changed = True
+        if self.paid == self.asked:
+            self.paid_on = on
+            self.next_attempt_on = None
+
+
+@dataclass(slots=True)
+class LoanBook:
+    """One loan's totals and the lines of its schedule that the unit of work needs."""
+
+    id: UUID
+    user_id: UUID
+    account_id: UUID
+    status: LoanStatus
+    currency: str
+    amount: int
+    rate: Any
+    terms: ProductTerms
+    fee: int
+    emi: int
+    disbursement_transaction_id: UUID | None
+    outstanding: int
+    repaid: int
+    principal_written_off: int
+    interest_accrued: int
+    interest_paid: int
+    written_off: int
+    recovered: int
+    version: int
+    basis: str | None  # a ``schedules.Basis`` as JSON text
+    window: Window | None
+    tenure_months: int
+    dpd: int
+    classification: str
+    lines: dict[LineKey, Line] = field(default_factory=dict)
+    # Interest earned in this unit of work that the bank's books do not have yet.
+    newly_accrued: int = 0
+    closed_on: date | None = None
+    # Whether anything changed, and whether more than what was repaid did.
+    changed: bool = False
+    reshaped: bool = False
+
+    def current(self) -> list[Line]:
+        """The lines that are not superseded, oldest first."""
+        lines = (line for line in self.lines.values() if not line.superseded)
+        return sorted(lines, key=lambda line: line.number)
+
+    def due(self, on: date) -> list[Line]:
+        """The lines due by ``on`` of which something is unpaid, oldest first."""
+        return [line for line in self.current() if line.due_date <= on and line.paid_on is None]
+
+    def upcoming(self, on: date) -> list[Line]:
+        """The lines that fall due after ``on`` and are not paid in advance, oldest first."""
+        return [line for line in self.current() if line.due_date > on and line.paid_on is None]
+
+    def line(self, version: int, number: int) -> Line:
+        """The line of that version and number. Raises NothingDue where it is paid or replaced."""
+        line = self.lines.get((version, number))
+        if line is None or line.superseded or line.paid_on is not None:
+            raise NothingDue("this instalment is paid already")
+        return line
+
+    def move(self, event: LoanEvent, on: date | None = None) -> None:
+        """Change the state by the table. Raises LoanStateConflict."""
+        status = require_allowed(self.status, event)
+        if status is not self.status:
+            self.reshaped = self.changed = True
+            self.status = status
+            if status in ENDED:
+                self.closed_on = on
+
+    def pay(self, amount: int, lines: Sequence[Line], on: date) -> Split:
+        """Lay ``amount`` over ``lines``; answers what it settled by component."""
+        if len(lines) == 1 and amount == lines[0].unpaid.total:
+            split = lines[0].unpaid  # the usual case, and the one that comes by the thousand
+            lines[0].pay(split, on)
+        else:
+            allocation = self._allocate(amount, lines)
+            by_number = {line.number: line for line in lines}
+            for part in allocation.paid:
+                by_number[part.number].pay(part.split, on)
+            split = allocation.split
+        self.count_paid(split)
+        if self.dpd and not self.due(on):
+            self.dpd = 0
+        return split
+
+    def count_paid(self, split: Split) -> None:
+        """Move the totals by what was paid."""
+        self.outstanding -= split.principal
+        self.repaid += split.principal
+        self.interest_paid += split.interest
+        self.changed = True
+
+    def accrue_to(self, day: date) -> None:
+        """Earn interest through ``day``, period by period; needs the whole schedule loaded."""
+        while self.window is not None:
+            booked = earned(self.window, day)
+            self._earn(booked - self.window.accrued_minor)
+            self.reshaped = self.changed = True
+            if day < self.window.end:
+                self.window = replace(self.window, accrued_minor=booked)
+                return
+            self.window = self._window_after(self.window.end)
+
+    def earn_rest(self) -> None:
+        """At a loan's end, interest paid beyond what was earned is the bank's: earn it."""
+        self._earn(max(0, self.interest_paid - self.interest_accrued))
+        self.window = None
+        self.reshaped = self.changed = True
+
+    def interest_owed(self) -> int:
+        """Interest earned and not paid; negative where it was paid in advance."""
+        return self.interest_accrued - self.interest_paid
+
+    def is_repaid(self) -> bool:
+        """Whether nothing of the loaded schedule and no principal is left."""
+        return self.outstanding == 0 and all(line.paid_on for line in self.current())
+
+    def replace_lines(self, old: Iterable[Line], new: Iterable[Line]) -> None:
+        """Supersede ``old`` by ``new``, which carry the next version."""
+        for line in old:
+            line.superseded = line.changed = True
+        for line in new:
+            line.is_new = True
+            self.lines[line.version, line.number] = line
+        self.version += 1
+        self.reshaped = self.changed = True
+
+    def _allocate(self, amount: int, lines: Sequence[Line]) -> Allocation:
+        owed = [Owed(line.number, line.unpaid) for line in lines]
+        return allocate(amount, owed, interest_first=self.terms.interest_first)
+
+    def _earn(self, amount: int) -> None:
+        self.interest_accrued += amount
+        self.newly_accrued += amount
+
+    def _window_after(self, end: date) -> Window | None:
+        following = [line for line in self.current() if line.period_start >= end]
+        if not following:
+            return None
+        return Window(following[0].period_start, following[0].due_date, following[0].asked.interest)
+
+
+ENDED = frozenset(
+    {LoanStatus.CLOSED, LoanStatus.FORECLOSED, LoanStatus.SETTLED, LoanStatus.WRITTEN_OFF}
+)
+
+
+def owed_in_all(lines: Iterable[Line]) -> Split:
+    """What is unpaid of ``lines``, by component."""
+    return total(line.unpaid for line in lines)

@@ -1,0 +1,168 @@
+"""What a customer can pay now, and the order that pays it."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from core.foundation.database import Connection
+from core.foundation.errors import (
+    CurrencyMismatch,
+    GiroError,
+    Invalid,
+    LoanNotFound,
+    NothingDue,
+    PayoffNotCovered,
+)
+from core.foundation.ids import parse_id
+from core.foundation.money import to_major, to_minor
+from core.ledger.chart import LedgerCode
+from core.lending.servicing.kinds.payment import PREPAYMENTS, PaymentMode
+from core.lending.servicing.loan_book import LoanBook, owed_in_all
+from core.lending.servicing.payoff import Payoff, payoff
+from core.lending.servicing.storage import LoansAtHand
+from core.lending.states import LoanEvent, LoanStatus, require_allowed
+from core.transactions.orders import Idempotency, Order, Party
+
+_CURRENCY = """
+SELECT currency FROM accounts WHERE owner_id = $1 AND (account_number = $2 OR id = $3)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRequest:
+    """What the customer asks for; ``amount`` in major units, None for what the mode implies."""
+
+    loan_id: UUID
+    user_id: UUID
+    amount: Decimal | None
+    mode: PaymentMode
+    from_account: str | None
+    idempotency_key: str | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoanPaymentOrder(Order):
+    """An order whose identity is what the customer asked, not what that amounts to today."""
+
+    asked: tuple[str, ...] = ()
+
+    def fingerprint(self) -> bytes:
+        """A digest of the request: the same request is the same payment, whatever is due now."""
+        return hashlib.sha256(msgspec.json.encode((self.type, *self.asked))).digest()
+
+
+async def order(connection: Connection, request: PaymentRequest, on: date) -> Order:
+    """The order for intake, with what refuses it, if anything does: LoanNotFound (another's, too),
+    LoanStateConflict, NothingDue, PayoffNotCovered, CurrencyMismatch, Invalid for a prepayment
+    without amount. Intake refuses it with that unless its key has made a payment before.
+    """
+    try:
+        book = await LoansAtHand().read(connection, request.loan_id)
+        if book.user_id != request.user_id:
+            raise LoanNotFound
+        await _refuse_other_currency(connection, request, book.currency)
+        amount, details = plan(book, request.amount, request.mode, on)
+    except GiroError as refusal:
+        return _order(request, Decimal(0), refusal=refusal)
+    return _order(
+        request,
+        to_major(amount, book.currency),
+        debit=Party(request.from_account or str(book.account_id), request.user_id),
+        details={
+            "loan_id": str(book.id),
+            "business_date": on.isoformat(),
+            "mode": request.mode.value,
+            **details,
+        },
+    )
+
+
+def plan(
+    book: LoanBook, asked: Decimal | None, mode: PaymentMode, on: date
+) -> tuple[int, dict[str, Any]]:
+    """What to submit: the amount in minor units, and what it was meant for."""
+    amount = None if asked is None else to_minor(asked, book.currency)
+    if book.status is LoanStatus.WRITTEN_OFF:
+        return _recovery(book, amount)
+    require_allowed(book.status, LoanEvent.PREPAY if mode in PREPAYMENTS else LoanEvent.PAY)
+    owed = payoff(book, on)
+    if mode is PaymentMode.FORECLOSE:
+        return _foreclosure(owed, amount)
+    if amount is not None and amount >= owed.total:
+        return owed.total, {"settles": True}
+    if mode in PREPAYMENTS:
+        return _prepayment(book, amount, on)
+    return _due(book, amount, on)
+
+
+def _due(book: LoanBook, amount: int | None, on: date) -> tuple[int, dict[str, Any]]:
+    """What is due, or the next instalment where nothing is; any amount goes oldest first."""
+    lines = book.due(on) or book.upcoming(on)[:1]
+    if amount is None:
+        amount = owed_in_all(lines).total
+        if not amount:
+            raise NothingDue
+        return amount, {"through": lines[-1].number}
+    left = amount
+    through = lines[-1].number if book.due(on) else 0
+    for line in (line for line in book.current() if line.paid_on is None):
+        if left > 0:
+            through = max(through, line.number)
+        left -= line.unpaid.total
+    return amount, {"through": through}
+
+
+def _prepayment(book: LoanBook, amount: int | None, on: date) -> tuple[int, dict[str, Any]]:
+    if amount is None:
+        message = "a prepayment needs an amount"
+        raise Invalid(message, [{"field": "amount", "message": message, "code": "missing"}])
+    due = owed_in_all(book.due(on)).total
+    ahead = amount - due
+    if ahead <= 0:
+        return amount, {"through": book.due(on)[-1].number, "mode": PaymentMode.DUE.value}
+    return amount, {"ahead": min(ahead, book.outstanding - 1)}
+
+
+def _foreclosure(owed: Payoff, amount: int | None) -> tuple[int, dict[str, Any]]:
+    if amount is not None and amount < owed.total:
+        raise PayoffNotCovered
+    return owed.total, {"settles": True}
+
+
+def _recovery(book: LoanBook, amount: int | None) -> tuple[int, dict[str, Any]]:
+    open_amount = book.written_off - book.recovered
+    if open_amount <= 0:
+        raise NothingDue
+    return min(amount or open_amount, open_amount), {}
+
+
+async def _refuse_other_currency(
+    connection: Connection, request: PaymentRequest, currency: str
+) -> None:
+    """Raise CurrencyMismatch for an account of the customer's in another currency."""
+    name = request.from_account
+    if name is not None:
+        found = await connection.fetchval(_CURRENCY, request.user_id, name, parse_id(name))
+        if found not in {None, currency}:
+            raise CurrencyMismatch
+
+
+def _order(request: PaymentRequest, amount: Decimal, **known: Any) -> Order:
+    key = request.idempotency_key
+    return LoanPaymentOrder(
+        type="loan_payment",
+        amount=amount,
+        contra_code=LedgerCode.LOANS_RECEIVABLE,
+        initiated_by=request.user_id,
+        description="Loan payment",
+        request_id=request.request_id,
+        idempotency=Idempotency(request.user_id, key) if key else None,
+        asked=(str(request.loan_id), str(request.amount), request.mode, str(request.from_account)),
+        **known,
+    )

@@ -1,0 +1,104 @@
+"""The portfolio in figures: what is out, how much of it is at risk, how well it is collected.
+
+Portfolio at risk (CGAP, "Measuring Microfinance Delinquency"): the whole principal outstanding of
+loans more than so many days past due, over the principal outstanding of all.
+"""
+
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from core.foundation.database import Connection
+from core.foundation.money import to_major, whole_sums
+
+_OUTSTANDING = """
+SELECT currency, count(*) AS loans, sum(principal_outstanding_minor) AS outstanding,
+  coalesce(sum(principal_outstanding_minor) FILTER (WHERE dpd > 30), 0) AS par_30,
+  coalesce(sum(principal_outstanding_minor) FILTER (WHERE dpd > 60), 0) AS par_60,
+  coalesce(sum(principal_outstanding_minor) FILTER (WHERE dpd > 90), 0) AS par_90,
+  coalesce(sum(principal_outstanding_minor) FILTER (WHERE classification = 'npa'), 0)
+    AS npa,
+  count(*) FILTER (WHERE in_default) AS in_default
+FROM loans WHERE status IN ('active', 'restructured') GROUP BY currency ORDER BY currency
+"""
+_BY_DAY = """
+SELECT i.due_date, l.currency,
+  sum(i.principal_minor + i.interest_minor + i.fee_minor + i.penalty_minor) AS due,
+  sum(i.principal_paid_minor + i.interest_paid_minor + i.fee_paid_minor + i.penalty_paid_minor)
+    AS collected,
+  coalesce(sum(i.unpaid_minor) FILTER (
+    WHERE i.due_date < $3 OR (l.dpd > 0 AND i.due_date <= l.assessed_on)), 0) AS overdue
+FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
+WHERE i.due_date BETWEEN $1 AND $2 AND i.superseded_at IS NULL AND l.deleted_at IS NULL
+GROUP BY i.due_date, l.currency ORDER BY i.due_date, l.currency
+"""
+_STATES = "SELECT status, count(*) AS loans FROM loans WHERE deleted_at IS NULL GROUP BY status"
+
+
+async def portfolio(
+    connection: Connection, *, since: date, until: date, today: date
+) -> dict[str, Any]:
+    """The lending section of the report, for instalments due ``since`` to ``until``."""
+    outstanding = [whole_sums(dict(row)) for row in await connection.fetch(_OUTSTANDING)]
+    found = await connection.fetch(_BY_DAY, since, min(until, today), today)
+    days = [whole_sums(dict(row)) for row in found]
+    states = await connection.fetch(_STATES)
+    return {
+        "business_date": today,
+        "loans_by_status": {row["status"]: row["loans"] for row in states},
+        "portfolio": [_portfolio(row) for row in outstanding],
+        "collection": _collection(days),
+        "by_day": [_day(row) for row in days],
+    }
+
+
+def ratio(part: int, whole: int) -> Decimal:
+    """``part`` of ``whole`` to four decimals; 0 of nothing."""
+    if not whole:
+        return Decimal(0)
+    return (Decimal(part) / whole).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+
+
+def _portfolio(row: Any) -> dict[str, Any]:
+    currency, whole = row["currency"], row["outstanding"]
+    return {
+        "currency": currency,
+        "active_loans": row["loans"],
+        "loans_in_default": row["in_default"],
+        "outstanding_principal": to_major(whole, currency),
+        "par_30": ratio(row["par_30"], whole),
+        "par_60": ratio(row["par_60"], whole),
+        "par_90": ratio(row["par_90"], whole),
+        "npa_amount": to_major(row["npa"], currency),
+        "npa_ratio": ratio(row["npa"], whole),
+    }
+
+
+def _collection(days: list[Any]) -> list[dict[str, Any]]:
+    """Due and collected over the whole span, by currency."""
+    due: dict[str, int] = {}
+    collected: dict[str, int] = {}
+    for row in days:
+        currency = row["currency"]
+        due[currency] = due.get(currency, 0) + row["due"]
+        collected[currency] = collected.get(currency, 0) + row["collected"]
+    return [
+        {
+            "currency": currency,
+            "due": to_major(due[currency], currency),
+            "collected": to_major(collected[currency], currency),
+            "efficiency": ratio(collected[currency], due[currency]),
+        }
+        for currency in sorted(due)
+    ]
+
+
+def _day(row: Any) -> dict[str, Any]:
+    currency = row["currency"]
+    return {
+        "day": row["due_date"],
+        "currency": currency,
+        "due": to_major(row["due"], currency),
+        "collected": to_major(row["collected"], currency),
+        "overdue": to_major(row["overdue"], currency),
+    }

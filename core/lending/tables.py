@@ -1,0 +1,444 @@
+"""Lending's tables.
+
+Every promise about a loan stands here a second time, as a constraint: principal adds up, nothing
+is overpaid, one attempt is collected once, one charge is made once, a lease has an owner.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    CHAR,
+    TIMESTAMP,
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    Numeric,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.foundation.database import Base
+
+INSTANT = TIMESTAMP(timezone=True)
+ZERO = text("0")
+
+UNPAID = (
+    "principal_minor - principal_paid_minor + interest_minor - interest_paid_minor"
+    " + fee_minor - fee_paid_minor + penalty_minor - penalty_paid_minor"
+)
+
+
+class LoanProduct(Base):
+    """What the bank lends on; ``terms`` is a ``products.ProductTerms``."""
+
+    __tablename__ = "loan_products"
+    __table_args__ = (CheckConstraint("code ~ '^[a-z0-9][a-z0-9_-]{0,39}$'", name="code"),)
+
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    updated_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("now()"))
+
+
+class Loan(Base):
+    """One loan, from application to its end, with the terms it was made with.
+
+    ``period_*`` is the instalment period that accrues interest now; ``interest_accrued_minor`` is
+    what the books have recognised since disbursal.
+    """
+
+    __tablename__ = "loans"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('pending', 'rejected', 'withdrawn', 'approved', 'active', 'closed', "
+            "'foreclosed', 'restructured', 'settled', 'written_off')",
+            name="status",
+        ),
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("interest_rate BETWEEN 0 AND 1000", name="interest_rate"),
+        CheckConstraint("tenure_months > 0", name="tenure"),
+        CheckConstraint("processing_fee_minor BETWEEN 0 AND amount_minor - 1", name="fee"),
+        CheckConstraint(
+            "principal_outstanding_minor = principal_disbursed_minor - principal_repaid_minor"
+            " - principal_written_off_minor",
+            name="principal_adds_up",
+        ),
+        CheckConstraint(
+            "principal_outstanding_minor >= 0 AND principal_repaid_minor >= 0"
+            " AND principal_written_off_minor >= 0",
+            name="principal_signs",
+        ),
+        CheckConstraint(
+            "principal_disbursed_minor = CASE WHEN disbursed_at IS NULL THEN 0 "
+            "ELSE amount_minor END",
+            name="disbursed_once",
+        ),
+        CheckConstraint(
+            "(status IN ('pending', 'rejected', 'withdrawn', 'approved')) = (disbursed_at IS NULL)",
+            name="disbursed_at",
+        ),
+        CheckConstraint(
+            "status NOT IN ('closed', 'foreclosed', 'settled', 'written_off')"
+            " OR principal_outstanding_minor = 0",
+            name="an_end_owes_nothing",
+        ),
+        CheckConstraint(
+            "(status IN ('closed', 'foreclosed', 'settled', 'written_off'))"
+            " = (closed_at IS NOT NULL)",
+            name="closed_at",
+        ),
+        CheckConstraint(
+            "classification IN ('standard', 'sma0', 'sma1', 'sma2', 'npa')", name="classification"
+        ),
+        CheckConstraint("dpd >= 0 AND worst_dpd >= dpd", name="dpd"),
+        CheckConstraint("period_accrued_minor BETWEEN 0 AND period_interest_minor", name="accrued"),
+        CheckConstraint(
+            "deleted_at IS NULL OR status NOT IN ('active', 'restructured')", name="deleted_is_over"
+        ),
+        Index("ix_loans_user", "user_id", "id"),
+        Index("ix_loans_account", "account_id"),
+        Index(
+            "ix_loans_repaying",
+            "user_id",
+            postgresql_where=text("status IN ('active', 'restructured')"),
+        ),
+        Index(
+            "ix_loans_flagged",
+            "user_id",
+            postgresql_where=text(
+                "status IN ('active', 'restructured') AND (dpd > 0 OR classification <> 'standard')"
+            ),
+        ),
+        # Accrual rewrites every running loan once a day, in place.
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    product_code: Mapped[str] = mapped_column(ForeignKey("loan_products.code"))
+    status: Mapped[str] = mapped_column(Text, server_default="pending")
+    currency: Mapped[str] = mapped_column(CHAR(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    interest_rate: Mapped[Decimal] = mapped_column(Numeric(12, 6))
+    tenure_months: Mapped[int] = mapped_column(Integer)
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    purpose: Mapped[str | None] = mapped_column(Text)
+    monthly_income_minor: Mapped[int | None] = mapped_column(BigInteger)
+    monthly_obligations_minor: Mapped[int | None] = mapped_column(BigInteger)
+    processing_fee_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    emi_minor: Mapped[int] = mapped_column(BigInteger)
+    monthly_emi_minor: Mapped[int] = mapped_column(BigInteger)
+    assessment: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+    applied_at: Mapped[datetime] = mapped_column(INSTANT)
+    decided_at: Mapped[datetime | None] = mapped_column(INSTANT)
+    decided_by: Mapped[UUID | None]
+    rejection_reason: Mapped[str | None] = mapped_column(Text)
+    disbursement_transaction_id: Mapped[UUID | None]
+    disbursement_failure: Mapped[str | None] = mapped_column(Text)
+    disbursed_at: Mapped[datetime | None] = mapped_column(INSTANT)
+    disbursed_on: Mapped[date | None] = mapped_column(Date)
+    closed_at: Mapped[datetime | None] = mapped_column(INSTANT)
+    deleted_at: Mapped[datetime | None] = mapped_column(INSTANT)
+
+    principal_disbursed_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    principal_repaid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    principal_written_off_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    principal_outstanding_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    interest_accrued_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    interest_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    written_off_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    recovered_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+
+    schedule_version: Mapped[int] = mapped_column(SmallInteger, server_default=ZERO)
+    schedule_basis: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    period_start: Mapped[date | None] = mapped_column(Date)
+    period_end: Mapped[date | None] = mapped_column(Date)
+    period_interest_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    period_accrued_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    last_closed_on: Mapped[date | None] = mapped_column(Date)
+
+    dpd: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    worst_dpd: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    classification: Mapped[str] = mapped_column(Text, server_default="standard")
+    in_default: Mapped[bool] = mapped_column(server_default=text("false"))
+    assessed_on: Mapped[date | None] = mapped_column(Date)
+
+
+class LoanInstalment(Base):
+    """One instalment of one version of a loan's schedule.
+
+    A prepayment or restructure supersedes what was not yet due and adds a version; nothing is
+    deleted. The numbers of the rows that are not superseded run from 1.
+    """
+
+    __tablename__ = "loan_instalments"
+    __table_args__ = (
+        PrimaryKeyConstraint("loan_id", "version", "number"),
+        CheckConstraint("period_start < due_date", name="period"),
+        *(
+            CheckConstraint(
+                f"{part}_paid_minor >= 0 AND {part}_paid_minor <= {part}_minor", name=f"{part}_paid"
+            )
+            for part in ("principal", "interest", "fee", "penalty")
+        ),
+        CheckConstraint(
+            "prepaid_minor >= 0 AND prepaid_minor <= principal_paid_minor", name="prepaid"
+        ),
+        CheckConstraint(
+            "superseded_at IS NOT NULL OR (paid_on IS NOT NULL) = (unpaid_minor = 0)",
+            name="paid_on",
+        ),
+        Index(
+            "uq_loan_instalments_current",
+            "loan_id",
+            "number",
+            unique=True,
+            postgresql_where=text("superseded_at IS NULL"),
+        ),
+        Index(
+            "ix_loan_instalments_collect",
+            "next_attempt_on",
+            postgresql_where=text(
+                "superseded_at IS NULL AND paid_on IS NULL AND next_attempt_on IS NOT NULL"
+            ),
+        ),
+        Index(
+            "ix_loan_instalments_unpaid",
+            "due_date",
+            postgresql_where=text("superseded_at IS NULL AND paid_on IS NULL"),
+        ),
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    loan_id: Mapped[UUID] = mapped_column(ForeignKey("loans.id"))
+    version: Mapped[int] = mapped_column(SmallInteger)
+    number: Mapped[int] = mapped_column(SmallInteger)
+    period_start: Mapped[date] = mapped_column(Date)
+    due_date: Mapped[date] = mapped_column(Date)
+    opening_minor: Mapped[int] = mapped_column(BigInteger)
+    principal_minor: Mapped[int] = mapped_column(BigInteger)
+    interest_minor: Mapped[int] = mapped_column(BigInteger)
+    fee_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    penalty_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    principal_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    interest_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    fee_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    penalty_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    # Of principal and of what is paid of it: paid ahead of time, beside what the instalment asks.
+    prepaid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    unpaid_minor: Mapped[int] = mapped_column(BigInteger, Computed(UNPAID, persisted=True))
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=ZERO)
+    first_attempt_on: Mapped[date | None] = mapped_column(Date)
+    next_attempt_on: Mapped[date | None] = mapped_column(Date)
+    penal_to: Mapped[date | None] = mapped_column(Date)
+    penal_carried: Mapped[Decimal] = mapped_column(Numeric(24, 12), server_default=ZERO)
+    late_fee_on: Mapped[date | None] = mapped_column(Date)
+    paid_on: Mapped[date | None] = mapped_column(Date)
+    superseded_at: Mapped[datetime | None] = mapped_column(INSTANT)
+
+
+class LoanCollection(Base):
+    """One attempt to collect one instalment: at most one transaction, at most one a day."""
+
+    __tablename__ = "loan_collections"
+    __table_args__ = (
+        PrimaryKeyConstraint("loan_id", "version", "number", "attempt"),
+        ForeignKeyConstraint(
+            ["loan_id", "version", "number"],
+            ["loan_instalments.loan_id", "loan_instalments.version", "loan_instalments.number"],
+            name="fk_loan_collections_instalment",
+        ),
+        UniqueConstraint("loan_id", "version", "number", "business_date"),
+        CheckConstraint("attempt > 0", name="attempt"),
+        CheckConstraint("status IN ('pending', 'success', 'partial', 'failed')", name="status"),
+        CheckConstraint(
+            "collected_minor BETWEEN 0 AND requested_minor AND requested_minor > 0", name="amounts"
+        ),
+        CheckConstraint(
+            "(status IN ('success', 'partial')) = (collected_minor > 0)", name="collected"
+        ),
+        Index(
+            "uq_loan_collections_pending",
+            "loan_id",
+            "version",
+            "number",
+            unique=True,
+            postgresql_where=text("status = 'pending'"),
+        ),
+    )
+
+    loan_id: Mapped[UUID] = mapped_column()
+    version: Mapped[int] = mapped_column(SmallInteger)
+    number: Mapped[int] = mapped_column(SmallInteger)
+    attempt: Mapped[int] = mapped_column(SmallInteger)
+    # No foreign key: it would be checked row by row where instalments come by the thousand, and it
+    # is written together with its transaction. ``promises`` looks for one that has none.
+    transaction_id: Mapped[UUID] = mapped_column(unique=True)
+    business_date: Mapped[date] = mapped_column(Date)
+    requested_minor: Mapped[int] = mapped_column(BigInteger)
+    collected_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+    status: Mapped[str] = mapped_column(Text, server_default="pending")
+    failure_code: Mapped[str | None] = mapped_column(Text)
+    run_id: Mapped[UUID | None]
+
+
+class LoanCharge(Base):
+    """A penalty made on an instalment: the late fee once, the penal charge once a day."""
+
+    __tablename__ = "loan_charges"
+    __table_args__ = (
+        PrimaryKeyConstraint("loan_id", "version", "number", "kind", "business_date"),
+        ForeignKeyConstraint(
+            ["loan_id", "version", "number"],
+            ["loan_instalments.loan_id", "loan_instalments.version", "loan_instalments.number"],
+            name="fk_loan_charges_instalment",
+        ),
+        CheckConstraint("kind IN ('late_fee', 'penal')", name="kind"),
+        CheckConstraint("amount_minor > 0", name="amount"),
+        Index(
+            "uq_loan_charges_late_fee",
+            "loan_id",
+            "version",
+            "number",
+            unique=True,
+            postgresql_where=text("kind = 'late_fee'"),
+        ),
+    )
+
+    loan_id: Mapped[UUID] = mapped_column()
+    version: Mapped[int] = mapped_column(SmallInteger)
+    number: Mapped[int] = mapped_column(SmallInteger)
+    kind: Mapped[str] = mapped_column(Text)
+    business_date: Mapped[date] = mapped_column(Date)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    transaction_id: Mapped[UUID] = mapped_column(ForeignKey("transactions.id"))
+
+
+class RecoveryCase(Base):
+    """The recovery of one loan in default; a loan has at most one that is open."""
+
+    __tablename__ = "recovery_cases"
+    __table_args__ = (
+        CheckConstraint(
+            "stage IN ('reminder', 'set_off', 'restructure', 'settlement', 'write_off', 'closed')",
+            name="stage",
+        ),
+        CheckConstraint("(stage = 'closed') = (closed_at IS NOT NULL)", name="closed_at"),
+        Index(
+            "uq_recovery_cases_open",
+            "loan_id",
+            unique=True,
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    loan_id: Mapped[UUID] = mapped_column(ForeignKey("loans.id"), index=True)
+    stage: Mapped[str] = mapped_column(Text)
+    stage_since: Mapped[date] = mapped_column(Date)
+    officer_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    opened_on: Mapped[date] = mapped_column(Date)
+    opened_at: Mapped[datetime] = mapped_column(INSTANT)
+    closed_at: Mapped[datetime | None] = mapped_column(INSTANT)
+
+
+class RecoveryStep(Base):
+    """One line of a case's history. ``actor_id`` is null where the bank's rules acted."""
+
+    __tablename__ = "recovery_history"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("recovery_cases.id"), index=True)
+    at: Mapped[datetime] = mapped_column(INSTANT)
+    actor_id: Mapped[UUID | None]
+    action: Mapped[str] = mapped_column(Text)
+    detail: Mapped[str] = mapped_column(Text)
+
+
+class BusinessDayRun(Base):
+    """One run of a job of the business day; at most one per job and date is under way."""
+
+    __tablename__ = "business_day_runs"
+    __table_args__ = (
+        CheckConstraint("job IN ('close-day', 'emi-collection', 'default-recovery')", name="job"),
+        CheckConstraint("status IN ('queued', 'running', 'completed', 'failed')", name="status"),
+        CheckConstraint("done <= total AND succeeded + failed <= done", name="counts"),
+        Index(
+            "uq_business_day_runs_under_way",
+            "job",
+            "business_date",
+            unique=True,
+            postgresql_where=text("status IN ('queued', 'running')"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    job: Mapped[str] = mapped_column(Text)
+    business_date: Mapped[date] = mapped_column(Date)
+    status: Mapped[str] = mapped_column(Text, server_default="queued")
+    total: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    done: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    succeeded: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    failed: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    requested_by: Mapped[UUID | None]
+    created_at: Mapped[datetime] = mapped_column(INSTANT)
+    started_at: Mapped[datetime | None] = mapped_column(INSTANT)
+    finished_at: Mapped[datetime | None] = mapped_column(INSTANT)
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class BusinessDayChunk(Base):
+    """A run's share of the borrowers: those from ``first_user`` on, up to the next chunk's first.
+
+    A worker holds it by a lease; the phase moves on in the same commit as the phase's work, so a
+    crash at any point leaves either all of a phase or nothing of it.
+    """
+
+    __tablename__ = "business_day_chunks"
+    __table_args__ = (
+        PrimaryKeyConstraint("run_id", "number"),
+        CheckConstraint("phase IN ('collect', 'assess', 'recover', 'done')", name="phase"),
+        CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease"),
+    )
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("business_day_runs.id"))
+    number: Mapped[int] = mapped_column(Integer)
+    first_user: Mapped[UUID] = mapped_column()
+    next_user: Mapped[UUID | None] = mapped_column()
+    loans: Mapped[int] = mapped_column(Integer)
+    phase: Mapped[str] = mapped_column(Text, server_default="collect")
+    attempts: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    # The transactions whose settlement the next phase waits for.
+    waiting_for: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
+    lease_owner: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[datetime | None] = mapped_column(INSTANT)
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class BankDay(Base):
+    """The last business date that the whole bank closed; one row."""
+
+    __tablename__ = "bank_day"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    last_closed_on: Mapped[date | None] = mapped_column(Date)

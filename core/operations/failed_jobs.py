@@ -1,0 +1,56 @@
+"""Jobs that failed after their last retry: kept, listed, retried by an admin."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.foundation.database import Database
+from core.operations.tables import FailedJob
+
+
+async def record_failure(
+    database: Database,
+    *,
+    job_id: UUID,
+    queue: str,
+    actor: str,
+    args: list[Any],
+    error: str,
+    request_id: str | None,
+    failed_at: datetime,
+) -> None:
+    """Keep one failed job, in a unit of work of its own."""
+    async with database.unit_of_work() as session:
+        session.add(
+            FailedJob(
+                id=job_id,
+                queue=queue,
+                actor=actor,
+                args=args,
+                error=error,
+                request_id=request_id,
+                failed_at=failed_at,
+            )
+        )
+        await session.commit()
+
+
+async def failed_jobs(session: AsyncSession, *, limit: int) -> list[FailedJob]:
+    """The failed jobs that nobody has retried yet, the latest first."""
+    waiting = select(FailedJob).where(FailedJob.retried_at.is_(None))
+    rows = await session.scalars(waiting.order_by(FailedJob.failed_at.desc()).limit(limit))
+    return list(rows)
+
+
+async def take_for_retry(session: AsyncSession, job_id: UUID, at: datetime) -> FailedJob | None:
+    """Mark a failed job as retried; None where it is unknown or was retried before."""
+    taken: FailedJob | None = await session.scalar(
+        update(FailedJob)
+        .where(FailedJob.id == job_id, FailedJob.retried_at.is_(None))
+        .values(retried_at=at)
+        .returning(FailedJob)
+    )
+    return taken

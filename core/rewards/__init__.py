@@ -1,0 +1,1 @@
+"""What customers earn by paying: cashback."""

@@ -1,0 +1,155 @@
+"""What becomes of a cashback whose payment is taken back.
+
+The reversal of a payment gives back what the payment cost in the end: where the cashback was
+credited, its amount is taken back in the reversal's own postings, so that neither can be without
+the other and the account cannot lack the money; where it was not, it is cancelled in the same unit
+of work. The account's order decides which of the two came first: a cashback and a reversal that
+settle in one batch see each other's decision in memory, as they do across batches in the database.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from core.foundation.database import Connection
+from core.foundation.errors import AlreadyReversed
+from core.ledger.chart import LedgerCode
+from core.transactions.decide import (
+    MAX_BALANCE_MINOR,
+    Accounts,
+    Leg,
+    Movement,
+    Outcome,
+    Rule,
+    move_amount,
+)
+from core.transactions.kinds import TransactionType
+
+_REVERSED_BY = "SELECT id, reverses FROM transactions WHERE id = ANY($1::uuid[])"
+_LOCK = """
+SELECT payment_id FROM cashbacks WHERE payment_id = ANY($1::uuid[]) ORDER BY payment_id FOR UPDATE
+"""
+# Once they are locked: a statement sees only what was committed before it began.
+_READ = """
+SELECT c.payment_id, c.amount_minor, coalesce(t.status = 'success', false) AS credited,
+       EXISTS (SELECT FROM transactions r
+               WHERE r.reverses = c.payment_id AND r.status = 'success') AS reversed
+FROM cashbacks c LEFT JOIN transactions t ON t.id = c.transaction_id
+WHERE c.payment_id = ANY($1::uuid[])
+"""
+_TAKEN_BACK = """
+UPDATE cashbacks c SET taken_back_by = r.id
+FROM transactions r, transactions t
+WHERE r.id = ANY($1::uuid[]) AND c.payment_id = r.reverses
+  AND t.id = c.transaction_id AND t.status = 'success'
+"""
+_CANCEL = """
+UPDATE cashbacks c SET cancelled_at = clock_timestamp()
+FROM transactions r
+WHERE r.id = ANY($1::uuid[]) AND c.payment_id = r.reverses
+  AND c.transaction_id IS NULL AND c.cancelled_at IS NULL
+"""
+
+
+@dataclass(slots=True)
+class Earned:
+    """A payment's cashback as the unit of work sees it."""
+
+    amount_minor: int
+    credited: bool
+    reversed: bool
+
+
+@dataclass(slots=True)
+class EarnedAtHand:
+    """The cashbacks of one unit of work, by payment."""
+
+    by_payment: dict[UUID, Earned] = field(default_factory=dict)
+
+    async def load(self, connection: Connection, payment_ids: Collection[UUID]) -> None:
+        """Lock and read the cashbacks of these payments that are not at hand yet."""
+        wanted = sorted(set(payment_ids) - self.by_payment.keys())
+        await connection.execute(_LOCK, wanted)
+        for payment_id, *earned in await connection.fetch(_READ, wanted):
+            self.by_payment[payment_id] = Earned(*earned)
+
+
+_at_hand: "WeakKeyDictionary[Any, tuple[str, EarnedAtHand]]" = WeakKeyDictionary()
+
+
+async def earned_at_hand(connection: Connection) -> EarnedAtHand:
+    """The cashbacks of the unit of work that is open on ``connection``, the same for all kinds."""
+    unit = await connection.fetchval("SELECT pg_current_xact_id()::text")
+    known = _at_hand.get(connection)
+    if known is None or known[0] != unit:
+        known = (unit, EarnedAtHand())
+        _at_hand[connection] = known
+    return known[1]
+
+
+def payment_of(cashback: Movement) -> UUID:
+    """The payment that earned this cashback."""
+    return UUID((cashback.details or {})["payment_id"])
+
+
+async def cashback_rule(connection: Connection, movements: Sequence[Movement]) -> Rule:
+    """The rule of cashbacks: the amount moves, unless the payment was taken back before."""
+    at_hand = await earned_at_hand(connection)
+    await at_hand.load(connection, [payment_of(movement) for movement in movements])
+
+    def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
+        earned = at_hand.by_payment[payment_of(movement)]
+        if earned.reversed:
+            raise AlreadyReversed("the payment that earned it was taken back")
+        # As the guards will judge: what they refuse was not credited.
+        account = accounts[movement.credit_account_id] if movement.credit_account_id else None
+        earned.credited = (
+            account is not None
+            and account.status == "active"
+            and account.balance_minor + movement.amount_minor <= MAX_BALANCE_MINOR
+        )
+        return move_amount(movement, accounts)
+
+    return rule
+
+
+class ReversalKind:
+    """A reversal moves the amount back; a payment's takes its cashback back in the same breath."""
+
+    type = TransactionType.REVERSAL.value
+
+    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+        """Lock the cashbacks of the payments that are taken back."""
+        at_hand = await earned_at_hand(connection)
+        rows = await connection.fetch(_REVERSED_BY, [movement.id for movement in movements])
+        originals: dict[UUID, UUID] = {row["id"]: row["reverses"] for row in rows}
+        await at_hand.load(connection, originals.values())
+
+        def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
+            legs = move_amount(movement, accounts)
+            earned = at_hand.by_payment.get(originals[movement.id])
+            if earned is None:
+                return legs
+            earned.reversed = True
+            return less_cashback(legs, earned.amount_minor) if earned.credited else legs
+
+        return rule
+
+    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Write down which cashbacks were taken back, and cancel those not yet credited."""
+        done = [outcome.movement.id for outcome in outcomes if outcome.failure is None]
+        if done:
+            await connection.execute(_TAKEN_BACK, done)
+            await connection.execute(_CANCEL, done)
+
+
+def less_cashback(legs: Sequence[Leg], cashback_minor: int) -> list[Leg]:
+    """A payment's reversal that gives back less: the customer's leg is net of the cashback."""
+    bank, customer = legs
+    return [
+        bank,
+        customer._replace(amount_minor=customer.amount_minor - cashback_minor),
+        Leg(None, LedgerCode.CASHBACK_EXPENSE.value, cashback_minor),
+    ]

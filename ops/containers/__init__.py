@@ -1,0 +1,1 @@
+"""What only runs inside a container."""
