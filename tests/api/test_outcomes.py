@@ -134,13 +134,18 @@ async def test_a_commit_that_is_never_answered_is_unknown_and_can_be_polled(
     assert (await anna.final(problem["transaction_id"]))["reference"] == mark
 
 
-async def test_a_batch_is_answered_by_what_was_committed_and_not_by_a_look_afterwards(
-    bank: Bank, branch: Branch
-) -> None:
+async def three_transfers(bank: Bank) -> tuple[Person, dict[str, Any]]:
+    """A customer who can pay, and the batch in which she pays another three times."""
     anna, bert = await bank.customer(), await bank.customer()
     await anna.open_account(10)
     to = await bert.open_account()
-    body = {"items": [{"to_account": to["account_number"], "amount": 1}] * 3}
+    return anna, {"items": [{"to_account": to["account_number"], "amount": 1}] * 3}
+
+
+async def test_a_batch_is_answered_by_what_was_committed_and_not_by_a_look_afterwards(
+    bank: Bank, branch: Branch
+) -> None:
+    anna, body = await three_transfers(bank)
     branch.wire.lose_answer_to(b"FILTER (WHERE t.status = 'pending')", for_good=True)
     answer = await branch.post(anna, "/transactions/batch", body)
     assert answer.status_code == 202, answer.text
@@ -153,10 +158,7 @@ async def test_a_batch_is_answered_by_what_was_committed_and_not_by_a_look_after
 async def test_a_batch_whose_commit_is_never_answered_is_unknown(
     bank: Bank, branch: Branch
 ) -> None:
-    anna, bert = await bank.customer(), await bank.customer()
-    await anna.open_account(10)
-    to = await bert.open_account()
-    body = {"items": [{"to_account": to["account_number"], "amount": 1}] * 3}
+    anna, body = await three_transfers(bank)
     branch.wire.lose_answer_to(b"COMMIT", for_good=True)
     problem = refuses_to_say(await branch.post(anna, "/transactions/batch", body), "batch_id")
     batch = await anna.get(f"/transactions/batch/{problem['batch_id']}")

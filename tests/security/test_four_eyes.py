@@ -57,6 +57,10 @@ class Branch:
     async def admin(self) -> Person:
         return self.here(await self.bank.admin())
 
+    async def people(self, *roles: str) -> list[Person]:
+        """One of each role, in order: "customer", "officer" or "admin"."""
+        return [await getattr(self, role)() for role in roles]
+
 
 @pytest.fixture
 def branch(bank: Bank, strict: httpx2.AsyncClient) -> Branch:
@@ -90,11 +94,7 @@ async def void(who: Person, proposal: str) -> str:
 
 
 async def test_a_large_credit_waits_for_a_second_person_and_is_done_once(branch: Branch) -> None:
-    customer, officer, colleague = (
-        await branch.customer(),
-        await branch.officer(),
-        await branch.admin(),
-    )
+    customer, officer, colleague = await branch.people("customer", "officer", "admin")
     account = await customer.open_account()
     body = {"account_id": account["account_number"], "amount": 1000.01, "description": "Legacy"}
     proposed = await officer.post("/transactions/credit", body)
@@ -133,11 +133,7 @@ async def test_a_large_credit_waits_for_a_second_person_and_is_done_once(branch:
 async def test_below_its_limit_one_person_suffices_but_many_small_ones_are_a_large_one(
     branch: Branch,
 ) -> None:
-    customer, officer, other = (
-        await branch.customer(),
-        await branch.officer(),
-        await branch.officer(),
-    )
+    customer, officer, other = await branch.people("customer", "officer", "officer")
     account = await customer.open_account()
     body = {"account_id": account["account_id"], "amount": 400}
     many = await asyncio.gather(*(officer.post("/transactions/credit", body) for _ in range(6)))
@@ -153,7 +149,7 @@ async def test_below_its_limit_one_person_suffices_but_many_small_ones_are_a_lar
 
 
 async def test_whom_it_serves_does_not_approve_it(branch: Branch) -> None:
-    customer, officer = await branch.customer(), await branch.officer()
+    customer, officer = await branch.people("customer", "officer")
     account = await customer.open_account()
     body = {"account_id": account["account_id"], "amount": 5_000}
     proposal = waiting(await officer.post("/transactions/credit", body))
@@ -181,11 +177,7 @@ async def test_a_second_user_of_who_proposed_it_does_not_approve_it(branch: Bran
 
 
 async def test_who_decides_needs_the_role_of_the_deed(branch: Branch) -> None:
-    customer, admin, officer = (
-        await branch.customer(),
-        await branch.admin(),
-        await branch.officer(),
-    )
+    customer, admin, officer = await branch.people("customer", "admin", "officer")
     account = await customer.open_account(2_000)
     deposit = (await customer.get("/transactions")).json()["items"][0]["transaction_id"]
     path = f"/transactions/{deposit}/reverse"
@@ -200,11 +192,7 @@ async def test_who_decides_needs_the_role_of_the_deed(branch: Branch) -> None:
 async def test_a_repeated_proposal_is_the_same_one_and_a_decision_is_made_once(
     branch: Branch,
 ) -> None:
-    customer, officer, other = (
-        await branch.customer(),
-        await branch.officer(),
-        await branch.officer(),
-    )
+    customer, officer, other = await branch.people("customer", "officer", "officer")
     account = await customer.open_account(9_000)
     body, keyed = (
         {"account_id": account["account_id"], "amount": 5_000},
@@ -233,11 +221,7 @@ async def test_a_repeated_proposal_is_the_same_one_and_a_decision_is_made_once(
 
 
 async def test_a_rejected_proposal_does_nothing_ever(branch: Branch) -> None:
-    customer, officer, other = (
-        await branch.customer(),
-        await branch.officer(),
-        await branch.officer(),
-    )
+    customer, officer, other = await branch.people("customer", "officer", "officer")
     account = await customer.open_account()
     body = {"account_id": account["account_id"], "amount": 5_000}
     proposal = waiting(await officer.post("/transactions/credit", body))
@@ -253,7 +237,7 @@ async def test_a_rejected_proposal_does_nothing_ever(branch: Branch) -> None:
 
 
 async def test_a_deed_whose_ground_has_changed_is_void(branch: Branch) -> None:
-    customer, admin, other = await branch.customer(), await branch.admin(), await branch.admin()
+    customer, admin, other = await branch.people("customer", "admin", "admin")
     account = await customer.open_account(3_000)
     friend = await (await branch.customer()).open_account()
     path = f"/accounts/{account['account_id']}"
@@ -279,25 +263,27 @@ async def test_a_deed_whose_ground_has_changed_is_void(branch: Branch) -> None:
     assert friend["balance"] == 0
 
 
-async def test_a_proposal_lapses_after_a_week(branch: Branch) -> None:
-    customer, officer, other = (
-        await branch.customer(),
-        await branch.officer(),
-        await branch.officer(),
+async def aged(connection: asyncpg.Connection, proposal: str) -> UUID:
+    """A twin of a proposal that was made eight days ago."""
+    twin: UUID = await connection.fetchval(
+        "INSERT INTO approvals (id, deed, body, sealed, ground, owners, run_id, proposed_by,"
+        " proposed_at, lapses_at) SELECT $2, deed, body, sealed, ground, owners, $3, proposed_by,"
+        " proposed_at - interval '8 days', lapses_at - interval '8 days'"
+        " FROM approvals WHERE id = $1 RETURNING id",
+        proposal,
+        new_id(),
+        new_id(),
     )
+    return twin
+
+
+async def test_a_proposal_lapses_after_a_week(branch: Branch) -> None:
+    customer, officer, other = await branch.people("customer", "officer", "officer")
     account = await customer.open_account()
     body = {"account_id": account["account_id"], "amount": 5_000}
     fresh = (await officer.post("/transactions/credit", body)).json()
     connection = await asyncpg.connect(branch.bank.system.settings.database_url)
-    old = await connection.fetchval(
-        "INSERT INTO approvals (id, deed, body, ground, owners, run_id, proposed_by, proposed_at,"
-        " lapses_at) SELECT $2, deed, body, ground, owners, $3, proposed_by,"
-        " proposed_at - interval '8 days', lapses_at - interval '8 days'"
-        " FROM approvals WHERE id = $1 RETURNING id",
-        fresh["approval_id"],
-        new_id(),
-        new_id(),
-    )
+    old = await aged(connection, fresh["approval_id"])
     await connection.close()
     assert (await officer.get(f"/admin/approvals/{old}")).json()["status"] == "lapsed"
     listed = (await other.get("/admin/approvals", params={"status": "lapsed"})).json()["items"]
@@ -317,15 +303,7 @@ async def test_what_was_sealed_goes_when_nobody_can_decide_any_more(branch: Bran
 
     fresh = await propose()
     connection = await asyncpg.connect(branch.bank.system.settings.database_url)
-    old = await connection.fetchval(
-        "INSERT INTO approvals (id, deed, body, sealed, ground, owners, run_id, proposed_by,"
-        " proposed_at, lapses_at) SELECT $2, deed, body, sealed, ground, owners, $3, proposed_by,"
-        " proposed_at - interval '8 days', lapses_at - interval '8 days'"
-        " FROM approvals WHERE id = $1 RETURNING id",
-        fresh,
-        new_id(),
-        new_id(),
-    )
+    old = await aged(connection, fresh)
     sealed = "SELECT sealed->>'id_document' FROM approvals WHERE id = $1"
     assert await connection.fetchval(sealed, old) == "P-1234567-IND"
     await propose()
@@ -335,11 +313,7 @@ async def test_what_was_sealed_goes_when_nobody_can_decide_any_more(branch: Bran
 
 
 async def test_the_database_itself_wants_two_and_one_decision(branch: Branch) -> None:
-    customer, officer, other = (
-        await branch.customer(),
-        await branch.officer(),
-        await branch.officer(),
-    )
+    customer, officer, other = await branch.people("customer", "officer", "officer")
     account = await customer.open_account()
     body = {"account_id": account["account_id"], "amount": 5_000}
     proposal = (await officer.post("/transactions/credit", body)).json()["approval_id"]
@@ -367,11 +341,7 @@ async def test_the_database_itself_wants_two_and_one_decision(branch: Branch) ->
 
 
 async def test_cash_at_the_counter_is_money_like_any_other(branch: Branch) -> None:
-    customer, officer, other = (
-        await branch.customer(),
-        await branch.officer(),
-        await branch.officer(),
-    )
+    customer, officer, other = await branch.people("customer", "officer", "officer")
     body = {"owner_id": customer.user_id, "initial_deposit": 7_500, "currency": "USD"}
     proposal = waiting(await officer.post("/accounts", body))
     assert (await customer.get("/accounts")).json()["items"] == []
@@ -384,7 +354,7 @@ async def test_cash_at_the_counter_is_money_like_any_other(branch: Branch) -> No
 
 
 async def test_a_limit_is_in_major_units_of_its_own_currency(branch: Branch) -> None:
-    customer, officer = await branch.customer(), await branch.officer()
+    customer, officer = await branch.people("customer", "officer")
     for currency, amount in (("JPY", "1000"), ("KWD", "1000.000")):
         account = await customer.open_account(currency=currency)
         body = {"account_id": account["account_id"], "amount": amount}
@@ -397,7 +367,7 @@ LOAN = {"amount": 5_000, "tenure_months": 12, "monthly_income": 50_000}
 
 async def paid_out(branch: Branch, **fields: Any) -> tuple[Person, str]:
     """A borrower and a loan that runs."""
-    borrower, officer = await branch.customer(), await branch.officer()
+    borrower, officer = await branch.people("customer", "officer")
     await borrower.open_account()
     loan = (await borrower.post("/loans/apply", {**LOAN, **fields})).json()["loan_id"]
     answer = await officer.put(f"/loans/{loan}/approve")
@@ -407,7 +377,7 @@ async def paid_out(branch: Branch, **fields: Any) -> tuple[Person, str]:
 
 async def test_what_is_agreed_on_a_large_loan_needs_two(branch: Branch) -> None:
     borrower, loan = await paid_out(branch)
-    admin, other = await branch.admin(), await branch.admin()
+    admin, other = await branch.people("admin", "admin")
     path = f"/loans/{loan}/recovery"
     steps = (
         {"action": "restructure", "tenure_months": 24, "interest_rate": 9},
@@ -434,7 +404,7 @@ async def test_what_is_agreed_on_a_large_loan_needs_two(branch: Branch) -> None:
 
 async def test_a_payment_of_interest_alone_is_another_ground_too(branch: Branch) -> None:
     borrower, loan = await paid_out(branch)
-    officer, other = await branch.officer(), await branch.officer()
+    officer, other = await branch.people("officer", "officer")
     settle = {"action": "settle", "amount": 4_000}
     proposal = waiting(await officer.post(f"/loans/{loan}/recovery", settle))
     before = (await borrower.get(f"/loans/{loan}")).json()["outstanding_principal"]
@@ -479,7 +449,7 @@ async def until_it_waits_for(connection: asyncpg.Connection) -> None:
 
 async def test_next_to_nothing_for_a_small_loan_needs_two_as_well(branch: Branch) -> None:
     borrower, loan = await paid_out(branch, amount=500)
-    officer, other = await branch.officer(), await branch.officer()
+    officer, other = await branch.people("officer", "officer")
     path, keyed = f"/loans/{loan}/recovery", {"Idempotency-Key": f"settle {loan}"}
     proposal = waiting(await officer.post(path, {"action": "settle", "amount": "0.01"}))
     rejected = await other.post(f"{proposal}/reject", {"reason": "Be serious"})
@@ -496,7 +466,7 @@ async def test_next_to_nothing_for_a_small_loan_needs_two_as_well(branch: Branch
 async def test_in_production_two_make_staff_and_nobody_is_shown_the_password(
     branch: Branch,
 ) -> None:
-    admin, other = await branch.admin(), await branch.admin()
+    admin, other = await branch.people("admin", "admin")
     email = f"new-{secrets.token_hex(6)}@example.org"
     body = {"email": email, "password": PASSWORD, "role": "officer", "full_name": "Nia"}
     body["id_document"] = "X-771"
