@@ -26,7 +26,7 @@ anything here.
 
 A body is refused where none is declared, and so is an unknown field. `Allow` of a 405 lists what
 the path answers. Errors are `application/problem+json` (RFC 9457); `code` never changes once
-published:
+published.
 
 """
 TAGS: Final = [
@@ -34,7 +34,6 @@ TAGS: Final = [
     {"name": "Accounts", "description": "Accounts, balances, ledger entries"},
     {"name": "Transactions", "description": "Submit a movement of money and poll it"},
     {"name": "Loans", "description": "Quotes, applications, schedules, payments, recovery"},
-    {"name": "Exchange", "description": "Rates and quotes between currencies"},
     {"name": "Administration", "description": "Users, countries, currencies, reports, jobs, audit"},
     {"name": "Approvals", "description": "Deeds that wait for a second person: four eyes"},
     {"name": "Health", "description": "Probes and metrics"},
@@ -109,11 +108,20 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _table_of_codes() -> str:
+    """Every code, folded up: the page opens with the endpoints."""
     rows = [
         f"| `{code}` | {status} | {title} |"
         for code, (status, title) in sorted(published_codes().items())
     ]
-    return "\n".join(["| code | status | meaning |", "|---|---|---|", *rows])
+    return "\n".join(
+        [
+            "<details><summary>All codes of errors</summary>",
+            "",
+            *("| code | status | meaning |", "|---|---|---|", *rows),
+            "",
+            "</details>",
+        ]
+    )
 
 
 def _complete(document: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
@@ -28,6 +27,7 @@ from api.routes import (
     users,
 )
 from api.services import running
+from core import __version__
 from core.foundation import logging
 from core.foundation.config import ApiSettings, Settings
 from core.foundation.garbage import calm_garbage_collection
@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="Giro",
-        version=_version(),
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -89,13 +89,6 @@ def _routes() -> list[BaseRoute]:
     routers = (*ROUTERS, aliases.make_router(ROUTERS))
     routes = [route for router in routers for route in router.routes]
     return sorted(routes, key=lambda route: getattr(route, "path", None) not in HOT_PATHS)
-
-
-def _version() -> str:
-    try:
-        return version("giro")
-    except PackageNotFoundError:  # run from a checkout that was not installed
-        return "0"
 
 
 app = create_app(ApiSettings())

@@ -2,12 +2,13 @@
 
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
+from core import __version__
 from core.foundation.database import is_connection_loss
 from core.foundation.errors import GiroError
 from ops.embedded import EmbeddedError
@@ -46,8 +47,19 @@ app = typer.Typer(
 )
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"giro {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def giro() -> None:
+def giro(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
     """Giro, a digital bank: run it, look at it, measure it."""
 
 

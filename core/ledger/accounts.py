@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.foundation.errors import AccountNotFound, AccountStateConflict, MoneyLeft, OverdraftInUse
 from core.foundation.ids import parse_id
+from core.ledger.numbers import is_account_number
 from core.ledger.tables import Account, AccountStatus
 
 SHORTEST_ID: Final = 32
@@ -27,6 +28,8 @@ async def find_account(
     Raises AccountNotFound: unknown, or not the owner's.
     """
     account_id = parse_id(name) if len(name) >= SHORTEST_ID else None
+    if account_id is None and not is_account_number(name):
+        raise AccountNotFound
     query = select(Account).where(
         Account.account_number == name if account_id is None else Account.id == account_id
     )

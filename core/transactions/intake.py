@@ -34,6 +34,7 @@ from core.foundation.errors import (
 )
 from core.foundation.logging import describe, get_logger
 from core.foundation.metrics import stage
+from core.ledger.numbers import is_account_number
 from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
 from core.transactions.orders import Accepted, Idempotency, Order
 
@@ -261,7 +262,7 @@ async def _directory(connection: Connection, orders: Sequence[Order]) -> Directo
                 owners.add(party.owner_id)
             elif (account_id := party.account_id) is not None:
                 ids.add(account_id)
-            else:
+            elif is_account_number(party.name):
                 numbers.add(party.name)
     if not (ids or numbers or owners):
         return Directory(())

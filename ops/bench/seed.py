@@ -13,12 +13,14 @@ from core.foundation.config import Settings
 from core.foundation.ids import new_id
 from core.identity.passwords import Passwords
 from core.ledger.chart import LedgerCode
+from core.ledger.numbers import check_digit
 from core.transactions.kinds import TransactionType
 
 Connection = asyncpg.Connection
 OPENING_MINOR = 1_000_000_000
 # The load's customers log in often; their hashes shall not be what is measured.
 BCRYPT_ROUNDS = 4
+FIRST_SERIAL = 900_000_000
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ async def accounts(
     rows = []
     for number in range(count):
         owner = owners[number % len(owners)]
-        account = Account(new_id(), f"{9_000_000_000 + number:010d}", owner)
+        serial = str(FIRST_SERIAL + number)
+        account = Account(new_id(), serial + check_digit(serial), owner)
         iban = IBAN.generate(
             settings.bank_country, bank_code=settings.bank_code, account_code=account.number
         )

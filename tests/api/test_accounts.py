@@ -6,7 +6,7 @@ import pytest
 from schwifty import IBAN
 
 from core.foundation.database import Database
-from core.ledger.numbers import check_digit, make_iban
+from core.ledger.numbers import check_digit, is_account_number, make_iban
 from tests.bank import Bank
 
 _WRITTEN_BY = """
@@ -137,3 +137,13 @@ def test_ibans_are_valid_wherever_the_bank_is(country: str, bank_code: str) -> N
     moved = iban.compact[4:] + iban.compact[:4]
     assert int("".join(str(int(char, 36)) for char in moved)) % 97 == 1, "ISO 13616"
     assert number in iban.compact
+
+
+def test_no_single_wrong_digit_makes_another_account_number() -> None:
+    number = "1000000008"
+    assert is_account_number(number)
+    for place, right in enumerate(number):
+        for wrong in set("0123456789") - {right}:
+            assert not is_account_number(number[:place] + wrong + number[place + 1 :])
+    for other in ("", "100000008", "01000000008", "١٠٠٠٠٠٠٠٠٨", "100000000x", " 000000009"):
+        assert not is_account_number(other), other

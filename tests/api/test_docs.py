@@ -7,6 +7,7 @@ import jsonschema_rs
 import pytest
 
 from api.routes.aliases import ALIASES
+from core import __version__
 from tests.bank import Bank
 
 
@@ -29,6 +30,33 @@ async def test_the_pages_fetch_nothing_from_elsewhere(bank: Bank, page: str) -> 
             asset = await bank.client.get(link)
             assert asset.status_code == 200, link
             assert asset.content
+
+
+async def test_the_page_opens_with_the_endpoints_its_codes_folded_up(bank: Bank) -> None:
+    description = (await document_of(bank))["info"]["description"]
+    listed = (await bank.client.get("/problems")).json()["items"]
+    shown, folded = description.split("<details><summary>All codes of errors</summary>\n\n")
+    assert "|" not in shown.replace("pending | success | failed", "")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", folded, re.MULTILINE)
+    assert rows == [(entry["code"], str(entry["status"])) for entry in listed]
+    assert folded.endswith("|\n\n</details>")
+
+
+async def test_the_version_shown_is_the_one_that_runs(bank: Bank) -> None:
+    shown = (await document_of(bank))["info"]["version"]
+    assert shown == __version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+", shown)
+
+
+async def test_every_tag_has_its_operations(bank: Bank) -> None:
+    document = await document_of(bank)
+    used = {
+        tag
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for tag in operation["tags"]
+    }
+    assert [tag["name"] for tag in document["tags"] if tag["name"] not in used] == []
 
 
 async def test_every_operation_is_described(bank: Bank) -> None:

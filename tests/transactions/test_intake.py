@@ -26,6 +26,7 @@ from core.foundation.errors import (
 )
 from core.foundation.ids import new_id
 from core.foundation.money import MAX_MAJOR_UNITS
+from core.ledger.accounts import find_account
 from core.transactions import intake
 from core.transactions.batch import submit_batch
 from core.transactions.intake import Intake, accept
@@ -259,6 +260,19 @@ async def test_an_account_of_somebody_else_is_not_found(quiet: Quiet) -> None:
     )
     with pytest.raises(AccountNotFound):
         await quiet.intake.submit(order)
+
+
+async def test_a_number_that_cannot_be_one_of_ours_is_looked_up_nowhere(quiet: Quiet) -> None:
+    """Were it asked for, the database would find this account."""
+    anna, bert = await quiet.account(1_000), await quiet.account()
+    wrong = "9000000000"
+    await quiet.as_owner("UPDATE accounts SET account_number = $1 WHERE id = $2", wrong, bert)
+    order = dataclasses.replace(transfer_order(anna, bert, 1), credit=Party(wrong))
+    with pytest.raises(AccountNotFound):
+        await quiet.intake.submit(order)
+    async with quiet.database.unit_of_work() as session:
+        with pytest.raises(AccountNotFound):
+            await find_account(session, wrong)
 
 
 async def test_rows_keep_the_order_of_submission(quiet: Quiet) -> None:
