@@ -1,7 +1,7 @@
 """Lending's tables.
 
 Every promise about a loan stands here a second time, as a constraint: principal adds up, nothing
-is overpaid, one attempt is collected once, one charge is made once, a lease has an owner.
+is overpaid, one attempt is collected once, one charge is made once.
 """
 
 from datetime import date, datetime
@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     CHAR,
     TIMESTAMP,
     BigInteger,
@@ -27,7 +26,6 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
-    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -372,73 +370,3 @@ class RecoveryStep(Base):
     actor_id: Mapped[UUID | None]
     action: Mapped[str] = mapped_column(Text)
     detail: Mapped[str] = mapped_column(Text)
-
-
-class BusinessDayRun(Base):
-    """One run of a job of the business day; at most one per job and date is under way."""
-
-    __tablename__ = "business_day_runs"
-    __table_args__ = (
-        CheckConstraint("job IN ('close-day', 'emi-collection', 'default-recovery')", name="job"),
-        CheckConstraint("status IN ('queued', 'running', 'completed', 'failed')", name="status"),
-        CheckConstraint("done <= total AND succeeded + failed <= done", name="counts"),
-        Index(
-            "uq_business_day_runs_under_way",
-            "job",
-            "business_date",
-            unique=True,
-            postgresql_where=text("status IN ('queued', 'running')"),
-        ),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    job: Mapped[str] = mapped_column(Text)
-    business_date: Mapped[date] = mapped_column(Date)
-    status: Mapped[str] = mapped_column(Text, server_default="queued")
-    total: Mapped[int] = mapped_column(Integer, server_default=ZERO)
-    done: Mapped[int] = mapped_column(Integer, server_default=ZERO)
-    succeeded: Mapped[int] = mapped_column(Integer, server_default=ZERO)
-    failed: Mapped[int] = mapped_column(Integer, server_default=ZERO)
-    requested_by: Mapped[UUID | None]
-    created_at: Mapped[datetime] = mapped_column(INSTANT)
-    started_at: Mapped[datetime | None] = mapped_column(INSTANT)
-    finished_at: Mapped[datetime | None] = mapped_column(INSTANT)
-    error: Mapped[str | None] = mapped_column(Text)
-
-
-class BusinessDayChunk(Base):
-    """A run's share of the borrowers: those from ``first_user`` on, up to the next chunk's first.
-
-    A worker holds it by a lease; the phase moves on in the same commit as the phase's work, so a
-    crash at any point leaves either all of a phase or nothing of it.
-    """
-
-    __tablename__ = "business_day_chunks"
-    __table_args__ = (
-        PrimaryKeyConstraint("run_id", "number"),
-        CheckConstraint("phase IN ('collect', 'assess', 'recover', 'done')", name="phase"),
-        CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease"),
-    )
-
-    run_id: Mapped[UUID] = mapped_column(ForeignKey("business_day_runs.id"))
-    number: Mapped[int] = mapped_column(Integer)
-    first_user: Mapped[UUID] = mapped_column()
-    next_user: Mapped[UUID | None] = mapped_column()
-    loans: Mapped[int] = mapped_column(Integer)
-    phase: Mapped[str] = mapped_column(Text, server_default="collect")
-    attempts: Mapped[int] = mapped_column(Integer, server_default=ZERO)
-    # The transactions whose settlement the next phase waits for.
-    waiting_for: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
-    lease_owner: Mapped[str | None] = mapped_column(Text)
-    lease_until: Mapped[datetime | None] = mapped_column(INSTANT)
-    error: Mapped[str | None] = mapped_column(Text)
-
-
-class BankDay(Base):
-    """The last business date that the whole bank closed; one row."""
-
-    __tablename__ = "bank_day"
-    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
-
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    last_closed_on: Mapped[date | None] = mapped_column(Date)

@@ -1,0 +1,84 @@
+"""Tables of the business day. No query maps their rows to objects: they are tables, no classes."""
+
+from sqlalchemy import (
+    ARRAY,
+    TIMESTAMP,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from core.foundation.database import Base
+
+INSTANT = TIMESTAMP(timezone=True)
+ZERO = text("0")
+
+# The last business date that the whole bank closed; one row.
+bank_day = Table(
+    "bank_day",
+    Base.metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("last_closed_on", Date),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+# One run of a job of the business day; at most one per job and date is under way.
+business_day_runs = Table(
+    "business_day_runs",
+    Base.metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("business_date", Date, nullable=False),
+    Column("status", Text, nullable=False, server_default="queued"),
+    Column("total", Integer, nullable=False, server_default=ZERO),
+    Column("done", Integer, nullable=False, server_default=ZERO),
+    Column("succeeded", Integer, nullable=False, server_default=ZERO),
+    Column("failed", Integer, nullable=False, server_default=ZERO),
+    Column("requested_by", Uuid),
+    Column("created_at", INSTANT, nullable=False),
+    Column("started_at", INSTANT),
+    Column("finished_at", INSTANT),
+    Column("error", Text),
+    CheckConstraint("job IN ('close-day', 'emi-collection', 'default-recovery')", name="job"),
+    CheckConstraint("status IN ('queued', 'running', 'completed', 'failed')", name="status"),
+    CheckConstraint("done <= total AND succeeded + failed <= done", name="counts"),
+    Index(
+        "uq_business_day_runs_under_way",
+        "job",
+        "business_date",
+        unique=True,
+        postgresql_where=text("status IN ('queued', 'running')"),
+    ),
+)
+
+# A run's share of the borrowers: those from ``first_user`` on, up to the next chunk's first. A
+# worker holds it by a lease; the phase moves on in the same commit as the phase's work, so a crash
+# at any point leaves either all of a phase or nothing of it.
+business_day_chunks = Table(
+    "business_day_chunks",
+    Base.metadata,
+    Column("run_id", Uuid, ForeignKey("business_day_runs.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("first_user", Uuid, nullable=False),
+    Column("next_user", Uuid),
+    Column("loans", Integer, nullable=False),
+    Column("phase", Text, nullable=False, server_default="collect"),
+    Column("attempts", Integer, nullable=False, server_default=ZERO),
+    # The transactions whose settlement the next phase waits for.
+    Column("waiting_for", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("lease_owner", Text),
+    Column("lease_until", INSTANT),
+    Column("error", Text),
+    PrimaryKeyConstraint("run_id", "number"),
+    CheckConstraint("phase IN ('collect', 'assess', 'recover', 'done')", name="phase"),
+    CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease"),
+)
