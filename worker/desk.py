@@ -9,7 +9,7 @@ from core.business_day.close import Desk
 from core.business_day.dates import BankClock
 from core.foundation.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
 from core.foundation.logging import describe, get_logger
-from core.lending.collections.retries import CollectionCalendar
+from core.lending.servicing.calendar import CollectionCalendar
 from core.transactions.settle import LANES
 from worker.runtime import Runtime
 

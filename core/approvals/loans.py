@@ -17,8 +17,8 @@ from core.foundation.money import to_major, to_minor
 from core.identity.tables import Role
 from core.lending.collections import recovery
 from core.lending.collections.recovery import Worker
-from core.lending.collections.retries import CollectionCalendar
 from core.lending.servicing.allocation import total
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.payoff import payoff
 from core.lending.servicing.storage import loans_at_hand

@@ -20,9 +20,9 @@ from core.foundation.logging import describe, get_logger
 from core.lending import notices
 from core.lending.collections import charge, recover
 from core.lending.collections.classify import classify
-from core.lending.collections.retries import CollectionCalendar
 from core.lending.servicing import collect
 from core.lending.servicing.accrue import accrue
+from core.lending.servicing.calendar import CollectionCalendar
 from core.notifications import notices as inbox
 
 log = get_logger(__name__)

@@ -14,11 +14,11 @@ from core.business_day.close import Desk
 from core.business_day.dates import BankClock
 from core.business_day.runs import Job, Run
 from core.foundation.database import Connection
-from core.lending.collections.retries import CollectionCalendar
 from core.lending.origination import applications, catalogue, decisions
 from core.lending.origination.applications import Application
 from core.lending.origination.decisions import Decider
 from core.lending.servicing import kinds, payments, views
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.kinds.payment import PaymentMode
 from core.lending.servicing.payments import PaymentRequest
 from core.transactions.kinds import Kinds

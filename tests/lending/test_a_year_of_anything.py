@@ -17,7 +17,7 @@ from core.business_day.runs import Job
 from core.foundation.errors import GiroError
 from core.lending.collections import recovery
 from core.lending.collections.recovery import Worker
-from core.lending.collections.retries import CollectionCalendar
+from core.lending.servicing.calendar import CollectionCalendar
 from tests.lending.lender import OFFICER, Borrower, Lender
 
 PRODUCTS = {

@@ -13,7 +13,7 @@ from core.business_day.runs import Job
 from core.foundation.database import Database
 from core.foundation.errors import RunNotFound
 from core.foundation.ids import new_id
-from core.lending.collections.retries import CollectionCalendar
+from core.lending.servicing.calendar import CollectionCalendar
 
 STATE = """
 SELECT (SELECT json_agg(l ORDER BY l.id) FROM loans l)::text

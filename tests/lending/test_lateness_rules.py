@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.lending.collections.penalties import LateFee, late_fee_falls_on, penal_charge
-from core.lending.collections.retries import CollectionCalendar, next_attempt_on
+from core.lending.collections.retries import next_attempt_on
+from core.lending.servicing.calendar import CollectionCalendar
 
 EVERY_DAY = CollectionCalendar()
 GERMANY = CollectionCalendar("DE")

@@ -9,8 +9,8 @@ from core.business_day.runs import Job
 from core.foundation.errors import Forbidden, LoanNotEligible, LoanStateConflict, NothingDue
 from core.lending.collections import recovery
 from core.lending.collections.recovery import Worker
-from core.lending.collections.retries import CollectionCalendar
 from core.lending.origination import decisions
+from core.lending.servicing.calendar import CollectionCalendar
 from tests.lending.lender import OFFICER
 
 EMI = 1_066_19

@@ -16,11 +16,11 @@ from core.business_day.chunks import Chunk
 from core.foundation.database import Connection
 from core.lending import notices
 from core.lending.collections.delinquency import days_past_due
-from core.lending.collections.penalties import late_fee_falls_on, penal_charge
-from core.lending.collections.retries import CollectionCalendar
+from core.lending.collections.penalties import LateFee, late_fee_falls_on, penal_charge
 from core.lending.notices import LineName, money
+from core.lending.origination.products import parse_terms
 from core.lending.servicing import booking
-from core.lending.servicing.storage import parse_terms
+from core.lending.servicing.calendar import CollectionCalendar
 from core.notifications import notices as inbox
 
 _LOCK_OVERDUE = """
@@ -99,7 +99,7 @@ def _charge(row: Any, day: date) -> Charge:
     late_fee = 0
     late_fee_on = row["late_fee_on"]
     if late_fee_on is None and day >= late_fee_falls_on(due, terms.grace_days):
-        late_fee = terms.late_fee_rule(row["currency"]).amount_minor(overdue) if overdue else 0
+        late_fee = LateFee.of(terms, row["currency"]).amount_minor(overdue) if overdue else 0
         late_fee_on = day
     since = row["penal_to"] or due + timedelta(days=terms.grace_days)
     days = max(0, (day - since).days)

@@ -15,8 +15,8 @@ from core.lending.collections.delinquency import (
     classify_borrower,
     days_past_due,
 )
-from core.lending.collections.retries import CollectionCalendar
-from core.lending.servicing.storage import parse_terms
+from core.lending.origination.products import parse_terms
+from core.lending.servicing.calendar import CollectionCalendar
 
 # Borrowers of whom a loan is overdue, or was at an earlier day's end; with all their loans.
 _LOCK = """

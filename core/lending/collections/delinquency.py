@@ -7,9 +7,11 @@ of interest and principal are paid.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+
+from core.lending.origination.products import BucketEdges
 
 
 class Classification(StrEnum):
@@ -28,25 +30,12 @@ class Classification(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class BucketEdges:
-    """The last day past due of SMA-0, SMA-1 and SMA-2; later than the last is NPA."""
-
-    sma0_to: int = 30
-    sma1_to: int = 60
-    sma2_to: int = 90
-
-    def __post_init__(self) -> None:
-        if not 0 < self.sma0_to < self.sma1_to < self.sma2_to:
-            raise ValueError("the bucket edges must rise")
-
-
-@dataclass(frozen=True, slots=True)
 class Arrears:
     """One loan of a borrower at a day's end, and where its product draws the lines."""
 
     dpd: int
     previous: Classification
-    edges: BucketEdges = BucketEdges()
+    edges: BucketEdges = field(default_factory=BucketEdges)
     # Arrears that a restructuring put off: not past due any more, and not paid either.
     carried: bool = False
 

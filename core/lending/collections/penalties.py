@@ -7,8 +7,10 @@ charge or interest.
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
+
+from core.lending.origination.products import ProductTerms, rounded_minor, share
 
 DAYS_OF_YEAR = 365
 
@@ -21,10 +23,15 @@ class LateFee:
     flat_minor: int
     percent: Decimal
 
+    @classmethod
+    def of(cls, terms: ProductTerms, currency: str) -> "LateFee":
+        """The product's late fee, in minor units of ``currency``."""
+        flat_minor = rounded_minor(terms.late_fee, currency)
+        return cls(terms.grace_days, flat_minor, terms.late_fee_percent)
+
     def amount_minor(self, overdue_minor: int) -> int:
         """The fee on an instalment of which ``overdue_minor`` is unpaid, half up."""
-        share = (overdue_minor * self.percent / 100).quantize(Decimal(1), ROUND_HALF_UP)
-        return self.flat_minor + int(share)
+        return self.flat_minor + share(overdue_minor, self.percent)
 
 
 def late_fee_falls_on(due_date: date, grace_days: int) -> date:

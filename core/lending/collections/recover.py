@@ -16,9 +16,9 @@ from core.lending import notices
 from core.lending.collections import cases
 from core.lending.collections.cases import Stage, Step
 from core.lending.collections.classify import Standing
+from core.lending.origination.products import parse_terms
 from core.lending.servicing import booking
 from core.lending.servicing.booking import PendingOrder
-from core.lending.servicing.storage import parse_terms
 from core.notifications import notices as inbox
 
 _SETTING_OFF = """

@@ -25,11 +25,12 @@ from core.lending import notices
 from core.lending.amortisation import TermsError
 from core.lending.collections import cases
 from core.lending.collections.cases import Stage, Step
-from core.lending.collections.retries import CollectionCalendar
 from core.lending.notices import money
+from core.lending.origination.figures import monthly_emi_minor
 from core.lending.origination.products import no_schedule
 from core.lending.servicing import booking, endings
 from core.lending.servicing.booking import PendingOrder
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
@@ -187,7 +188,7 @@ async def restructure(
     loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
     await loans.write(connection)
     count = book.terms.instalments(tenure_months)
-    monthly = -(-book.emi * count // tenure_months)
+    monthly = monthly_emi_minor(book.emi, count, tenure_months)
     await connection.execute(_KEEP_TERMS, loan_id, rate, tenure_months, monthly)
     await cases.add_steps(connection, [Step(loan_id, "restructured", text, worker.user_id)])
 

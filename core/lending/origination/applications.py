@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from core.foundation.database import Connection
@@ -13,20 +13,17 @@ from core.foundation.errors import (
     AccountFrozen,
     AccountNotFound,
     CapReached,
-    LoanNotEligible,
     LoanNotFound,
     NoPrimaryAccount,
 )
 from core.foundation.ids import new_id, parse_id
-from core.foundation.money import to_major, to_minor
+from core.foundation.money import to_minor
 from core.identity.persons import refuse_own
 from core.lending import notices
-from core.lending.amortisation import TermsError
 from core.lending.origination import catalogue, creditability
-from core.lending.origination.assessment import Assessment
-from core.lending.origination.products import ProductTerms, no_schedule, rounded_minor
-from core.lending.servicing.schedules import Basis, project
-from core.lending.servicing.storage import parse_terms
+from core.lending.origination.creditability import Applicant
+from core.lending.origination.figures import Figures, work_out
+from core.lending.origination.files import LoanFile, lock, write_figures
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
 
@@ -41,15 +38,6 @@ INSERT INTO loans (id, user_id, account_id, product_code, currency, amount_minor
   tenure_months, terms, purpose, monthly_income_minor, monthly_obligations_minor,
   processing_fee_minor, emi_minor, monthly_emi_minor, assessment, applied_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, clock_timestamp())
-"""
-_LOCK = """
-SELECT *, terms::text AS terms_text FROM loans WHERE id = $1 AND deleted_at IS NULL
-FOR NO KEY UPDATE
-"""
-_UPDATE = """
-UPDATE loans SET amount_minor = $2, interest_rate = $3, tenure_months = $4, purpose = $5,
-  processing_fee_minor = $6, emi_minor = $7, monthly_emi_minor = $8, assessment = $9
-WHERE id = $1
 """
 _OPEN = """
 SELECT count(*) FROM loans WHERE user_id = $1 AND status = 'pending' AND deleted_at IS NULL
@@ -82,16 +70,12 @@ class Change:
     purpose: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What follows from amount, rate and tenure."""
+class Account(NamedTuple):
+    """The account to which a loan is paid out."""
 
-    amount_minor: int
-    rate: Decimal
-    months: int
-    fee_minor: int
-    emi_minor: int
-    monthly_emi_minor: int
+    id: UUID
+    currency: str
+    status: str
 
 
 async def apply(connection: Connection, wanted: Application, today: date, *, max_open: int) -> UUID:
@@ -103,7 +87,7 @@ async def apply(connection: Connection, wanted: Application, today: date, *, max
     """
     product = await catalogue.find(connection, wanted.product)
     account = await _account(connection, wanted)
-    currency = account["currency"]
+    currency = account.currency
     figures = work_out(
         product.terms,
         currency,
@@ -117,29 +101,24 @@ async def apply(connection: Connection, wanted: Application, today: date, *, max
     await connection.execute(_QUEUE_UP, str(wanted.user_id))
     if await connection.fetchval(_OPEN, wanted.user_id) >= max_open:
         raise CapReached(f"{max_open} applications wait for a decision already")
-    loan_id = new_id()  # in the order of the queue: ids say which application came before
-    assessment = await creditability.assess_application(
-        connection,
-        loan_id=loan_id,
+    applicant = Applicant(
+        loan_id=new_id(),  # in the order of the queue: ids say which application came before
         user_id=wanted.user_id,
         currency=currency,
-        amount_minor=figures.amount_minor,
-        monthly_emi_minor=figures.monthly_emi_minor,
-        rate=figures.rate,
-        months=figures.months,
         income_minor=income,
         obligations_minor=obligations,
         terms=product.terms,
     )
+    assessment = await creditability.assess_application(connection, applicant, figures)
     await connection.execute(
-        _INSERT, loan_id, wanted.user_id, account["id"], product.code, currency,
+        _INSERT, applicant.loan_id, wanted.user_id, account.id, product.code, currency,
         figures.amount_minor, figures.rate, figures.months, catalogue.dump(product.terms),
         wanted.purpose, income, obligations, figures.fee_minor, figures.emi_minor,
         figures.monthly_emi_minor, json.dumps(creditability.to_json(assessment, today)),
     )  # fmt: skip
     amount = notices.money(figures.amount_minor, currency)
-    await inbox.write(connection, notices.received(wanted.user_id, loan_id, amount))
-    return loan_id
+    await inbox.write(connection, notices.received(wanted.user_id, applicant.loan_id, amount))
+    return applicant.loan_id
 
 
 async def status_of(connection: Connection, loan_id: UUID) -> LoanStatus:
@@ -158,16 +137,15 @@ async def update(
     Raises LoanNotFound, LoanStateConflict, LoanNotEligible, or FourEyes for one's own.
     """
     loan = await lock(connection, loan_id)
-    await refuse_own(connection, by, [loan["user_id"]])
-    require_allowed(LoanStatus(loan["status"]), LoanEvent.UPDATE)
+    await refuse_own(connection, by, [loan.user_id])
+    require_allowed(loan.status, LoanEvent.UPDATE)
     figures = changed_figures(loan, change, today)
-    assessment = await assess_loan(connection, loan, figures)
-    purpose = change.purpose if change.purpose is not None else loan["purpose"]
+    assessment = await creditability.assess_application(connection, loan.applicant, figures)
     await write_figures(
         connection,
         loan_id,
         figures=figures,
-        purpose=purpose,
+        purpose=change.purpose if change.purpose is not None else loan.purpose,
         assessment=assessment,
         today=today,
     )
@@ -176,112 +154,36 @@ async def update(
 async def withdraw(connection: Connection, loan_id: UUID, user_id: UUID) -> None:
     """Take one's own pending application back. Raises LoanNotFound, LoanStateConflict."""
     loan = await lock(connection, loan_id)
-    if loan["user_id"] != user_id:
+    if loan.user_id != user_id:
         raise LoanNotFound
-    status = require_allowed(LoanStatus(loan["status"]), LoanEvent.WITHDRAW)
+    status = require_allowed(loan.status, LoanEvent.WITHDRAW)
     await connection.execute(_SET_STATUS, loan_id, status.value)
-    amount = notices.money(loan["amount_minor"], loan["currency"])
+    amount = notices.money(loan.amount_minor, loan.currency)
     await inbox.write(connection, notices.withdrawn(loan_id, amount))
 
 
-async def lock(connection: Connection, loan_id: UUID) -> Any:
-    """The loan's row, locked. Raises LoanNotFound."""
-    loan = await connection.fetchrow(_LOCK, loan_id)
-    if loan is None:
-        raise LoanNotFound
-    return loan
-
-
-def changed_figures(loan: Any, change: Change, today: date) -> Figures:
+def changed_figures(loan: LoanFile, change: Change, today: date) -> Figures:
     """The loan's figures with an officer's changes. Raises LoanNotEligible, InvalidLoanTerms."""
-    currency = loan["currency"]
+    amount = change.amount
     return work_out(
-        parse_terms(loan["terms_text"]),
-        currency,
-        amount_minor=loan["amount_minor"]
-        if change.amount is None
-        else to_minor(change.amount, currency),
-        rate=loan["interest_rate"] if change.interest_rate is None else change.interest_rate,
-        months=change.tenure_months or loan["tenure_months"],
+        loan.terms,
+        loan.currency,
+        amount_minor=loan.amount_minor if amount is None else to_minor(amount, loan.currency),
+        rate=loan.interest_rate if change.interest_rate is None else change.interest_rate,
+        months=change.tenure_months or loan.tenure_months,
         today=today,
     )
 
 
-async def assess_loan(connection: Connection, loan: Any, figures: Figures) -> Assessment:
-    """Assess a loan that has been applied for, as things stand now."""
-    return await creditability.assess_application(
-        connection,
-        loan_id=loan["id"],
-        user_id=loan["user_id"],
-        currency=loan["currency"],
-        amount_minor=figures.amount_minor,
-        monthly_emi_minor=figures.monthly_emi_minor,
-        rate=figures.rate,
-        months=figures.months,
-        income_minor=loan["monthly_income_minor"],
-        obligations_minor=loan["monthly_obligations_minor"],
-        terms=parse_terms(loan["terms_text"]),
-    )
-
-
-async def write_figures(
-    connection: Connection,
-    loan_id: UUID,
-    *,
-    figures: Figures,
-    purpose: str | None,
-    assessment: Assessment,
-    today: date,
-) -> None:
-    """Write what follows from the loan's terms, and its assessment."""
-    await connection.execute(
-        _UPDATE, loan_id, figures.amount_minor, figures.rate, figures.months, purpose,
-        figures.fee_minor, figures.emi_minor, figures.monthly_emi_minor,
-        json.dumps(creditability.to_json(assessment, today)),
-    )  # fmt: skip
-
-
-def work_out(
-    terms: ProductTerms,
-    currency: str,
-    *,
-    amount_minor: int,
-    rate: Decimal,
-    months: int,
-    today: date,
-) -> Figures:
-    """Fee and EMI. Raises LoanNotEligible outside the limits, InvalidLoanTerms without schedule."""
-    _refuse_outside(terms, currency, amount_minor, rate, months)
-    fee = terms.processing_fee_minor(amount_minor, currency)
-    try:
-        count = terms.instalments(months)
-        schedule = project(terms, currency, Basis(today, amount_minor, rate, count), fee)
-    except TermsError as error:
-        raise no_schedule(error) from error
-    monthly = -(-schedule.emi_minor * count // months)
-    return Figures(amount_minor, rate, months, fee, schedule.emi_minor, monthly)
-
-
-def _refuse_outside(
-    terms: ProductTerms, currency: str, amount_minor: int, rate: Decimal, months: int
-) -> None:
-    least = rounded_minor(terms.min_amount, currency)
-    most = rounded_minor(terms.max_amount, currency)
-    if not least <= amount_minor <= most:
-        low, high = to_major(least, currency), to_major(most, currency)
-        raise LoanNotEligible(f"this product lends {low:f} to {high:f} {currency}")
-    terms.refuse_tenure(months)
-    terms.refuse_rate(rate)
-
-
-async def _account(connection: Connection, wanted: Application) -> Any:
+async def _account(connection: Connection, wanted: Application) -> Account:
     """The applicant's own account to which the loan is paid out."""
     known = parse_id(wanted.account) if wanted.account else None
-    account = await connection.fetchrow(_ACCOUNT, wanted.user_id, wanted.account, known)
-    if account is None:
+    row = await connection.fetchrow(_ACCOUNT, wanted.user_id, wanted.account, known)
+    if row is None:
         raise NoPrimaryAccount if wanted.account is None else AccountNotFound
-    if account["status"] != "active":
-        raise AccountFrozen if account["status"] == "frozen" else AccountClosed
+    account = Account(*row)
+    if account.status != "active":
+        raise AccountFrozen if account.status == "frozen" else AccountClosed
     return account
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from core.foundation.database import Connection
 from core.foundation.errors import Invalid, LoanProductNotFound
 from core.lending.amortisation import TermsError
-from core.lending.origination.products import ProductTerms
+from core.lending.origination.products import ProductTerms, parse_terms
 
 DEFAULT_PRODUCT = "standard"
 
@@ -102,5 +102,4 @@ def dump(terms: ProductTerms) -> str:
 
 
 def _product(row: Any) -> Product:
-    terms = ProductTerms.model_validate_json(row["terms"])
-    return Product(row["code"], row["name"], row["enabled"], terms)
+    return Product(row["code"], row["name"], row["enabled"], parse_terms(row["terms"]))

@@ -1,8 +1,7 @@
 """What the bank's own books say about an applicant, read for the assessment."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from core.lending.origination.assessment import (
     Proposal,
     assess,
 )
+from core.lending.origination.figures import Figures
 from core.lending.origination.products import ProductTerms, rounded_minor
 
 WINDOW_DAYS = 180
@@ -69,48 +69,42 @@ ORDER BY currency
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """Who applies with which application, and what they say of their month, in minor units."""
+
+    loan_id: UUID
+    user_id: UUID
+    currency: str
+    income_minor: int | None
+    obligations_minor: int | None
+    terms: ProductTerms
+
+
 async def assess_application(
-    connection: Connection,
-    *,
-    loan_id: UUID,
-    user_id: UUID,
-    currency: str,
-    amount_minor: int,
-    monthly_emi_minor: int,
-    rate: Decimal,
-    months: int,
-    income_minor: int | None,
-    obligations_minor: int | None,
-    terms: ProductTerms,
+    connection: Connection, applicant: Applicant, figures: Figures
 ) -> Assessment:
     """Assess an application against everything the bank knows of the applicant."""
+    user_id, currency, loan_id = applicant.user_id, applicant.currency, applicant.loan_id
     behaviour: Any = await connection.fetchrow(_BEHAVIOUR, user_id, currency, WINDOW_DAYS)
-    existing = await existing_emis_minor(connection, user_id, currency, loan_id)
+    existing: int = await connection.fetchval(_EXISTING, user_id, currency, loan_id)
     others = await connection.fetch(_OTHER_CURRENCIES, user_id, currency, loan_id)
     return assess(
         Capacity(
-            income_minor,
-            existing + (obligations_minor or 0),
+            applicant.income_minor,
+            existing + (applicant.obligations_minor or 0),
             tuple(row["currency"] for row in others),
         ),
-        Behaviour(**dict(behaviour)),
+        Behaviour(**behaviour),
         Proposal(
-            amount_minor=amount_minor,
-            monthly_emi_minor=monthly_emi_minor,
-            annual_rate_percent=rate,
-            months=months,
-            product_max_minor=rounded_minor(terms.max_amount, currency),
+            amount_minor=figures.amount_minor,
+            monthly_emi_minor=figures.monthly_emi_minor,
+            annual_rate_percent=figures.rate,
+            months=figures.months,
+            product_max_minor=rounded_minor(applicant.terms.max_amount, currency),
         ),
         Policy(),
     )
-
-
-async def existing_emis_minor(
-    connection: Connection, user_id: UUID, currency: str, before: UUID
-) -> int:
-    """What the applicant's other loans and earlier applications in this currency take a month."""
-    existing: int = await connection.fetchval(_EXISTING, user_id, currency, before)
-    return existing
 
 
 def to_json(assessment: Assessment, on: date) -> dict[str, Any]:

@@ -7,21 +7,16 @@ id order, so that two decisions on one loan, or on one income, never happen at o
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from core.foundation.database import Connection
 from core.foundation.errors import LoanNotFound, LoanStateConflict, OverrideReasonRequired
 from core.identity.persons import refuse_own
 from core.lending import notices
-from core.lending.origination.applications import (
-    Change,
-    assess_loan,
-    changed_figures,
-    lock,
-    write_figures,
-)
+from core.lending.origination import creditability
+from core.lending.origination.applications import Change, changed_figures
 from core.lending.origination.assessment import Assessment, Recommendation
+from core.lending.origination.files import LoanFile, lock, write_figures
 from core.lending.servicing import booking
 from core.lending.servicing.booking import PendingOrder
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
@@ -78,10 +73,10 @@ async def approve(
     product, OverrideReasonRequired where the rules advise against it and no reason is given.
     """
     loan = await _lock_with_borrower(connection, loan_id)
-    await refuse_own(connection, decider.user_id, [loan["user_id"]])
-    require_allowed(LoanStatus(loan["status"]), LoanEvent.APPROVE)
+    await refuse_own(connection, decider.user_id, [loan.user_id])
+    require_allowed(loan.status, LoanEvent.APPROVE)
     figures = changed_figures(loan, Change(interest_rate=interest_rate), decider.today)
-    assessment = await assess_loan(connection, loan, figures)
+    assessment = await creditability.assess_application(connection, loan.applicant, figures)
     declined = assessment.recommendation is Recommendation.DECLINE
     if declined and not override_reason:
         raise OverrideReasonRequired("; ".join(assessment.reasons))
@@ -89,15 +84,15 @@ async def approve(
         connection,
         loan_id,
         figures=figures,
-        purpose=loan["purpose"],
+        purpose=loan.purpose,
         assessment=assessment,
         today=decider.today,
     )
     order = _disbursement(loan, decider)
     await booking.insert_pending(connection, [order])
     await connection.execute(_APPROVE, loan_id, decider.user_id, order.id)
-    amount = notices.money(loan["amount_minor"], loan["currency"])
-    await inbox.write(connection, notices.approved(loan["user_id"], loan_id, amount))
+    amount = notices.money(loan.amount_minor, loan.currency)
+    await inbox.write(connection, notices.approved(loan.user_id, loan_id, amount))
     return Approval(order.id, assessment, declined)
 
 
@@ -106,11 +101,11 @@ async def reject(
 ) -> None:
     """Turn a pending loan down. Raises LoanNotFound, LoanStateConflict, FourEyes."""
     loan = await lock(connection, loan_id)
-    await refuse_own(connection, decider.user_id, [loan["user_id"]])
-    require_allowed(LoanStatus(loan["status"]), LoanEvent.REJECT)
+    await refuse_own(connection, decider.user_id, [loan.user_id])
+    require_allowed(loan.status, LoanEvent.REJECT)
     await connection.execute(_REJECT, loan_id, decider.user_id, reason)
-    amount = notices.money(loan["amount_minor"], loan["currency"])
-    await inbox.write(connection, notices.rejected(loan["user_id"], loan_id, amount, reason))
+    amount = notices.money(loan.amount_minor, loan.currency)
+    await inbox.write(connection, notices.rejected(loan.user_id, loan_id, amount, reason))
 
 
 async def disburse_again(connection: Connection, loan_id: UUID, decider: Decider) -> UUID:
@@ -119,8 +114,8 @@ async def disburse_again(connection: Connection, loan_id: UUID, decider: Decider
     Raises LoanNotFound, FourEyes, and LoanStateConflict while another is under way or done.
     """
     loan = await lock(connection, loan_id)
-    await refuse_own(connection, decider.user_id, [loan["user_id"]])
-    require_allowed(LoanStatus(loan["status"]), LoanEvent.DISBURSE)
+    await refuse_own(connection, decider.user_id, [loan.user_id])
+    require_allowed(loan.status, LoanEvent.DISBURSE)
     if await _disbursement_state(connection, loan) != "failed":
         raise LoanStateConflict("the disbursement is under way already")
     order = _disbursement(loan, decider)
@@ -135,21 +130,18 @@ async def delete(connection: Connection, loan_id: UUID, *, by: UUID) -> None:
     What was written off and not recovered is out, too.
     """
     loan = await lock(connection, loan_id)
-    await refuse_own(connection, by, [loan["user_id"]])
-    if loan["status"] in {LoanStatus.ACTIVE, LoanStatus.RESTRUCTURED}:
+    await refuse_own(connection, by, [loan.user_id])
+    if loan.status in {LoanStatus.ACTIVE, LoanStatus.RESTRUCTURED}:
         raise LoanStateConflict("money is out on this loan")
-    if (
-        loan["status"] == LoanStatus.WRITTEN_OFF
-        and loan["recovered_minor"] < loan["written_off_minor"]
-    ):
+    if loan.status == LoanStatus.WRITTEN_OFF and loan.recovered_minor < loan.written_off_minor:
         raise LoanStateConflict("the loan is written off and may still be recovered")
-    approved = loan["status"] == LoanStatus.APPROVED
+    approved = loan.status == LoanStatus.APPROVED
     if approved and await _disbursement_state(connection, loan) != "failed":
         raise LoanStateConflict("the loan is being paid out")
     await connection.execute(_DELETE, loan_id)
 
 
-async def _lock_with_borrower(connection: Connection, loan_id: UUID) -> Any:
+async def _lock_with_borrower(connection: Connection, loan_id: UUID) -> LoanFile:
     borrower = await connection.fetchval(_BORROWER, loan_id)
     if borrower is None:
         raise LoanNotFound
@@ -157,19 +149,19 @@ async def _lock_with_borrower(connection: Connection, loan_id: UUID) -> Any:
     return await lock(connection, loan_id)
 
 
-async def _disbursement_state(connection: Connection, loan: Any) -> str:
-    state: str = await connection.fetchval(_DISBURSEMENT, loan["disbursement_transaction_id"])
+async def _disbursement_state(connection: Connection, loan: LoanFile) -> str:
+    state: str = await connection.fetchval(_DISBURSEMENT, loan.disbursement_transaction_id)
     return state
 
 
-def _disbursement(loan: Any, decider: Decider) -> PendingOrder:
+def _disbursement(loan: LoanFile, decider: Decider) -> PendingOrder:
     return PendingOrder(
         type="disbursement",
-        amount_minor=loan["amount_minor"],
-        currency=loan["currency"],
-        credit_account_id=loan["account_id"],
+        amount_minor=loan.amount_minor,
+        currency=loan.currency,
+        credit_account_id=loan.account_id,
         initiated_by=decider.user_id,
         request_id=decider.request_id,
         description="Loan disbursement",
-        details={"loan_id": str(loan["id"]), "business_date": decider.today.isoformat()},
+        details={"loan_id": str(loan.id), "business_date": decider.today.isoformat()},
     )

@@ -4,7 +4,9 @@ A loan takes a copy of its product's terms when it is applied for and keeps it f
 Amounts are in major units of the loan's currency, rates and shares in percent.
 """
 
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
@@ -21,8 +23,6 @@ from core.lending.amortisation import (
     Unit,
     instalments_for_months,
 )
-from core.lending.collections.delinquency import BucketEdges
-from core.lending.collections.penalties import LateFee
 
 Percent = Annotated[Decimal, Field(ge=0, le=100)]
 Amount = Annotated[Decimal, Field(ge=0, le=10**13)]
@@ -44,6 +44,19 @@ class Every(BaseModel):
 FrequencySpec = (
     Literal["monthly", "semimonthly", "weekly", "biweekly", "quarterly", "half_yearly"] | Every
 )
+
+
+@dataclass(frozen=True, slots=True)
+class BucketEdges:
+    """The last day past due of SMA-0, SMA-1 and SMA-2; later than the last is NPA."""
+
+    sma0_to: int = 30
+    sma1_to: int = 60
+    sma2_to: int = 90
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sma0_to < self.sma1_to < self.sma2_to:
+            raise ValueError("the bucket edges must rise")
 
 
 class ProductTerms(BaseModel):
@@ -141,12 +154,6 @@ class ProductTerms(BaseModel):
         """Where the asset classes begin."""
         return BucketEdges(self.sma0_to, self.sma1_to, self.npa_after_dpd)
 
-    def late_fee_rule(self, currency: str) -> LateFee:
-        """The late fee in minor units of ``currency``."""
-        return LateFee(
-            self.grace_days, rounded_minor(self.late_fee, currency), self.late_fee_percent
-        )
-
     def processing_fee_minor(self, amount_minor: int, currency: str) -> int:
         """What is taken from the disbursement of ``amount_minor``; less than all of it."""
         fee = rounded_minor(self.processing_fee, currency) + share(
@@ -163,6 +170,12 @@ class ProductTerms(BaseModel):
         if self.rounding_unit is None:
             return 1
         return max(1, rounded_minor(self.rounding_unit, currency))
+
+
+@lru_cache(maxsize=256)
+def parse_terms(text: str) -> ProductTerms:
+    """The terms that a product or a loan carries, from the text of their JSON."""
+    return ProductTerms.model_validate_json(text)
 
 
 def no_schedule(error: TermsError) -> InvalidLoanTerms:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from core.lending.collections.retries import CollectionCalendar
+from core.lending.origination.basis import Basis
 from core.lending.servicing.allocation import Owed, Split, allocate, total
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.loan_book import Line, LoanBook, owed_in_all
 from core.lending.servicing.payoff import payoff
-from core.lending.servicing.schedules import Basis, start_schedule
+from core.lending.servicing.schedules import start_schedule
 from core.lending.states import LoanEvent
 
 

@@ -1,83 +1,14 @@
 """A loan's schedule: the first one at disbursal, and those that replace it."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
-from core.lending.amortisation import (
-    Instalment,
-    PrepaymentMode,
-    Schedule,
-    Terms,
-    generate,
-    reschedule,
-)
-from core.lending.collections.retries import CollectionCalendar
-from core.lending.origination.products import ProductTerms
+from core.lending.amortisation import Instalment, PrepaymentMode, generate, reschedule
+from core.lending.origination.basis import Basis
 from core.lending.servicing.accrual import Window
 from core.lending.servicing.allocation import Split
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.loan_book import Line, LoanBook
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What a schedule was computed from; instalment numbers begin at ``first_number``."""
-
-    start: date
-    principal: int
-    rate: Decimal
-    instalments: int
-    first_number: int = 1
-
-    @classmethod
-    def from_json(cls, text: str) -> "Basis":
-        """The basis as it stands on the loan."""
-        data = json.loads(text)
-        return cls(
-            date.fromisoformat(data["start"]),
-            data["principal"],
-            Decimal(data["rate"]),
-            data["instalments"],
-            data["first_number"],
-        )
-
-    def to_json(self) -> str:
-        """The basis as it is stored on the loan."""
-        return json.dumps(
-            {
-                "start": self.start.isoformat(),
-                "principal": self.principal,
-                "rate": str(self.rate),
-                "instalments": self.instalments,
-                "first_number": self.first_number,
-            }
-        )
-
-    def terms(self, product: ProductTerms, currency: str, fee: int = 0) -> Terms:
-        """The amortisation's terms. Raises TermsError where they make no schedule."""
-        return Terms(
-            principal_minor=self.principal,
-            annual_rate=self.rate,
-            instalments=self.instalments,
-            start_date=self.start,
-            method=product.method,
-            frequency=product.schedule_frequency(),
-            day_count=product.day_count,
-            rounding=product.rounding,
-            rounding_unit_minor=product.rounding_unit_minor(currency),
-            smoothing=product.smoothing,
-            moratorium=self._grace(product, product.moratorium_months),
-            interest_moratorium=self._grace(product, product.interest_moratorium_months),
-            fee_minor=fee,
-        )
-
-    def _grace(self, product: ProductTerms, months: int) -> int:
-        """A moratorium of ``months`` in instalments; a schedule that replaces another has none."""
-        if months == 0 or self.first_number > 1:
-            return 0
-        return min(product.instalments(months), self.instalments - 1)
 
 
 def start_schedule(
@@ -132,11 +63,6 @@ def prepay(
     book.count_paid(Split(principal=amount))
     if mode is PrepaymentMode.REDUCE_EMI:
         book.emi = schedule.emi_minor
-
-
-def project(book_terms: ProductTerms, currency: str, basis: Basis, fee: int) -> Schedule:
-    """The schedule that a loan not yet disbursed would have."""
-    return generate(basis.terms(book_terms, currency, fee))
 
 
 def _lines(

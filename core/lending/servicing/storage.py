@@ -8,14 +8,13 @@ order of acceptance.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from core.foundation.database import Connection
 from core.foundation.errors import LoanNotFound
-from core.lending.origination.products import ProductTerms
+from core.lending.origination.products import parse_terms
 from core.lending.servicing import booking
 from core.lending.servicing.accrual import Window
 from core.lending.servicing.allocation import Split
@@ -195,12 +194,6 @@ async def loans_at_hand(connection: Connection) -> LoansAtHand:
         known = (unit, LoansAtHand())
         _at_hand[connection] = known
     return known[1]
-
-
-@lru_cache(maxsize=256)
-def parse_terms(terms: str) -> ProductTerms:
-    """The product terms a loan carries, from the text of its JSON."""
-    return ProductTerms.model_validate_json(terms)
 
 
 def _book(row: Any) -> LoanBook:

@@ -11,12 +11,12 @@ from core.foundation.database import Connection
 from core.foundation.errors import LoanNotFound
 from core.lending import amortisation
 from core.lending.amortisation import Schedule
-from core.lending.origination.products import ProductTerms
+from core.lending.origination.basis import Basis
+from core.lending.origination.products import ProductTerms, parse_terms
 from core.lending.servicing.allocation import Split, total
 from core.lending.servicing.loan_book import Line, LoanBook
 from core.lending.servicing.payoff import Payoff, payoff
-from core.lending.servicing.schedules import Basis, project
-from core.lending.servicing.storage import LoansAtHand, parse_terms
+from core.lending.servicing.storage import LoansAtHand
 
 # What a day's end found past due, and what is unpaid of the days before $1. Nobody is late before
 # the day of collection, which a holiday moves. ``line_status`` says the same.
@@ -206,7 +206,7 @@ async def _owned(connection: Connection, loan_id: UUID, owner_id: UUID | None) -
 
 
 def _projected(book: LoanBook, today: date) -> Schedule:
-    return project(book.terms, book.currency, _first_basis(book, today), book.fee)
+    return _first_basis(book, today).project(book.terms, book.currency, book.fee)
 
 
 def _apr(book: LoanBook, schedule: Schedule, today: date) -> Decimal:

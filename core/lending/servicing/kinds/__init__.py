@@ -1,6 +1,6 @@
 """How the settlement engine settles lending's transactions; ``register`` adds them all."""
 
-from core.lending.collections.retries import CollectionCalendar
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.kinds.collection import CollectionKind
 from core.lending.servicing.kinds.disbursement import DisbursementKind
 from core.lending.servicing.kinds.payment import PaymentKind

@@ -13,9 +13,10 @@ from uuid import UUID
 from core.foundation.database import Connection
 from core.foundation.errors import InsufficientFunds
 from core.lending import notices
-from core.lending.collections.retries import CollectionCalendar, next_attempt_on
+from core.lending.collections.retries import next_attempt_on
 from core.lending.notices import money
 from core.lending.servicing import booking
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.kinds.parties import (
     business_date,
     cover,

@@ -8,11 +8,12 @@ from core.foundation.database import Connection
 from core.foundation.errors import BalanceLimitExceeded, LoanStateConflict
 from core.ledger.chart import LedgerCode
 from core.lending import notices
-from core.lending.collections.retries import CollectionCalendar
+from core.lending.origination.basis import Basis
 from core.lending.servicing.allocation import Split
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.kinds.parties import business_date, loan_id, lock_loans, receiver
 from core.lending.servicing.loan_book import LoanBook
-from core.lending.servicing.schedules import Basis, start_schedule
+from core.lending.servicing.schedules import start_schedule
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.transactions.decide import MAX_BALANCE_MINOR, Accounts, Leg, Movement, Outcome, Rule

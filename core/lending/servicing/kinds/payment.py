@@ -16,10 +16,10 @@ from core.ledger.chart import LedgerCode
 from core.lending import notices
 from core.lending.amortisation import PrepaymentMode
 from core.lending.collections import cases
-from core.lending.collections.retries import CollectionCalendar
 from core.lending.notices import money
 from core.lending.servicing import booking
 from core.lending.servicing.allocation import Split
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.endings import Ending, foreclose
 from core.lending.servicing.kinds.parties import (
     business_date,

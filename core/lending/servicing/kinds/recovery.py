@@ -10,9 +10,9 @@ from core.foundation.database import Connection
 from core.foundation.errors import InsufficientFunds, NothingDue
 from core.lending import notices
 from core.lending.collections import cases
-from core.lending.collections.retries import CollectionCalendar
 from core.lending.notices import money
 from core.lending.servicing import booking
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.endings import settle
 from core.lending.servicing.kinds.parties import (
     business_date,
