@@ -1,0 +1,1 @@
+"""The walls between the features, read from the source: whose tables each module touches."""

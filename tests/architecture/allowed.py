@@ -1,0 +1,36 @@
+"""The leaks that are known: each stays for a reason, or is to go.
+
+``python -m tests.architecture`` prints where they are.
+"""
+
+from typing import Final
+
+# (feature, table, way): what is to go. Nothing may be added; whoever ends one takes its line out.
+TO_GO: Final = {
+    ("api", "accounts", "writes"),
+    ("api", "users", "reads"),
+    ("approvals", "idempotency_keys", "reads"),
+    ("business_day", "loans", "reads"),
+    ("business_day", "transactions", "reads"),
+    ("foundation", "accounts", "reads"),
+    ("foundation", "approvals", "reads"),
+    ("foundation", "business_day_runs", "reads"),
+    ("foundation", "loans", "reads"),
+    ("foundation", "transaction_batches", "reads"),
+    ("foundation", "transactions", "reads"),
+    ("foundation", "users", "reads"),
+    ("ledger", "transactions", "reads"),
+    ("lending", "accounts", "reads"),
+    ("lending", "postings", "reads"),
+    ("lending", "transactions", "reads"),
+    ("lending", "transactions", "writes"),
+    ("lending", "users", "reads"),
+    ("rewards", "cashbacks", "locks"),
+    ("rewards", "cashbacks", "reads"),
+    ("rewards", "cashbacks", "writes"),
+    ("rewards", "transactions", "reads"),
+    ("transactions", "accounts", "locks"),
+    ("transactions", "accounts", "reads"),
+    ("transactions", "accounts", "writes"),
+    ("transactions", "postings", "writes"),
+}
