@@ -27,7 +27,7 @@ from typing import Protocol
 from core.privileges import Role
 from ops.embedded.errors import EmbeddedError
 from ops.embedded.home import HomeLock, Record, find_place
-from ops.embedded.postgres import DatabaseUrls, Postgres
+from ops.embedded.postgres import SUPERUSER, DatabaseUrls, Postgres
 from ops.embedded.servers import EmbeddedServers
 from ops.embedded.software import find_software
 from ops.embedded.valkey import Valkey
@@ -51,6 +51,7 @@ class SharedServers:
         record = Record.load(home)
         if record is None:
             raise EmbeddedError(f"no servers were started in {home}")
+        self._superuser_password = record.postgres_superuser_password
         place = find_place(home, record)
         software = find_software(place)
         self.postgres = Postgres(place, record, software)
@@ -59,6 +60,10 @@ class SharedServers:
     def create_database(self, name: str, template: str | None = None) -> str:
         """Create a database (a copy of `template` if given); its owner's URL."""
         return self.postgres.create_database(name, template)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, ending whoever is connected to it."""
+        self.postgres.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE);')
 
     def database_urls(self, name: str) -> DatabaseUrls:
         """The URLs of an existing database, one for each of the bank's roles."""
@@ -70,7 +75,7 @@ class SharedServers:
 
     def superuser_url(self, name: str) -> str:
         """The URL of an existing database for the superuser, for tests of last resort."""
-        return self.postgres.superuser_url(name)
+        return self.postgres.url_of(SUPERUSER, self._superuser_password, name)
 
     def redis_url(self, database: int = 0) -> str:
         """The URL of one of the numbered Valkey databases, one for each worker, say."""

@@ -128,10 +128,6 @@ class Postgres:
             auditor=self.url_of(Role.AUDITOR, self._record.postgres_auditor_password, database),
         )
 
-    def superuser_url(self, database: str = SUPERUSER) -> str:
-        """Where the superuser connects: bootstrap, fault tests and the benchmark only."""
-        return self.url_of(SUPERUSER, self._record.postgres_superuser_password, database)
-
     def prepare(self) -> None:
         """Create the cluster on first use, and clear what a killed server left behind."""
         own_directory(self._directory, self._place.identity)
@@ -207,10 +203,6 @@ class Postgres:
         clause = f' TEMPLATE "{template}" STRATEGY file_copy' if template else ""
         self.execute(f'CREATE DATABASE "{name}" OWNER {OWNER}{clause};')
         return self.url(name)
-
-    def drop_database(self, name: str) -> None:
-        """Drop a database, ending whoever is connected to it."""
-        self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE);')
 
     def url_of(self, user: str, password: str, database: str) -> str:
         """Where any role connects."""

@@ -147,18 +147,6 @@ class EmbeddedServers:
         """Create a database; its owner's URL."""
         return self.postgres.create_database(name, template)
 
-    def process(self, name: str) -> subprocess.Popen[bytes]:
-        """The running server `postgres` or `valkey`, for tests that kill it."""
-        return self._processes[name]
-
-    def restart(self, name: str, timeout_seconds: float = 120) -> None:
-        """Start one server again on its port, after it was killed or stopped."""
-        server = self.postgres if name == "postgres" else self.valkey
-        _end(self._processes[name], server.stop_signal)
-        server.prepare()
-        self._processes[name] = _launch(server)
-        _wait_until_ready(server, self._processes[name], timeout_seconds)
-
     def __enter__(self) -> Self:
         self.start()
         return self

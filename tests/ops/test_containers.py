@@ -315,5 +315,5 @@ async def test_the_roles_of_the_containers_are_made_once_and_mended_ever_after(c
         query = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
         assert await connection.fetchval(query) is False
         await connection.close()
-    postgres.drop_database(name)
+    testing.servers().drop_database(name)
     postgres.execute(f"DROP ROLE {name};")

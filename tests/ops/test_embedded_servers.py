@@ -19,6 +19,7 @@ import redis
 from ops.embedded import EmbeddedError, EmbeddedServers, HomeInUseError
 from ops.embedded.home import Record
 from tests.ops.terminal import REPOSITORY, is_alive
+from tests.servers import SharedServers
 
 # Where data goes that its user could not reach in the home.
 BESIDE = Path("/var/tmp")  # noqa: S108
@@ -27,13 +28,21 @@ import sys, time
 from pathlib import Path
 from ops.embedded import EmbeddedServers
 servers = EmbeddedServers(Path(sys.argv[1]), durable=False)
-print(servers.start(), servers.process("postgres").pid, servers.process("valkey").pid, flush=True)
+print(servers.start(), flush=True)
 if len(sys.argv) > 2:
     print(servers.create_database(sys.argv[2]))
     servers.stop()
 else:
     time.sleep(60)
 """
+
+
+def pids_on(home: Path) -> tuple[int, int]:
+    """The processes of PostgreSQL and Valkey, as they say themselves."""
+    servers = SharedServers(home)
+    postmaster = servers.postgres.execute("SELECT pg_read_file('postmaster.pid')").split()[0]
+    with redis.Redis.from_url(servers.redis_url()) as valkey:
+        return int(postmaster), int(valkey.info("server")["process_id"])
 
 
 def until(condition, seconds: float = 10) -> bool:
@@ -159,8 +168,9 @@ async def test_a_server_that_was_killed_starts_again_with_what_it_had_committed(
         await connection.execute("CREATE TABLE safe AS SELECT 1025 AS amount_minor")
         connection.terminate()
 
-        servers.process("postgres").kill()
-        servers.restart("postgres")
+        os.kill(pids_on(home)[0], signal.SIGKILL)
+        servers.stop()
+        servers.start()
 
         connection = await asyncpg.connect(servers.urls.database.owner)
         assert await connection.fetchval("SELECT amount_minor FROM safe") == 1025
@@ -170,13 +180,13 @@ async def test_a_server_that_was_killed_starts_again_with_what_it_had_committed(
 def test_a_pid_file_of_a_process_that_is_not_ours_does_not_block_the_start(home):
     with EmbeddedServers(home, durable=False) as servers:
         data = Path(servers.postgres.execute("SHOW data_directory"))
-        servers.process("postgres").kill()
-        servers.process("postgres").wait()
+        os.kill(pids_on(home)[0], signal.SIGKILL)
+        servers.stop()
         stale = data / "postmaster.pid"
         lines = stale.read_text().splitlines()
         # The number was given to another process in the meantime: this very one.
         stale.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
-        servers.restart("postgres")
+        servers.start()
         assert servers.postgres.execute("SELECT 1") == "1"
 
 
@@ -184,11 +194,12 @@ def test_killing_the_parent_leaves_no_orphans_and_a_usable_home(home):
     parent = subprocess.Popen(
         [sys.executable, "-c", KEEPER, str(home)], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
     )
-    *_, postgres, valkey = parent.stdout.readline().split()
+    assert parent.stdout.readline()
+    pids = pids_on(home)
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert until(lambda: not is_alive(int(postgres)) and not is_alive(int(valkey)))
+    assert until(lambda: not any(map(is_alive, pids)))
 
     with EmbeddedServers(home, durable=False) as servers:
         assert servers.postgres.execute("SELECT 1") == "1"
@@ -247,7 +258,7 @@ def test_root_with_a_home_nobody_can_reach_keeps_its_data_beside(tmp_path_factor
         assert private.stat().st_mode & 0o777 == 0o711
         owner = (private / "postgres").stat()
         assert (owner.st_uid, owner.st_mode & 0o777) == (pwd.getpwnam("nobody").pw_uid, 0o700)
-        status = Path(f"/proc/{servers.process('postgres').pid}/status").read_text()
+        status = Path(f"/proc/{pids_on(hidden / 'home')[0]}/status").read_text()
         assert f"Uid:\t{owner.st_uid}\t{owner.st_uid}\t{owner.st_uid}" in status
         assert hidden.stat().st_mode & 0o777 == 0o700, "no mode of a parent was changed"
     finally:
@@ -287,6 +298,5 @@ def test_a_home_made_again_under_its_old_name_starts_empty(tmp_path_factory):
 
 def test_the_servers_ignore_the_signals_of_the_terminal(home):
     with EmbeddedServers(home, durable=False) as servers:
-        pids = [servers.process(name).pid for name in ("postgres", "valkey")]
-        assert all(os.getsid(pid) == pid for pid in pids), "each in a session of its own"
+        assert all(os.getsid(pid) == pid for pid in pids_on(home)), "each in a session of its own"
         assert servers.valkey.stop_signal != signal.SIGINT

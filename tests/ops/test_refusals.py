@@ -29,7 +29,7 @@ def database():
     """A database without a schema; deleted afterwards."""
     name = f"refusals_{secrets.token_hex(4)}"
     yield testing.servers().create_database(name)
-    testing.servers().postgres.drop_database(name)
+    testing.servers().drop_database(name)
 
 
 def at_revision(database: str, revision: str) -> None:

@@ -217,7 +217,7 @@ async def test_what_was_granted_by_hand_is_taken_back_by_the_next_migration() ->
     migrate(settings)
     assert await owner.fetch(rows) == before
     await owner.close()
-    servers.postgres.drop_database(name)
+    servers.drop_database(name)
 
 
 async def test_a_database_that_one_role_owns_and_uses_stays_as_it_is() -> None:
@@ -237,7 +237,7 @@ async def test_a_database_that_one_role_owns_and_uses_stays_as_it_is() -> None:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(f"DELETE FROM {table}")
     await connection.close()
-    servers.postgres.drop_database(name)
+    servers.drop_database(name)
     servers.postgres.execute(f"DROP ROLE {name};")
 
 

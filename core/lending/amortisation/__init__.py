@@ -41,7 +41,6 @@ tests hold the package against Fineract's published tables and Appendix J's work
 here reads a clock, a setting or a store. Terms that make no sense raise `TermsError`.
 """
 
-from core.lending.amortisation.accrual import Payoff, accrued_interest, payoff
 from core.lending.amortisation.apr import annual_percentage_rate
 from core.lending.amortisation.day_count import Period, periods
 from core.lending.amortisation.due_dates import add_months, due_dates
@@ -66,7 +65,6 @@ from core.lending.amortisation.terms import (
     Terms,
     TermsError,
     Unit,
-    frequency_name,
     instalments_for_months,
 )
 
@@ -83,7 +81,6 @@ __all__ = [
     "Instalment",
     "InterestPause",
     "Method",
-    "Payoff",
     "Period",
     "Prepayment",
     "PrepaymentMode",
@@ -93,16 +90,13 @@ __all__ = [
     "Terms",
     "TermsError",
     "Unit",
-    "accrued_interest",
     "add_months",
     "annual_percentage_rate",
     "apr",
     "due_dates",
-    "frequency_name",
     "generate",
     "instalments_for_months",
     "level_instalment",
-    "payoff",
     "periods",
     "present_value",
     "quote",

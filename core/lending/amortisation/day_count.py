@@ -37,13 +37,10 @@ class Period:
         day_count: DayCount,
         *,
         since: date | None = None,
-        until: date | None = None,
         pauses: Iterable[InterestPause] = (),
     ) -> Fraction:
-        """Return the part of a year between `since` and `until` inside the period, less pauses."""
-        first = max(since or self.start, self.start)
-        last = min(until or self.due, self.due)
-        spans = unpaused(first, last, pauses)
+        """Return the part of a year from `since` or the start to the due date, less pauses."""
+        spans = unpaused(max(since or self.start, self.start), self.due, pauses)
         if day_count is DayCount.THIRTY_360 and self.months is not None:
             days = sum((end - begin).days for begin, end in spans)
             return self.months / 12 * Fraction(days, (self.due - self.start).days)

@@ -109,11 +109,6 @@ FREQUENCIES: Final[Mapping[str, Frequency]] = {
 }
 
 
-def frequency_name(frequency: Frequency) -> str | None:
-    """Return the frequency's own name, None where it is just every so many days or months."""
-    return next((name for name, named in FREQUENCIES.items() if named == frequency), None)
-
-
 @dataclass(frozen=True, slots=True)
 class Prepayment:
     """Principal paid together with instalment `number`, beyond what that instalment asks."""

@@ -24,7 +24,6 @@ from core.lending.amortisation import (
     TermsError,
     Unit,
     due_dates,
-    frequency_name,
     generate,
     instalments_for_months,
     level_instalment,
@@ -366,12 +365,6 @@ def test_due_dates_of_every_frequency() -> None:
     for frequency, expected in first_three.items():
         dates = due_dates(start, frequency, 3)
         assert [due.isoformat() for due in dates] == expected, frequency
-
-
-def test_frequencies_have_the_contract_s_names() -> None:
-    assert frequency_name(QUARTERLY) == "quarterly"
-    assert frequency_name(Frequency(7, Unit.DAYS)) == "weekly"
-    assert frequency_name(Frequency(10, Unit.DAYS)) is None
 
 
 def test_a_first_due_date_of_its_own_brings_its_anchor_day() -> None:
