@@ -40,6 +40,7 @@ from core.approvals.money import ByHand
 from core.foundation import metrics
 from core.foundation.errors import SelfServiceCashOff
 from core.transactions.batch import submit_batch
+from core.transactions.details import PaymentDetails
 from core.transactions.kinds import CONTRA, TransactionType
 from core.transactions.orders import Idempotency, Order, Party
 from core.transactions.payments import next_payment_ref
@@ -137,7 +138,7 @@ async def payment(request: Request, body: Payment, caller: Customer, services: W
         caller,
         Party(body.from_account, caller.user_id),
         payment_ref=reference,
-        details={"payee": body.payee},
+        details=PaymentDetails(body.payee),
     )
     return await submit(services, order, prefer_header(request), extra={"payment_ref": reference})
 

@@ -24,7 +24,7 @@ from api.schemas.fields import (
 )
 from core.lending.amortisation import DayCount, Method, PrepaymentMode, Rounding
 from core.lending.origination.products import FrequencySpec
-from core.lending.servicing.kinds.payment import PaymentMode
+from core.lending.servicing.details import PaymentMode
 
 MAX_RATE: Final = 1_000
 RATE_DECIMALS: Final = 6

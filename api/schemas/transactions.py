@@ -137,10 +137,10 @@ def transaction_answer(view: TransactionView) -> dict[str, Any]:
         "reverses": view.reverses,
         "reversed_by": view.reversed_by,
         "batch_id": view.batch_id,
-        "loan_id": view.details.get("loan_id"),
+        "loan_id": view.details.loan_id,
         "created_at": view.created_at,
         "settled_at": view.settled_at,
-        **({"payee": view.details["payee"]} if "payee" in view.details else {}),
+        **({} if view.details.payee is None else {"payee": view.details.payee}),
     }
 
 

@@ -19,6 +19,7 @@ from core.foundation.money import to_major, to_minor
 from core.ledger.accounts import find_account, owners_of
 from core.ledger.tables import Account, AccountStatus
 from core.transactions.by_hand import lock_sum, moved_by_hand
+from core.transactions.details import ApprovedDetails
 from core.transactions.intake import accept
 from core.transactions.kinds import CONTRA, TransactionType
 from core.transactions.orders import Accepted, Order, Party
@@ -76,7 +77,7 @@ class ByHand:
     async def run(self, session: AsyncSession, doing: Doing) -> Done:
         """Accept the transaction."""
         await find_others_account(session, self.account, doing.actor)
-        approval = None if doing.approval_id is None else {"approval_id": str(doing.approval_id)}
+        approval_id = doing.approval_id
         side, kind = Party(self.account), TransactionType(self.deed.value)
         credited = self.deed is Deed.CREDIT
         order = Order(
@@ -88,7 +89,7 @@ class ByHand:
             initiated_by=doing.asked_by,
             description=self.description,
             reference=self.reference,
-            details=approval,
+            details=None if approval_id is None else ApprovedDetails(approval_id),
             request_id=doing.actor.request_id,
             idempotency=doing.key,
             id=doing.run_id,
@@ -97,7 +98,9 @@ class ByHand:
         if isinstance(result, Exception):
             raise result
         if not result.replayed:
-            details = {"account": self.account, "amount": str(self.amount), **(approval or {})}
+            details = {"account": self.account, "amount": str(self.amount)}
+            if approval_id is not None:
+                details["approval_id"] = str(approval_id)
             _note(session, doing.actor, kind.value, order.id, details)
         return _done(result)
 

@@ -19,6 +19,7 @@ from core.ledger.chart import LedgerCode
 from core.notifications import notices
 from core.rewards.clawback import ReversalKind, cashback_rule, payment_of
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
+from core.transactions.details import CashbackDetails, PaymentDetails
 from core.transactions.intake import Result, accept
 from core.transactions.kinds import Kinds, TransactionType
 from core.transactions.orders import Accepted, Order, Party
@@ -71,6 +72,7 @@ class PaymentKind:
     """A payment moves its amount and earns ``percent`` of it, rounded down to the minor unit."""
 
     type = TransactionType.PAYMENT.value
+    details = PaymentDetails
 
     def __init__(self, percent: Decimal) -> None:
         self._percent = percent
@@ -102,6 +104,7 @@ class CashbackKind:
     """A cashback moves its amount; one that fails is tried again another day."""
 
     type = TransactionType.CASHBACK.value
+    details = CashbackDetails
 
     async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
         """Lock the cashbacks: the amount moves, unless the payment was taken back before."""
@@ -152,7 +155,7 @@ def _order(row: Any) -> Order:
         credit=Party(str(row["account_id"])),
         contra_code=LedgerCode.CASHBACK_EXPENSE.value,
         description=f"Cashback of {row['payment_ref']}",
-        details={"payment_id": str(row["payment_id"])},
+        details=CashbackDetails(row["payment_id"]),
     )
 
 

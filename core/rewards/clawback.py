@@ -23,8 +23,10 @@ from core.transactions.decide import (
     Movement,
     Outcome,
     Rule,
+    details_of,
     move_amount,
 )
+from core.transactions.details import CashbackDetails
 from core.transactions.kinds import TransactionType
 
 _REVERSED_BY = "SELECT id, reverses FROM transactions WHERE id = ANY($1::uuid[])"
@@ -91,7 +93,7 @@ async def earned_at_hand(connection: Connection) -> EarnedAtHand:
 
 def payment_of(cashback: Movement) -> UUID:
     """The payment that earned this cashback."""
-    return UUID((cashback.details or {})["payment_id"])
+    return details_of(cashback, CashbackDetails).payment_id
 
 
 async def cashback_rule(connection: Connection, movements: Sequence[Movement]) -> Rule:
@@ -119,6 +121,7 @@ class ReversalKind:
     """A reversal moves the amount back; a payment's takes its cashback back in the same breath."""
 
     type = TransactionType.REVERSAL.value
+    details = None
 
     async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
         """Lock the cashbacks of the payments that are taken back."""

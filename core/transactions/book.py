@@ -30,7 +30,7 @@ WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 _LOCK_FREE_ACCOUNTS = f"{_LOCK_ACCOUNTS} SKIP LOCKED"
 _PENDING = """
 SELECT id, seq, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
-       created_at, details, request_id
+       created_at, details::text AS details, request_id
 FROM transactions WHERE status = 'pending' AND seq <= $1 ORDER BY seq
 """
 _BALANCES = """
@@ -68,7 +68,9 @@ ORDER BY place
 
 
 # The places of _PENDING's columns are those of Movement's fields.
-_ID, _DEBIT, _CREDIT = map(Movement._fields.index, ("id", "debit_account_id", "credit_account_id"))
+_ID, _TYPE, _DEBIT, _CREDIT, _DETAILS = map(
+    Movement._fields.index, ("id", "type", "debit_account_id", "credit_account_id", "details")
+)
 
 
 class Booked(NamedTuple):
@@ -127,7 +129,7 @@ async def _prepare(
     held: set[UUID] = set()
     waiting: set[UUID] = set()
     while True:
-        movements = _settleable(pending, accounts, only, held)
+        movements = _settleable(pending, accounts, only, held, kinds)
         try:
             return movements, await _load_rules(connection, kinds, movements), waiting
         except RowsHeld as others:
@@ -146,6 +148,7 @@ def _settleable(
     locked: Collection[UUID],
     only: Collection[UUID] | None,
     held: Collection[UUID],
+    kinds: Kinds,
 ) -> list[Movement]:
     """Those whose accounts are all locked and not needed by an earlier one that stays behind."""
     open_sides = {None, *locked}
@@ -158,10 +161,19 @@ def _settleable(
             and (only is None or row[_ID] in only)
             and row[_ID] not in held
         ):
-            taken.append(Movement._make(row))
+            taken.append(_movement(row, kinds))
         else:
             open_sides -= {debit, credit} - {None}
     return taken
+
+
+def _movement(row: Any, kinds: Kinds) -> Movement:
+    """The row's movement, its details read as its kind writes them. Raises UnknownDetails."""
+    if row[_DETAILS] is None:
+        return Movement._make(row)
+    columns = list(row)
+    columns[_DETAILS] = kinds.details(row[_TYPE], row[_DETAILS])
+    return Movement._make(columns)
 
 
 async def _load_rules(

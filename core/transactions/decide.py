@@ -8,7 +8,7 @@ future: legs sum to zero, only active accounts move, no balance goes below its o
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from core.foundation.errors import (
@@ -19,6 +19,7 @@ from core.foundation.errors import (
     GiroError,
     InsufficientFunds,
 )
+from core.transactions.details import AnyDetails, Details, UnknownDetails
 
 # Far beyond any amount accepted, far within a signed 64-bit integer.
 MAX_BALANCE_MINOR: Final = 10**18
@@ -37,8 +38,18 @@ class Movement(NamedTuple):
     credit_account_id: UUID | None
     contra_code: str | None
     created_at: datetime
-    details: Mapping[str, Any] | None
+    details: Details | None
     request_id: str | None = None
+
+
+def details_of(movement: Movement, shape: type[AnyDetails]) -> AnyDetails:
+    """The movement's details, as those of ``shape``.
+
+    Raises UnknownDetails where they are none, or others.
+    """
+    if not isinstance(movement.details, shape):
+        raise UnknownDetails(movement.type, f"{shape.__name__} expected")
+    return movement.details
 
 
 class Leg(NamedTuple):

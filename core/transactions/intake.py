@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-import msgspec
-
 from core.foundation import clock
 from core.foundation.batching import Coalescer
 from core.foundation.database import (
@@ -36,6 +34,7 @@ from core.foundation.logging import describe, get_logger
 from core.foundation.metrics import stage
 from core.ledger.numbers import is_account_number
 from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
+from core.transactions.details import encode
 from core.transactions.orders import Accepted, Idempotency, Order
 
 log = get_logger(__name__)
@@ -347,7 +346,7 @@ def _row(item: Checked) -> tuple[object, ...]:
         order.description,
         order.reference,
         order.payment_ref,
-        msgspec.json.encode(order.details).decode() if order.details is not None else None,
+        encode(order.details),
         order.reverses,
         order.batch_id,
         order.request_id,

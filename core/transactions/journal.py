@@ -6,14 +6,13 @@ written as final, with its postings, in the caller's unit of work.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
-
-import msgspec
 
 from core.foundation.database import Connection
 from core.foundation.ids import new_id
 from core.ledger.chart import LedgerCode
+from core.transactions.details import Details, encode
 
 _INSERT = """
 INSERT INTO transactions
@@ -40,7 +39,7 @@ class JournalEntry(NamedTuple):
     currency: str
     legs: Sequence[tuple[LedgerCode, int]]
     description: str | None = None
-    details: dict[str, Any] | None = None
+    details: Details | None = None
     request_id: str | None = None
 
     @property
@@ -70,7 +69,7 @@ async def book_journal(
         [entry.currency for entry in entries],
         [entry.legs[0][0].value for entry in entries],
         [entry.description for entry in entries],
-        [_json(entry.details) for entry in entries],
+        [encode(entry.details) for entry in entries],
         [entry.request_id for entry in entries],
         booked_at,
     )
@@ -81,7 +80,3 @@ async def book_journal(
     ]
     await connection.execute(_POST, *zip(*postings, strict=True), booked_at)
     return ids
-
-
-def _json(details: dict[str, Any] | None) -> str | None:
-    return None if details is None else msgspec.json.encode(details).decode()

@@ -14,6 +14,14 @@ from uuid import UUID
 from core.foundation.database import Connection
 from core.ledger.chart import LedgerCode
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
+from core.transactions.details import (
+    ApprovedDetails,
+    CashbackDetails,
+    Details,
+    PaymentDetails,
+    Shape,
+    decode,
+)
 
 
 class TransactionType(StrEnum):
@@ -37,6 +45,14 @@ CONTRA: dict[TransactionType, LedgerCode] = {
     TransactionType.DEBIT: LedgerCode.SUSPENSE,
     TransactionType.PAYMENT: LedgerCode.CLEARING,
     TransactionType.CASHBACK: LedgerCode.CASHBACK_EXPENSE,
+}
+
+# What the simple types carry beside their sides and amount; the others carry nothing.
+DETAILS: dict[TransactionType, Shape] = {
+    TransactionType.CREDIT: ApprovedDetails,
+    TransactionType.DEBIT: ApprovedDetails,
+    TransactionType.PAYMENT: PaymentDetails,
+    TransactionType.CASHBACK: CashbackDetails,
 }
 
 # What an admin may reverse. A cashback goes with its payment, a loan's movements with the loan.
@@ -67,6 +83,10 @@ class Kind(Protocol):
     def type(self) -> str:
         """The type's name, as it stands on the transaction."""
 
+    @property
+    def details(self) -> Shape | None:
+        """The shape of the type's details; None where it has none."""
+
     async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
         """Read, under row locks in id order, what these movements' decision needs; answer the rule.
 
@@ -87,8 +107,9 @@ class Kind(Protocol):
 class SimpleKind:
     """A type whose rule is ``move_amount`` and whose effect is its postings alone."""
 
-    def __init__(self, transaction_type: str) -> None:
-        self.type = transaction_type
+    def __init__(self, transaction_type: TransactionType) -> None:
+        self.type = transaction_type.value
+        self.details = DETAILS.get(transaction_type)
 
     async def load(self, _connection: Connection, _movements: Sequence[Movement]) -> Rule:
         """Nothing to load: the amount moves."""
@@ -104,7 +125,7 @@ class Kinds:
     def __init__(self) -> None:
         self._kinds: dict[str, Kind] = {}
         for simple in TransactionType:
-            self.register(SimpleKind(simple.value))
+            self.register(SimpleKind(simple))
 
     def register(self, kind: Kind) -> None:
         """Add a type. Raises ValueError where it is taken."""
@@ -119,3 +140,10 @@ class Kinds:
     def of(self, transaction_type: str) -> Kind:
         """The kind that settles this type. Raises KeyError where nobody registered it."""
         return self._kinds[transaction_type]
+
+    def details(self, transaction_type: str, stored: str) -> Details:
+        """The details that are stored on a transaction of this type.
+
+        Raises UnknownDetails where they are not of the type's shape.
+        """
+        return decode(transaction_type, self.of(transaction_type).details, stored)

@@ -3,13 +3,13 @@
 import hashlib
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from core.foundation.errors import GiroError
 from core.foundation.ids import new_id, parse_id
+from core.transactions.details import Details
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Order:
     description: str | None = None
     reference: str | None = None
     payment_ref: str | None = None
-    details: dict[str, Any] | None = None
+    details: Details | None = None
     reverses: UUID | None = None
     batch_id: UUID | None = None
     request_id: str | None = None

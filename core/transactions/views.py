@@ -9,13 +9,15 @@ from uuid import UUID
 from core.foundation.batching import Coalescer
 from core.foundation.database import Connection, Database
 from core.foundation.errors import TransactionNotFound
+from core.transactions.details import ShownDetails, shown
 from core.transactions.tables import Status
 
 _SELECT = """
 SELECT t.id, t.type, t.status, t.amount_minor, t.currency, t.debit_account_id, t.credit_account_id,
        d.account_number AS from_account, c.account_number AS to_account,
        d.owner_id AS from_owner_id, c.owner_id AS to_owner_id, t.initiated_by,
-       t.description, t.reference, t.payment_ref, t.details, t.failure_code, t.failure_reason,
+       t.description, t.reference, t.payment_ref, t.details::text AS details,
+       t.failure_code, t.failure_reason,
        t.reverses, r.id AS reversed_by, t.batch_id, t.created_at, t.settled_at
 FROM transactions t
 LEFT JOIN accounts d ON d.id = t.debit_account_id
@@ -72,7 +74,7 @@ class TransactionView:
     description: str | None
     reference: str | None
     payment_ref: str | None
-    details: dict[str, Any]
+    details: ShownDetails
     failure_code: str | None
     failure_reason: str | None
     reverses: UUID | None
@@ -157,5 +159,5 @@ async def page_of_transactions(
 def view_of(row: Any) -> TransactionView:
     """The view of one row of the select above."""
     columns = dict(row)
-    columns["details"] = row["details"] or {}
+    columns["details"] = shown(row["details"])
     return TransactionView(**columns)

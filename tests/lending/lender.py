@@ -19,7 +19,7 @@ from core.lending.origination.applications import Application
 from core.lending.origination.decisions import Decider
 from core.lending.servicing import kinds, payments, views
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.kinds.payment import PaymentMode
+from core.lending.servicing.details import PaymentMode
 from core.lending.servicing.payments import PaymentRequest
 from core.transactions.kinds import Kinds
 from core.transactions.orders import Order, Party

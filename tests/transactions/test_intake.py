@@ -29,6 +29,7 @@ from core.foundation.money import MAX_MAJOR_UNITS
 from core.ledger.accounts import find_account
 from core.transactions import intake
 from core.transactions.batch import submit_batch
+from core.transactions.details import PaymentDetails
 from core.transactions.intake import Intake, accept
 from core.transactions.orders import Accepted, Idempotency, Order, Party
 from tests.quiet import Quiet, transfer_order
@@ -205,7 +206,7 @@ async def results_of(intake: Intake, orders: list[Order]) -> list[Accepted | Bas
         {"description": "before\x00after"},
         {"description": "half a pair: \ud83d"},
         {"reference": "\x00"},
-        {"details": {"note": "\x00"}},
+        {"details": PaymentDetails("\x00")},
         {"request_id": "\udfff"},
         {"batch_id": UUID(int=7)},
     ],

@@ -1,10 +1,9 @@
 """Recovery cases and their histories."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from core.foundation.database import Connection
@@ -59,11 +58,6 @@ class Step:
     action: str
     detail: str
     actor_id: UUID | None = None
-
-
-def actor(details: Mapping[str, Any]) -> UUID | None:
-    """Who asked for a transaction, from its details."""
-    return UUID(details["actor"]) if details.get("actor") else None
 
 
 async def open_cases(

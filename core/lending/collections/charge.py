@@ -21,6 +21,7 @@ from core.lending.notices import LineName, money
 from core.lending.origination.products import parse_terms
 from core.lending.servicing import booking
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.details import PenaltyDetails
 from core.notifications import notices as inbox
 
 _LOCK_OVERDUE = """
@@ -136,9 +137,7 @@ async def _book(connection: Connection, charges: Sequence[Charge], day: date) ->
     for each in charges:
         sums[each.loan_id, each.currency] += each.amount
     entries = [
-        booking.penalty_charged(
-            currency, amount, {"loan_id": str(loan_id), "business_date": day.isoformat()}
-        )
+        booking.penalty_charged(currency, amount, PenaltyDetails(loan_id, day))
         for (loan_id, currency), amount in sums.items()
     ]
     ids = await booking.post(connection, entries)

@@ -19,6 +19,7 @@ from core.lending.collections.classify import Standing
 from core.lending.origination.products import parse_terms
 from core.lending.servicing import booking
 from core.lending.servicing.booking import PendingOrder
+from core.lending.servicing.details import RecoveryAction, RecoveryDetails
 from core.notifications import notices as inbox
 
 _SETTING_OFF = """
@@ -144,11 +145,7 @@ def _order(loan: Any, account_id: UUID, amount: int, day: date) -> PendingOrder:
         currency=loan["currency"],
         debit_account_id=account_id,
         description="Set-off of an overdue loan",
-        details={
-            "loan_id": str(loan["id"]),
-            "action": "set_off",
-            "business_date": day.isoformat(),
-        },
+        details=RecoveryDetails(loan["id"], day, RecoveryAction.SET_OFF),
     )
 
 

@@ -31,6 +31,7 @@ from core.lending.origination.products import no_schedule
 from core.lending.servicing import booking, endings
 from core.lending.servicing.booking import PendingOrder
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.details import RecoveryAction, RecoveryDetails, WriteOffDetails
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
@@ -149,7 +150,7 @@ async def set_off(connection: Connection, loan_id: UUID, worker: Worker) -> list
     for row in await connection.fetch(_MONEY, book.user_id, book.currency):
         amount = min(due, row["balance_minor"])
         if amount > 0:
-            orders.append(_order(book, worker, row["id"], amount, "set_off"))
+            orders.append(_order(book, worker, row["id"], amount, RecoveryAction.SET_OFF))
             due -= amount
     if not orders:
         raise NothingDue("nothing is due, or none of the borrower's accounts holds money")
@@ -217,7 +218,7 @@ async def settle(
     require_allowed(book.status, LoanEvent.SETTLE)
     await _case_for(connection, loan_id, worker, Stage.SETTLEMENT)
     amount_minor = to_minor(amount, book.currency)
-    order = _order(book, worker, book.account_id, amount_minor, "settle")
+    order = _order(book, worker, book.account_id, amount_minor, RecoveryAction.SETTLE)
     if transaction_id is not None:
         order = replace(order, id=transaction_id)
     await booking.insert_pending(connection, [order])
@@ -234,7 +235,7 @@ async def write_off(connection: Connection, loan_id: UUID, worker: Worker, reaso
     require_allowed(book.status, LoanEvent.WRITE_OFF)
     await _case_for(connection, loan_id, worker, Stage.WRITE_OFF)
     ending = endings.write_off(book, worker.today)
-    about = {"loan_id": str(loan_id), "actor": str(worker.user_id), "reason": reason}
+    about = WriteOffDetails(loan_id, actor=worker.user_id, reason=reason)
     loans.entries.append(booking.loss(book.currency, ending.lost, about))
     text = f"{money(ending.lost.total, book.currency)} was written off"
     loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
@@ -266,7 +267,7 @@ async def _case_for(
 
 
 def _order(
-    book: LoanBook, worker: Worker, account_id: UUID, amount: int, action: str
+    book: LoanBook, worker: Worker, account_id: UUID, amount: int, action: RecoveryAction
 ) -> PendingOrder:
     return PendingOrder(
         type="recovery",
@@ -274,11 +275,8 @@ def _order(
         currency=book.currency,
         debit_account_id=account_id,
         initiated_by=worker.user_id,
-        description="Settlement of a loan" if action == "settle" else "Set-off of an overdue loan",
-        details={
-            "loan_id": str(book.id),
-            "action": action,
-            "business_date": worker.today.isoformat(),
-            "actor": str(worker.user_id),
-        },
+        description="Settlement of a loan"
+        if action is RecoveryAction.SETTLE
+        else "Set-off of an overdue loan",
+        details=RecoveryDetails(book.id, worker.today, action, worker.user_id),
     )

@@ -19,6 +19,7 @@ from core.lending.origination.assessment import Assessment, Recommendation
 from core.lending.origination.files import LoanFile, lock, write_figures
 from core.lending.servicing import booking
 from core.lending.servicing.booking import PendingOrder
+from core.lending.servicing.details import DisbursementDetails
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
 
@@ -163,5 +164,5 @@ def _disbursement(loan: LoanFile, decider: Decider) -> PendingOrder:
         initiated_by=decider.user_id,
         request_id=decider.request_id,
         description="Loan disbursement",
-        details={"loan_id": str(loan.id), "business_date": decider.today.isoformat()},
+        details=DisbursementDetails(loan.id, decider.today),
     )

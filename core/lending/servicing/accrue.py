@@ -9,6 +9,7 @@ from uuid import UUID
 
 from core.foundation.database import Connection
 from core.lending.servicing import booking
+from core.lending.servicing.details import AccrualDetails
 
 # Periods that have ended: book their rest and open the next one, if there is one. Where the period
 # ends on the very day, the next has earned nothing yet and the loan's day is closed.
@@ -70,7 +71,7 @@ async def accrue(
     await booking.post(
         connection,
         [
-            booking.interest_earned(currency, amount, {"business_date": day.isoformat()})
+            booking.interest_earned(currency, amount, AccrualDetails(business_date=day))
             for currency, amount in sorted(earned.items())
         ],
     )

@@ -5,10 +5,8 @@ concerns only the bank's own ledger accounts (interest earned, a penalty charged
 off) is booked at once in the caller's unit of work, as a transaction that is final from the start.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from core.foundation import clock
@@ -16,7 +14,14 @@ from core.foundation.database import Connection
 from core.foundation.ids import new_id
 from core.ledger.chart import LedgerCode
 from core.lending.servicing.allocation import Split
+from core.lending.servicing.details import (
+    AccrualDetails,
+    LoanDetails,
+    PenaltyDetails,
+    WriteOffDetails,
+)
 from core.transactions.decide import Leg
+from core.transactions.details import Details, encode
 from core.transactions.journal import JournalEntry, book_journal
 
 # In order: the rows are numbered as they come.
@@ -40,7 +45,7 @@ class PendingOrder:
     type: str
     amount_minor: int
     currency: str
-    details: Mapping[str, Any]
+    details: LoanDetails
     debit_account_id: UUID | None = None
     credit_account_id: UUID | None = None
     contra_code: str = LedgerCode.LOANS_RECEIVABLE
@@ -56,7 +61,7 @@ async def insert_pending(connection: Connection, orders: Sequence[PendingOrder])
         return
     rows = [
         (o.id, o.type, o.amount_minor, o.currency, o.debit_account_id, o.credit_account_id,
-         o.contra_code, o.initiated_by, o.description, json.dumps(o.details), o.request_id)
+         o.contra_code, o.initiated_by, o.description, encode(o.details), o.request_id)
         for o in orders
     ]  # fmt: skip
     await connection.execute(_INSERT_PENDING, *zip(*rows, strict=True), clock.now())
@@ -85,7 +90,7 @@ def repayment_legs(account_id: UUID, split: Split) -> list[Leg]:
     return legs
 
 
-def interest_earned(currency: str, amount_minor: int, details: dict[str, Any]) -> JournalEntry:
+def interest_earned(currency: str, amount_minor: int, details: AccrualDetails) -> JournalEntry:
     """Accrual: debit interest receivable, credit interest income."""
     legs = (
         (LedgerCode.INTEREST_RECEIVABLE, -amount_minor),
@@ -94,7 +99,7 @@ def interest_earned(currency: str, amount_minor: int, details: dict[str, Any]) -
     return _entry("accrual", currency, legs, "Interest earned", details)
 
 
-def penalty_charged(currency: str, amount_minor: int, details: dict[str, Any]) -> JournalEntry:
+def penalty_charged(currency: str, amount_minor: int, details: PenaltyDetails) -> JournalEntry:
     """A penalty: debit penalty receivable, credit penalty income."""
     legs = (
         (LedgerCode.PENALTY_RECEIVABLE, -amount_minor),
@@ -103,7 +108,7 @@ def penalty_charged(currency: str, amount_minor: int, details: dict[str, Any]) -
     return _entry("penalty", currency, legs, "Penalty charged", details)
 
 
-def loss(currency: str, unpaid: Split, details: dict[str, Any]) -> JournalEntry:
+def loss(currency: str, unpaid: Split, details: WriteOffDetails) -> JournalEntry:
     """A write-off: principal is a loss; interest and charges never received are no income."""
     legs = (
         (LedgerCode.LOSSES_WRITTEN_OFF, -unpaid.principal),
@@ -119,7 +124,7 @@ def loss(currency: str, unpaid: Split, details: dict[str, Any]) -> JournalEntry:
 
 
 def interest_to_principal(
-    currency: str, amount_minor: int, details: dict[str, Any]
+    currency: str, amount_minor: int, details: AccrualDetails
 ) -> JournalEntry:
     """Interest paid in advance that will not be earned any more repays principal instead."""
     legs = (
@@ -134,7 +139,7 @@ def _entry(
     currency: str,
     legs: Sequence[tuple[LedgerCode, int]],
     description: str,
-    details: dict[str, Any],
+    details: Details,
 ) -> JournalEntry:
     moving = [(code, amount) for code, amount in legs if amount]
     return JournalEntry(kind, currency, moving, description, details)

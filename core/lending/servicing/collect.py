@@ -16,6 +16,7 @@ from core.lending import notices
 from core.lending.notices import LineName, money
 from core.lending.servicing import booking
 from core.lending.servicing.booking import PendingOrder
+from core.lending.servicing.details import CollectionDetails
 from core.notifications import notices as inbox
 
 DUE_SOON_DAYS: Final = 3
@@ -133,12 +134,12 @@ def _order(row: Any, day: date, run_id: UUID) -> PendingOrder:
         currency=row["currency"],
         debit_account_id=row["account_id"],
         description=f"Instalment {row['number']}, attempt {row['attempt']}",
-        details={
-            "loan_id": str(row["loan_id"]),
-            "version": row["version"],
-            "instalment": row["number"],
-            "attempt": row["attempt"],
-            "business_date": day.isoformat(),
-            "run_id": str(run_id),
-        },
+        details=CollectionDetails(
+            row["loan_id"],
+            day,
+            version=row["version"],
+            instalment=row["number"],
+            attempt=row["attempt"],
+            run_id=run_id,
+        ),
     )

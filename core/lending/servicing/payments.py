@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from core.foundation.database import Connection
 from core.foundation.errors import (
@@ -21,7 +22,8 @@ from core.foundation.errors import (
 from core.foundation.ids import parse_id
 from core.foundation.money import to_major, to_minor
 from core.ledger.chart import LedgerCode
-from core.lending.servicing.kinds.payment import PREPAYMENTS, PaymentMode
+from core.lending.servicing.details import LoanPaymentDetails, PaymentMode
+from core.lending.servicing.kinds.payment import PREPAYMENTS
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.payoff import Payoff, payoff
 from core.lending.servicing.storage import LoansAtHand
@@ -67,79 +69,80 @@ async def order(connection: Connection, request: PaymentRequest, on: date) -> Or
         if book.user_id != request.user_id:
             raise LoanNotFound
         await _refuse_other_currency(connection, request, book.currency)
-        amount, details = plan(book, request.amount, request.mode, on)
+        amount, meant = plan(book, request.amount, request.mode, on)
     except GiroError as refusal:
         return _order(request, Decimal(0), refusal=refusal)
     return _order(
         request,
         to_major(amount, book.currency),
         debit=Party(request.from_account or str(book.account_id), request.user_id),
-        details={
-            "loan_id": str(book.id),
-            "business_date": on.isoformat(),
-            "mode": request.mode.value,
-            **details,
-        },
+        details=meant,
     )
 
 
 def plan(
     book: LoanBook, asked: Decimal | None, mode: PaymentMode, on: date
-) -> tuple[int, dict[str, Any]]:
-    """What to submit: the amount in minor units, and what it was meant for."""
+) -> tuple[int, LoanPaymentDetails]:
+    """What to submit: the amount in minor units, and what it is meant for."""
     amount = None if asked is None else to_minor(asked, book.currency)
+    meant = LoanPaymentDetails(book.id, on, mode)
     if book.status is LoanStatus.WRITTEN_OFF:
-        return _recovery(book, amount)
+        return _recovery(book, amount), meant
     require_allowed(book.status, LoanEvent.PREPAY if mode in PREPAYMENTS else LoanEvent.PAY)
     owed = payoff(book, on)
     if mode is PaymentMode.FORECLOSE:
-        return _foreclosure(owed, amount)
+        return _foreclosure(owed, amount), replace(meant, settles=True)
     if amount is not None and amount >= owed.total:
-        return owed.total, {"settles": True}
+        return owed.total, replace(meant, settles=True)
     if mode in PREPAYMENTS:
-        return _prepayment(book, amount, on)
-    return _due(book, amount, on)
+        return _prepayment(book, amount, meant)
+    return _due(book, amount, meant)
 
 
-def _due(book: LoanBook, amount: int | None, on: date) -> tuple[int, dict[str, Any]]:
+def _due(
+    book: LoanBook, amount: int | None, meant: LoanPaymentDetails
+) -> tuple[int, LoanPaymentDetails]:
     """What is due, or the next instalment where nothing is; any amount goes oldest first."""
+    on = meant.business_date
     lines = book.due(on) or book.upcoming(on)[:1]
     if amount is None:
         amount = owed_in_all(lines).total
         if not amount:
             raise NothingDue
-        return amount, {"through": lines[-1].number}
+        return amount, replace(meant, through=lines[-1].number)
     left = amount
     through = lines[-1].number if book.due(on) else 0
     for line in (line for line in book.current() if line.paid_on is None):
         if left > 0:
             through = max(through, line.number)
         left -= line.unpaid.total
-    return amount, {"through": through}
+    return amount, replace(meant, through=through)
 
 
-def _prepayment(book: LoanBook, amount: int | None, on: date) -> tuple[int, dict[str, Any]]:
+def _prepayment(
+    book: LoanBook, amount: int | None, meant: LoanPaymentDetails
+) -> tuple[int, LoanPaymentDetails]:
     if amount is None:
         message = "a prepayment needs an amount"
         raise Invalid(message, [{"field": "amount", "message": message, "code": "missing"}])
-    due = owed_in_all(book.due(on)).total
-    ahead = amount - due
+    due = book.due(meant.business_date)
+    ahead = amount - owed_in_all(due).total
     if ahead <= 0:
-        return amount, {"through": book.due(on)[-1].number, "mode": PaymentMode.DUE.value}
-    return amount, {"ahead": min(ahead, book.outstanding - 1)}
+        return amount, replace(meant, through=due[-1].number, mode=PaymentMode.DUE)
+    return amount, replace(meant, ahead=min(ahead, book.outstanding - 1))
 
 
-def _foreclosure(owed: Payoff, amount: int | None) -> tuple[int, dict[str, Any]]:
+def _foreclosure(owed: Payoff, amount: int | None) -> int:
     if amount is not None and amount < owed.total:
         raise PayoffNotCovered
-    return owed.total, {"settles": True}
+    return owed.total
 
 
-def _recovery(book: LoanBook, amount: int | None) -> tuple[int, dict[str, Any]]:
+def _recovery(book: LoanBook, amount: int | None) -> int:
     open_amount = book.written_off - book.recovered
     if open_amount <= 0:
         raise NothingDue
-    return min(amount or open_amount, open_amount), {}
+    return min(amount or open_amount, open_amount)
 
 
 async def _refuse_other_currency(

@@ -18,6 +18,7 @@ from core.lending.origination.products import parse_terms
 from core.lending.servicing import booking
 from core.lending.servicing.accrual import Window
 from core.lending.servicing.allocation import Split
+from core.lending.servicing.details import AccrualDetails
 from core.lending.servicing.loan_book import ENDED, Line, LoanBook
 from core.lending.states import LoanStatus
 from core.notifications import notices
@@ -286,4 +287,6 @@ async def _write_lines(connection: Connection, books: Iterable[LoanBook]) -> Non
 
 
 def _accrual_entry(book: LoanBook) -> JournalEntry:
-    return booking.interest_earned(book.currency, book.newly_accrued, {"loan_id": str(book.id)})
+    return booking.interest_earned(
+        book.currency, book.newly_accrued, AccrualDetails(loan_id=book.id)
+    )

@@ -6,9 +6,7 @@ product says whether that much is taken.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
-from uuid import UUID
 
 from core.foundation.database import Connection
 from core.foundation.errors import InsufficientFunds
@@ -17,10 +15,10 @@ from core.lending.collections.retries import next_attempt_on
 from core.lending.notices import money
 from core.lending.servicing import booking
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.details import CollectionDetails
 from core.lending.servicing.kinds.parties import (
     business_date,
     cover,
-    details,
     loan_id,
     lock_loans,
     payer,
@@ -28,7 +26,15 @@ from core.lending.servicing.kinds.parties import (
 from core.lending.servicing.loan_book import Line, LoanBook
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import LoanEvent, require_allowed
-from core.transactions.decide import Accounts, AccountState, Leg, Movement, Outcome, Rule
+from core.transactions.decide import (
+    Accounts,
+    AccountState,
+    Leg,
+    Movement,
+    Outcome,
+    Rule,
+    details_of,
+)
 
 _CLOSE_ATTEMPTS = """
 UPDATE loan_collections c SET status = o.status, collected_minor = o.collected,
@@ -39,35 +45,11 @@ WHERE c.transaction_id = o.transaction_id AND c.status = 'pending'
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt's instalment and day, from the transaction's details."""
-
-    transaction_id: UUID
-    loan_id: UUID
-    version: int
-    number: int
-    attempt: int
-    on: date
-
-    @classmethod
-    def of(cls, movement: Movement) -> "Attempt":
-        """The attempt that the movement makes."""
-        known = details(movement)
-        return cls(
-            movement.id,
-            loan_id(movement),
-            known["version"],
-            known["instalment"],
-            known["attempt"],
-            business_date(movement),
-        )
-
-
 class CollectionKind:
     """The type ``emi``."""
 
     type = "emi"
+    details = CollectionDetails
 
     def __init__(self, calendar: CollectionCalendar) -> None:
         self._calendar = calendar
@@ -79,14 +61,14 @@ class CollectionKind:
         await loans.load_due(connection, ids, max(map(business_date, movements)))
 
         def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
-            attempt = Attempt.of(movement)
-            book = loans.book(attempt.loan_id)
+            asked = details_of(movement, CollectionDetails)
+            book = loans.book(asked.loan_id)
             require_allowed(book.status, LoanEvent.COLLECT)
-            line = book.line(attempt.version, attempt.number)
+            line = book.line(asked.version, asked.instalment)
             account = payer(movement, accounts, book)
             amount = _collectable(book, line, account)
-            split = book.pay(amount, book.due(attempt.on), attempt.on)
-            _end_if_repaid(book, attempt.on)
+            split = book.pay(amount, book.due(asked.business_date), asked.business_date)
+            _end_if_repaid(book, asked.business_date)
             return booking.repayment_legs(account.id, split)
 
         return rule
@@ -96,28 +78,28 @@ class CollectionKind:
         loans = await loans_at_hand(connection)
         rows = []
         for outcome in outcomes:
-            attempt = Attempt.of(outcome.movement)
-            book = loans.books.get(attempt.loan_id)
-            line = book.lines.get((attempt.version, attempt.number)) if book else None
+            asked = details_of(outcome.movement, CollectionDetails)
+            book = loans.books.get(asked.loan_id)
+            line = book.lines.get((asked.version, asked.instalment)) if book else None
             if book is not None and line is not None:
-                self._count(line, attempt, book)
+                self._count(line, asked, book)
                 _tell(loans, book, line, outcome)
             rows.append(_result(outcome, is_open=line is not None and line.paid_on is None))
         await connection.execute(_CLOSE_ATTEMPTS, *map(list, zip(*rows, strict=True)))
         await loans.write(connection)
 
-    def _count(self, line: Line, attempt: Attempt, book: LoanBook) -> None:
+    def _count(self, line: Line, asked: CollectionDetails, book: LoanBook) -> None:
         """Count the attempt on its instalment, and plan the next where it is still open."""
         if line.superseded:
             return
-        line.attempts, line.changed = attempt.attempt, True
-        line.first_attempt_on = line.first_attempt_on or attempt.on
+        line.attempts, line.changed = asked.attempt, True
+        line.first_attempt_on = line.first_attempt_on or asked.business_date
         if line.paid_on is None:
             line.next_attempt_on = next_attempt_on(
                 line.first_attempt_on,
                 line.attempts,
                 book.terms.retry_days,
-                attempt.on,
+                asked.business_date,
                 self._calendar,
             )
 

@@ -11,6 +11,7 @@ from core.lending import notices
 from core.lending.origination.basis import Basis
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.details import DisbursementDetails
 from core.lending.servicing.kinds.parties import business_date, loan_id, lock_loans, receiver
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.schedules import start_schedule
@@ -37,6 +38,7 @@ class DisbursementKind:
     """The type ``disbursement``; ``amount_minor`` is the loan, the account gets it less the fee."""
 
     type = "disbursement"
+    details = DisbursementDetails
 
     def __init__(self, calendar: CollectionCalendar) -> None:
         self._calendar = calendar

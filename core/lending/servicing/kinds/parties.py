@@ -4,16 +4,16 @@ The engine guards every leg itself, but only after the rule has answered; a rule
 loan's book must know that its legs will pass.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from core.foundation.database import Connection
 from core.foundation.errors import AccountClosed, AccountFrozen, CurrencyMismatch, InsufficientFunds
+from core.lending.servicing.details import LoanDetails
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
-from core.transactions.decide import Accounts, AccountState, Movement
+from core.transactions.decide import Accounts, AccountState, Movement, details_of
 from core.transactions.kinds import RowsHeld
 
 
@@ -32,19 +32,12 @@ async def lock_loans(connection: Connection, movements: Sequence[Movement]) -> L
 
 def loan_id(movement: Movement) -> UUID:
     """The loan that the movement is about."""
-    return UUID(details(movement)["loan_id"])
+    return details_of(movement, LoanDetails).loan_id
 
 
 def business_date(movement: Movement) -> date:
     """The business date for which the movement was submitted."""
-    return date.fromisoformat(details(movement)["business_date"])
-
-
-def details(movement: Movement) -> Mapping[str, Any]:
-    """The movement's details. Every movement of a loan has them."""
-    if movement.details is None:
-        raise ValueError(f"{movement.type} {movement.id} has no details")
-    return movement.details
+    return details_of(movement, LoanDetails).business_date
 
 
 def payer(movement: Movement, accounts: Accounts, book: LoanBook) -> AccountState:

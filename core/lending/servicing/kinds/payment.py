@@ -7,7 +7,6 @@ the amount stays on the account.
 
 from collections.abc import Sequence
 from datetime import date
-from enum import StrEnum
 from uuid import UUID
 
 from core.foundation.database import Connection
@@ -20,31 +19,25 @@ from core.lending.notices import money
 from core.lending.servicing import booking
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.details import (
+    AccrualDetails,
+    LoanPaymentDetails,
+    PaymentMode,
+    WriteOffDetails,
+)
 from core.lending.servicing.endings import Ending, foreclose
 from core.lending.servicing.kinds.parties import (
-    business_date,
     cover,
-    details,
     loan_id,
     lock_loans,
     payer,
 )
-from core.lending.servicing.loan_book import LoanBook, owed_in_all
+from core.lending.servicing.loan_book import Line, LoanBook, owed_in_all
 from core.lending.servicing.payoff import payoff
 from core.lending.servicing.schedules import prepay
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
-from core.transactions.decide import Accounts, Leg, Movement, Outcome, Rule
-
-
-class PaymentMode(StrEnum):
-    """What a customer's payment is for."""
-
-    DUE = "due"
-    PREPAY_REDUCE_TENURE = "prepay_reduce_tenure"
-    PREPAY_REDUCE_EMI = "prepay_reduce_emi"
-    FORECLOSE = "foreclose"
-
+from core.transactions.decide import Accounts, Leg, Movement, Outcome, Rule, details_of
 
 PREPAYMENTS = {
     PaymentMode.PREPAY_REDUCE_TENURE: PrepaymentMode.REDUCE_TENURE,
@@ -56,6 +49,7 @@ class PaymentKind:
     """The type ``loan_payment``."""
 
     type = "loan_payment"
+    details = LoanPaymentDetails
 
     def __init__(self, calendar: CollectionCalendar) -> None:
         self._calendar = calendar
@@ -87,20 +81,20 @@ class PaymentKind:
         self, loans: LoansAtHand, book: LoanBook, movement: Movement, amount: int
     ) -> Sequence[Leg]:
         """Change the book by the payment; answers the legs. Everything was checked before."""
-        on, known = business_date(movement), details(movement)
+        known = details_of(movement, LoanPaymentDetails)
+        on, mode = known.business_date, known.mode
         account_id = movement.debit_account_id
         if account_id is None:
             raise ValueError("a payment has a payer")
         if book.status is LoanStatus.WRITTEN_OFF:
             return recover(book, account_id, amount)
-        if known.get("settles"):
+        if known.settles:
             ending = foreclose(book, on)
             return ending_legs(loans, book, account_id, ending)
-        mode = PaymentMode(known["mode"])
         if mode in PREPAYMENTS:
-            split = self._prepay(book, amount, known["ahead"], PREPAYMENTS[mode], on)
+            split = self._prepay(book, amount, known.ahead, PREPAYMENTS[mode], on)
         else:
-            lines = [line for line in book.current() if line.number <= known["through"]]
+            lines = _meant(book, known)
             split = book.pay(amount, [line for line in lines if line.paid_on is None], on)
         if book.is_repaid():
             book.move(LoanEvent.REPAY_IN_FULL, on)
@@ -118,25 +112,31 @@ class PaymentKind:
 
 def _amount(book: LoanBook, movement: Movement) -> int:
     """What the payment moves now. Raises NothingDue or LoanStateConflict."""
-    on, known = business_date(movement), details(movement)
+    known = details_of(movement, LoanPaymentDetails)
+    on, ahead = known.business_date, known.ahead
     if book.status is LoanStatus.WRITTEN_OFF:
         amount = min(movement.amount_minor, book.written_off - book.recovered)
-    elif known.get("settles"):
+    elif known.settles:
         require_allowed(book.status, LoanEvent.FORECLOSE)
         amount = payoff(book, on).total
-    elif known["mode"] == PaymentMode.DUE:
+    elif known.mode is PaymentMode.DUE:
         require_allowed(book.status, LoanEvent.PAY)
-        lines = [line for line in book.current() if line.number <= known["through"]]
+        lines = _meant(book, known)
         amount = min(movement.amount_minor, owed_in_all(lines).total)
     else:
         require_allowed(book.status, LoanEvent.PREPAY)
         due = owed_in_all(book.due(on)).total
-        amount = min(movement.amount_minor - known["ahead"], due) + known["ahead"]
-        if due > amount - known["ahead"] or known["ahead"] >= book.outstanding:
+        amount = min(movement.amount_minor - ahead, due) + ahead
+        if due > amount - ahead or ahead >= book.outstanding:
             raise NothingDue("the loan has changed since; nothing is left to pay ahead this way")
     if amount <= 0:
         raise NothingDue("this was paid meanwhile")
     return amount
+
+
+def _meant(book: LoanBook, known: LoanPaymentDetails) -> list[Line]:
+    """The instalments that a payment of what is due was meant for."""
+    return [line for line in book.current() if line.number <= known.through]
 
 
 def recover(book: LoanBook, account_id: UUID, amount: int) -> Sequence[Leg]:
@@ -159,12 +159,12 @@ def ending_legs(
     if ending.early_fee:
         legs[0] = legs[0]._replace(amount_minor=-ending.paid.total)
         legs.append(Leg(None, LedgerCode.FEE_INCOME.value, ending.early_fee))
-    about = {"loan_id": str(book.id)}
-    loans.entries.append(
-        booking.interest_to_principal(book.currency, ending.advance_interest, about)
+    to_principal = booking.interest_to_principal(
+        book.currency, ending.advance_interest, AccrualDetails(loan_id=book.id)
     )
+    loans.entries.append(to_principal)
     if ending.lost.total:
-        loans.entries.append(booking.loss(book.currency, ending.lost, about))
+        loans.entries.append(booking.loss(book.currency, ending.lost, WriteOffDetails(book.id)))
     return legs
 
 

@@ -13,11 +13,11 @@ from core.lending.collections import cases
 from core.lending.notices import money
 from core.lending.servicing import booking
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.details import RecoveryAction, RecoveryDetails
 from core.lending.servicing.endings import settle
 from core.lending.servicing.kinds.parties import (
     business_date,
     cover,
-    details,
     loan_id,
     lock_loans,
     payer,
@@ -26,16 +26,14 @@ from core.lending.servicing.kinds.payment import ending_legs
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import LoanEvent, require_allowed
-from core.transactions.decide import Accounts, Leg, Movement, Outcome, Rule
-
-SET_OFF = "set_off"
-SETTLE = "settle"
+from core.transactions.decide import Accounts, Leg, Movement, Outcome, Rule, details_of
 
 
 class RecoveryKind:
     """The type ``recovery``."""
 
     type = "recovery"
+    details = RecoveryDetails
 
     def __init__(self, calendar: CollectionCalendar) -> None:
         self._calendar = calendar
@@ -47,7 +45,7 @@ class RecoveryKind:
 
         def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
             book = loans.book(loan_id(movement))
-            if details(movement)["action"] == SETTLE:
+            if details_of(movement, RecoveryDetails).action is RecoveryAction.SETTLE:
                 return _settle(loans, book, movement, accounts)
             return _set_off(book, movement, accounts)
 
@@ -93,13 +91,14 @@ def _settle(
 
 def _step(loans: LoansAtHand, outcome: Outcome) -> cases.Step:
     movement = outcome.movement
-    known = details(movement)
-    book = loans.book(loan_id(movement))
-    what = "settlement" if known["action"] == SETTLE else "set-off"
+    known = details_of(movement, RecoveryDetails)
+    book = loans.book(known.loan_id)
+    settles = known.action is RecoveryAction.SETTLE
+    what = "settlement" if settles else "set-off"
     if outcome.failure is not None:
-        action, text = f"{known['action']}_failed", f"The {what} failed: {outcome.failure.detail}"
+        action, text = f"{known.action}_failed", f"The {what} failed: {outcome.failure.detail}"
     else:
-        action = "settled" if known["action"] == SETTLE else "set_off"
+        action = "settled" if settles else "set_off"
         text = f"{money(outcome.amount_minor, book.currency)} came in by {what}"
         loans.notices += notices.recovery_step(book.user_id, book.id, f"{text}.")
-    return cases.Step(book.id, action, text, cases.actor(known))
+    return cases.Step(book.id, action, text, known.actor)
