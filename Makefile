@@ -39,10 +39,11 @@ fuzz: setup ## tell many more random stories to the API (FUZZ_ROUNDS, FUZZ_CASES
 bench: setup ## measure this system beside pgbench (ARGS="--quick")
 	@exec $(BIN)/giro bench $(ARGS)
 
-lint: setup ## ruff, formatting, layering
+lint: setup ## ruff, formatting, layering, what nothing uses
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/vulture
 
 format: setup ## let ruff repair what it can
 	@$(BIN)/ruff check --fix .
