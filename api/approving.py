@@ -35,7 +35,7 @@ async def perform(
 ) -> Done | Response:
     """Do the deed of a member of staff and commit; or answer 202 with its proposal."""
     doing = _doing(request, services, key)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         done = await desk.perform(session, act, doing)
         traces = {"approval_id": done.approval.id} if isinstance(done, Proposed) else done.traces
         await commit(services, session, traces)
@@ -47,7 +47,7 @@ async def perform_own(
 ) -> Done:
     """Do what a customer does with what is his own, and commit: nobody else has to agree."""
     doing = _doing(request, services, key)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         done = await act.run(session, doing)
         await commit(services, session, done.traces)
     return done

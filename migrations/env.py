@@ -15,7 +15,8 @@ from sqlalchemy import Connection, pool, text
 import core.tables  # noqa: F401 - registers every table on the metadata
 from core import privileges
 from core.foundation.config import get_settings
-from core.foundation.database import Base, make_engine
+from core.foundation.database import Base
+from core.foundation.pool import make_engine
 
 # Two migrations at once (two containers starting) run one after the other.
 MIGRATION_LOCK = 0x6769726F

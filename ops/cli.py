@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from core import __version__
-from core.foundation.database import is_connection_loss
 from core.foundation.errors import GiroError
+from core.foundation.sqlstates import is_connection_loss
 from ops.embedded import EmbeddedError
 
 COMMANDS: Final = (

@@ -123,7 +123,7 @@ class Bank:
     async def _staff(self, role: str) -> Person:
         email = f"{role}-{secrets.token_hex(6)}@example.org"
         database = Database.from_settings(self.system.settings, name="test")
-        async with database.unit_of_work() as session:
+        async with database.session_unit_of_work() as session:
             session.add(
                 User(
                     id=new_id(),

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from core.business_day.close import drive, forgotten_runs
-from core.foundation.database import is_retryable
 from core.foundation.logging import describe, get_logger
+from core.foundation.sqlstates import is_retryable
 from core.operations.leadership import database_now
 from core.operations.ticks import begin_tick, end_tick
 from core.transactions.backlog import Front

@@ -41,13 +41,13 @@ async def forget_what_is_old(runtime: Runtime, now: datetime) -> None:
 
 
 async def _sessions(database: Database, before: datetime) -> None:
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         await forget_ended_sessions(session, before)
         await session.commit()
 
 
 async def _origins(database: Database, before: datetime) -> None:
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         await forget_origins(session, before)
         await forget_addresses(session, before)
         await session.commit()

@@ -20,7 +20,6 @@ from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 from api.http.responses import encode
-from core.foundation.database import CommitUnknownError, is_out_of_time, is_retryable, sqlstate
 from core.foundation.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -39,6 +38,7 @@ from core.foundation.errors import (
     Unavailable,
     catalogue,
 )
+from core.foundation.sqlstates import CommitUnknownError, is_out_of_time, is_retryable, sqlstate
 
 MEDIA_TYPE: Final = "application/problem+json"
 STATUS_OF_FAMILY: Final[Mapping[type[GiroError], int]] = {

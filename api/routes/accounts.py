@@ -102,7 +102,7 @@ async def list_accounts(
     owner_id: Annotated[UUID | None, Query(description="One customer's, for staff")] = None,
 ) -> Response:
     """The caller's accounts, the newest first; any customer's for officers and admins."""
-    async with services.listings.unit_of_work() as session:
+    async with services.listings.session_unit_of_work() as session:
         rows = await accounts.list_accounts(
             session,
             owner_id=caller.scope or owner_id,
@@ -118,7 +118,7 @@ async def list_accounts(
 @router.get("/{account_id}", response_model=AccountAnswer)
 async def show_account(account_id: str, caller: AnyCaller, services: Wired) -> Response:
     """One account, by id or number."""
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         account = await accounts.find_account(session, account_id, owner_id=caller.scope)
     return reply(AccountAnswer.of(account))
 
@@ -130,7 +130,7 @@ async def show_balance(
 ) -> Response:
     """The balance now, or as it was at an instant."""
     until = end("at", at)
-    async with services.listings.unit_of_work() as session:
+    async with services.listings.session_unit_of_work() as session:
         account = await accounts.find_account(session, account_id, owner_id=caller.scope)
         balance_minor, available_minor = account.balance_minor, None
         if until is not None:
@@ -167,7 +167,7 @@ async def list_entries(
 ) -> Response:
     """The account's ledger entries with the balance after each, the newest first."""
     ends = [moment for moment in (end("to", until), end("timestamp", timestamp)) if moment]
-    async with services.listings.unit_of_work() as session:
+    async with services.listings.session_unit_of_work() as session:
         account = await accounts.find_account(session, account_id, owner_id=caller.scope)
         wanted = EntryFilter(
             since=beginning("from", since),
@@ -210,7 +210,7 @@ async def change_account(
     account_id: str, body: AccountChange, caller: Customer, services: Wired
 ) -> Response:
     """Change the nickname, or make it the primary account."""
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         account = await accounts.find_account(session, account_id, owner_id=caller.user_id)
         if body.is_primary:
             await accounts.make_primary(session, account)
@@ -235,7 +235,7 @@ async def unfreeze(account_id: str, _: Admin, actor: ActingUser, services: Wired
 
 
 async def _set_frozen(services: Wired, account_id: str, actor: Actor, *, frozen: bool) -> Response:
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         account = await account_deeds.set_frozen(session, account_id, actor, frozen=frozen)
         await session.commit()
     return reply(AccountAnswer.of(account))
@@ -253,7 +253,7 @@ async def set_overdraft(
 @router.delete("/{account_id}", status_code=204)
 async def close(account_id: str, _: Admin, actor: ActingUser, services: Wired) -> Response:
     """Close an empty account on which no loan hangs; its history stays."""
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         await account_deeds.close(session, account_id, actor)
         await session.commit()
     return no_content()

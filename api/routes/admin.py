@@ -83,7 +83,7 @@ async def list_users(
     email: Annotated[str | None, Query(max_length=254, description="A part of it")] = None,
 ) -> Response:
     """All users, the newest first."""
-    async with services.listings.unit_of_work() as session:
+    async with services.listings.session_unit_of_work() as session:
         rows = await users.list_users(
             session,
             UserFilter(role=role, status=status, email=email),
@@ -97,7 +97,7 @@ async def list_users(
 @router.get("/users/{user_id}", response_model=UserAnswer)
 async def show_user(user_id: str, _: Admin, services: Wired) -> Response:
     """One user."""
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         user = await users.find_user(session, _user_id(user_id))
     return reply(UserAnswer.of(user))
 
@@ -116,7 +116,7 @@ async def change_user(
         act = RoleChange(_user_id(user_id), body.role, body.status)
         done = await perform(request, services, act)
         return done if isinstance(done, Response) else reply(UserAnswer.of(done.made))
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         user = await users.change_standing(
             session, _user_id(user_id), role=None, status=body.status, actor=actor
         )
@@ -135,7 +135,7 @@ def _user_id(text: str) -> UUID:
 @lists
 async def list_countries(_: Admin, services: Wired, page: Paging) -> Response:
     """The countries by code, and whether the bank serves their residents."""
-    async with services.listings.unit_of_work() as session:
+    async with services.listings.session_unit_of_work() as session:
         rows = await countries.list_countries(
             session, after_code=page.after_code(), limit=page.fetch
         )
@@ -150,7 +150,7 @@ async def set_country(
     """Serve a country's residents, or no more; a new code needs a name."""
     if len(code) != 2 or not (code.isascii() and code.isalpha()):
         raise CountryNotFound
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         country = await countries.set_country(
             session, code.upper(), allowed=body.allowed, name=body.name, actor=actor
         )
@@ -162,7 +162,7 @@ async def set_country(
 @lists
 async def list_currencies(_: Admin, services: Wired, page: Paging) -> Response:
     """The currencies by code, and whether accounts may be opened in them."""
-    async with services.listings.unit_of_work() as session:
+    async with services.listings.session_unit_of_work() as session:
         rows = await currencies.list_currencies(
             session, after_code=page.after_code(), limit=page.fetch
         )
@@ -181,7 +181,7 @@ async def set_currency(
     """Allow new accounts in a currency, or no more."""
     if not (len(code) == 3 and code.isascii()):
         raise CurrencyNotFound
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         currency = await currencies.set_enabled(session, code.upper(), enabled=body.enabled)
         audit.record(
             session,

@@ -156,7 +156,7 @@ async def put_product(
     changes: dict[str, Any] = body.model_dump(exclude_unset=True)
     logged = body.model_dump(exclude_unset=True, mode="json")
     name, enabled = changes.pop("name", None), changes.pop("enabled", None)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         product = await catalogue.put(
             await driver(session), code, changes, name=name, enabled=enabled
         )
@@ -215,7 +215,7 @@ async def show_run(run_id: str, _: Admin, services: Wired) -> Response:
 async def _start(
     services: Services, job: Job, body: JobRequest | None, caller: Caller, actor: Actor
 ) -> Response:
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         connection = await driver(session)
         day = body.business_date if body else None
         day = day or await business_date(connection, services.settings.time_zone)

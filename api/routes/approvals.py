@@ -71,7 +71,7 @@ async def approve(
     """Do what was proposed, exactly and once. ``void`` where what it stood on has changed."""
     key = _key(request, caller, body.idempotency_key if body else None)
     rules = Rules.of(services.settings)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         decided = await desk.approve(session, _id(approval_id), actor, rules, key)
         await _commit(services, session, decided)
     if decided.done is not None and decided.done.accepted is not None:
@@ -90,7 +90,7 @@ async def reject(
 ) -> Response:
     """Turn a proposal down."""
     key = _key(request, caller, body.idempotency_key)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         decided = await desk.reject(session, _id(approval_id), actor, body.reason, key)
         await _commit(services, session, decided)
     return _answer(decided)

@@ -94,7 +94,7 @@ async def quote(
     services: Wired,
 ) -> Response:
     """The EMI, the totals, the APR and the whole schedule of a loan; nothing is stored."""
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         today = body.start_date or await _today(services, await driver(session))
         if body.currency is not None:
             await refuse_unsupported(session, body.currency)
@@ -132,7 +132,7 @@ async def apply(
         monthly_income=body.monthly_income,
         monthly_obligations=body.monthly_obligations,
     )
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         connection = await driver(session)
         asked = fingerprint_of("loans/apply", asdict(wanted))
         earlier = await find_key(connection, key, asked)
@@ -230,7 +230,7 @@ async def change_loan(
 ) -> Response:
     """Change a pending application."""
     known = _id(loan_id)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         connection = await driver(session)
         today = await _today(services, connection)
         change = Change(**body.model_dump())
@@ -253,7 +253,7 @@ async def approve(
 ) -> Response:
     """Approve a pending loan; its disbursement is a transaction to poll."""
     known, wanted = _id(loan_id), body or LoanApproval()
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         connection = await driver(session)
         approval = await decisions.approve(
             connection,
@@ -296,7 +296,7 @@ async def disburse(
     known = _id(loan_id)
     key = _key(request, caller, body.idempotency_key if body else None)
     asked = fingerprint_of("loans/disburse", known)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         connection = await driver(session)
         earlier = await find_key(connection, key, asked)
         if earlier is not None:
@@ -322,7 +322,7 @@ async def reject(
 ) -> Response:
     """Turn a pending loan down."""
     known, reason = _id(loan_id), body.reason if body else None
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         connection = await driver(session)
         decider = await _decider(request, services, connection, caller)
         await decisions.reject(connection, known, decider, reason)
@@ -335,7 +335,7 @@ async def reject(
 async def withdraw(loan_id: str, caller: Customer, actor: ActingUser, services: Wired) -> Response:
     """Take one's own pending application back."""
     known = _id(loan_id)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         await applications.withdraw(await driver(session), known, caller.user_id)
         _record(session, actor, "withdraw", known)
         await session.commit()
@@ -412,7 +412,7 @@ async def act_on_recovery(
     key = _key(request, caller, body.idempotency_key)
     details = body.model_dump(exclude_none=True, exclude={"idempotency_key"}, mode="json")
     asked = fingerprint_of("loans/recovery", known, details)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         connection = await driver(session)
         earlier = await find_key(connection, key, asked)
         submitted: list[UUID] = []
@@ -442,7 +442,7 @@ async def act_on_recovery(
 async def delete_loan(loan_id: str, caller: Admin, actor: ActingUser, services: Wired) -> Response:
     """Hide a loan on which no money is out."""
     known = _id(loan_id)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         await decisions.delete(await driver(session), known, by=caller.user_id)
         _record(session, actor, "delete", known)
         await session.commit()

@@ -34,7 +34,6 @@ from core.audit import log as audit
 from core.audit.log import AuditFilter
 from core.business_day.dates import business_date
 from core.foundation import clock
-from core.foundation.database import driver
 from core.foundation.errors import JobNotFound
 from core.foundation.ids import parse_id
 from core.foundation.jobs import QUEUES
@@ -74,14 +73,13 @@ async def report(
     first = beginning("from", since) or max(last, EARLIEST) - REPORT_SPAN
     if first >= last:
         raise invalid_instant("from", "must be before `to`")
-    async with services.listings.snapshot() as session:
-        connection = await driver(session)
-        totals = await counters.counters(connection, midnight=_midnight(services))
-        volumes = await counters.volumes(connection, since=first, until=last)
-        settlement = await counters.settlement(connection, since=first, until=last)
-        today = await business_date(connection, services.settings.time_zone)
+    async with services.listings.snapshot() as reader:
+        totals = await counters.counters(reader, midnight=_midnight(services))
+        volumes = await counters.volumes(reader, since=first, until=last)
+        settlement = await counters.settlement(reader, since=first, until=last)
+        today = await business_date(reader, services.settings.time_zone)
         lending = await portfolio(
-            connection,
+            reader,
             since=first.date(),
             until=last.date() if until is not None else today,
             today=today,
@@ -110,7 +108,7 @@ def _midnight(services: Services) -> datetime:
 async def show_jobs(_: Admin, services: Wired) -> Response:
     """Queues and their depth, the oldest pending transaction, failed jobs."""
     waiting = await backlog(services.listings)
-    async with services.listings.unit_of_work() as session:
+    async with services.listings.session_unit_of_work() as session:
         failed = await failed_jobs(session, limit=SHOWN_FAILED_JOBS)
     age = (clock.now() - waiting.oldest).total_seconds() if waiting.oldest else None
     return reply(
@@ -136,7 +134,7 @@ async def _queues(services: Services) -> list[QueueAnswer]:
 async def retry_job(job_id: str, _: Admin, actor: ActingUser, services: Wired) -> Response:
     """Queue a failed job again, once."""
     known = parse_id(job_id)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         job = None if known is None else await take_for_retry(session, known, clock.now())
         if job is None:
             raise JobNotFound
@@ -173,7 +171,7 @@ async def read_audit(
         since=beginning("from", since),
         until=end("to", until),
     )
-    async with services.listings.unit_of_work() as session:
+    async with services.listings.session_unit_of_work() as session:
         rows = await audit.read(session, wanted, before_id=page.after_id(), limit=page.fetch)
     shown, next_cursor = page.cut(rows, lambda entry: [entry.id])
     items = [AuditAnswer.model_validate(entry, from_attributes=True) for entry in shown]

@@ -102,7 +102,7 @@ async def _account_ids(
     services: Services, caller: Caller, account: str | None
 ) -> list[UUID] | None:
     """The accounts whose transactions the caller may and wants to see; None for all there are."""
-    async with services.listings.unit_of_work() as session:
+    async with services.listings.session_unit_of_work() as session:
         if account is not None:
             found = await accounts.find_account(session, account, owner_id=caller.scope)
             return [found.id]
@@ -154,7 +154,7 @@ async def reverse(
 async def hide(transaction_id: str, caller: Admin, actor: ActingUser, services: Wired) -> Response:
     """Hide the record of a final transaction; its postings stay."""
     known = _id(transaction_id)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         await hide_transaction(session, known, clock.now(), by=caller.user_id)
         record(session, actor, "transaction.hide", subject_type="transaction", subject_id=known)
         await session.commit()

@@ -31,7 +31,7 @@ FIRST_PAGE = Page(MAX_LIMIT, None)
 @router.get("/profile", response_model=UserAnswer)
 async def show_profile(caller: AnyCaller, services: Wired) -> Response:
     """The caller's profile."""
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         user = await users.find_user(session, caller.user_id)
     return reply(UserAnswer.of(user))
 
@@ -42,7 +42,7 @@ async def change_profile(
 ) -> Response:
     """Change personal data; fields left out stay, null clears."""
     changes = body.model_dump(exclude_unset=True)
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         user = await users.update_profile(session, caller.user_id, changes, actor)
         await session.commit()
     return reply(UserAnswer.of(user))
@@ -54,7 +54,7 @@ async def delete_profile(caller: AnyCaller, actor: ActingUser, services: Wired) 
 
     Refused while money, a live loan, or a transaction under way is left.
     """
-    async with services.database.unit_of_work() as session:
+    async with services.database.session_unit_of_work() as session:
         # Locks the user first: no account can be opened meanwhile.
         await users.find_user(session, caller.user_id, lock=True)
         await refuse_live_loans(session, customer_id=caller.user_id)
@@ -75,7 +75,7 @@ async def overview(caller: Customer, services: Wired) -> Response:
     Of many accounts the newest, in the order in which they were opened; the cursors lead on in
     `GET /accounts` and `GET /loans`.
     """
-    async with services.listings.snapshot() as session:
+    async with services.listings.session_snapshot() as session:
         user = await users.find_user(session, caller.user_id)
         rows = await list_accounts(
             session, owner_id=caller.user_id, status=None, before_id=None, limit=FIRST_PAGE.fetch

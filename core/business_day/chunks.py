@@ -16,8 +16,9 @@ from typing import Final
 from uuid import UUID
 
 from core.business_day.runs import Job
-from core.foundation.database import Connection, Database, is_retryable
+from core.foundation.database import Connection, Database
 from core.foundation.logging import describe, get_logger
+from core.foundation.sqlstates import is_retryable
 
 log = get_logger(__name__)
 

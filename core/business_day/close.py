@@ -13,10 +13,11 @@ from core.business_day.chunks import Chunk, LeaseLost, Phase
 from core.business_day.dates import BankClock
 from core.business_day.runs import Job, Run
 from core.foundation import metrics
-from core.foundation.database import Connection, Database, is_retryable
+from core.foundation.database import Connection, Database
 from core.foundation.errors import BusinessDateInFuture
 from core.foundation.ids import new_id
 from core.foundation.logging import describe, get_logger
+from core.foundation.sqlstates import is_retryable
 from core.lending import notices
 from core.lending.collections import charge, recover
 from core.lending.collections.classify import classify

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.foundation.config import Environment, Settings
-from core.foundation.database import Connection
+from core.foundation.database import Connection, Reader
 from core.foundation.errors import BusinessDateInFuture
 
 _NOW = """
@@ -58,35 +58,35 @@ def next_business_date(today: Today, *, may_run_ahead: bool) -> date:
     return current + timedelta(days=1)
 
 
-async def find_today(connection: Connection, time_zone: str) -> Today:
+async def find_today(reader: Reader, time_zone: str) -> Today:
     """The bank's day at this instant, by the database's clock."""
-    row: Any = await connection.fetchrow(_NOW)
+    row: Any = await reader.fetchrow(_NOW)
     now: datetime = row["now"]
     return Today(now.astimezone(ZoneInfo(time_zone)).date(), row["last_closed"])
 
 
-async def business_date(connection: Connection, time_zone: str) -> date:
+async def business_date(reader: Reader, time_zone: str) -> date:
     """The current business date: today in the bank's time zone, or the last closed one if later.
 
     Closing dates ahead of the calendar (in a demonstration, say) moves the bank's clock with them.
     """
-    return (await find_today(connection, time_zone)).business_date
+    return (await find_today(reader, time_zone)).business_date
 
 
-async def refuse_future(connection: Connection, day: date, bank_clock: BankClock) -> None:
+async def refuse_future(reader: Reader, day: date, bank_clock: BankClock) -> None:
     """Raise BusinessDateInFuture where ``day`` lies beyond the next business date."""
-    today = await find_today(connection, bank_clock.time_zone)
+    today = await find_today(reader, bank_clock.time_zone)
     latest = next_business_date(today, may_run_ahead=bank_clock.may_run_ahead)
     if day > latest:
         raise BusinessDateInFuture(f"{day} lies beyond {latest}, the next business date")
 
 
-async def first_open_date(connection: Connection) -> date | None:
+async def first_open_date(reader: Reader) -> date | None:
     """The first date that the bank has not closed; None before any loan or closing."""
-    last: date | None = await connection.fetchval(_LAST_CLOSED)
+    last: date | None = await reader.fetchval(_LAST_CLOSED)
     if last is not None:
         return last + timedelta(days=1)
-    first: date | None = await connection.fetchval(_FIRST_OPEN)
+    first: date | None = await reader.fetchval(_FIRST_OPEN)
     return first
 
 

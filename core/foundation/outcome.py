@@ -12,9 +12,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.foundation.database import CommitUnknownError, Database, is_retryable
+from core.foundation.database import Database
 from core.foundation.errors import OutcomeUnknown
 from core.foundation.logging import describe, get_logger
+from core.foundation.sqlstates import CommitUnknownError, is_retryable
 
 log = get_logger(__name__)
 

@@ -79,7 +79,7 @@ class Logins:
         """
         email = comparable_email(email)
         query = select(User).where(User.email == email, User.deleted_at.is_(None))
-        async with self._database.unit_of_work() as session:
+        async with self._database.session_unit_of_work() as session:
             user = await session.scalar(query)
             known = user is not None and await is_known(session, user.id, origin.ip)
         gates = gates_of(email, origin.ip, known=known)
@@ -109,13 +109,13 @@ class Logins:
     async def _record_failure(self, origin: Actor, user: User | None) -> None:
         if user is None:  # nobody's log would grow by what strangers type
             return
-        async with self._database.unit_of_work() as session:
+        async with self._database.session_unit_of_work() as session:
             record(session, origin, "login.failed", subject_type="user", subject_id=user.id)
             await session.commit()
 
     async def _open_session(self, user: User, origin: Actor) -> TokenPair:
         now = clock.now()
-        async with self._database.unit_of_work() as session:
+        async with self._database.session_unit_of_work() as session:
             # The user may have been blocked, or have changed the password, while bcrypt computed.
             current = await session.scalar(
                 select(User)
@@ -175,7 +175,7 @@ class Logins:
         ends for both.
         """
         now = clock.now()
-        async with self._database.unit_of_work() as session:
+        async with self._database.session_unit_of_work() as session:
             token = await session.scalar(
                 select(RefreshToken)
                 .where(RefreshToken.token_hash == hash_refresh_token(refresh_token))
@@ -205,7 +205,7 @@ class Logins:
 
     async def log_out(self, session_id: UUID, actor: Actor) -> None:
         """End the session; its access and refresh tokens are worth nothing from now on."""
-        async with self._database.unit_of_work() as session:
+        async with self._database.session_unit_of_work() as session:
             await end_session(session, session_id, because="logout", at=clock.now())
             record(session, actor, "logout", subject_type="user", subject_id=actor.user_id)
             await session.commit()
@@ -220,7 +220,7 @@ class Logins:
                 Session.user_id == actor.user_id,
             )
         )
-        async with self._database.unit_of_work() as session:
+        async with self._database.session_unit_of_work() as session:
             session_id = await session.scalar(query)
         if session_id is not None:
             await self.log_out(session_id, actor)
@@ -229,7 +229,7 @@ class Logins:
         """End one of the caller's own sessions. Raises SessionNotFound."""
         assert actor.user_id is not None  # noqa: S101 - whoever has sessions is somebody
         now = clock.now()
-        async with self._database.unit_of_work() as session:
+        async with self._database.session_unit_of_work() as session:
             found = await find_living(session, actor.user_id, session_id, now)
             await end_session(session, found.id, because="ended by the user", at=now)
             record(session, actor, "session.end", subject_type="session", subject_id=found.id)
@@ -238,7 +238,7 @@ class Logins:
     async def end_others(self, session_id: UUID, actor: Actor) -> None:
         """End all of the caller's sessions but this one."""
         assert actor.user_id is not None  # noqa: S101 - whoever has sessions is somebody
-        async with self._database.unit_of_work() as session:
+        async with self._database.session_unit_of_work() as session:
             await end_sessions_of(
                 session,
                 actor.user_id,
@@ -257,7 +257,7 @@ class Logins:
         Raises WrongPassword, WeakPassword, and TooManyAttempts: who has found a token may not guess
         the password with it.
         """
-        async with self._database.unit_of_work() as session:
+        async with self._database.session_unit_of_work() as session:
             person = await find_user(session, user_id)
             known = await is_known(session, user_id, actor.ip)
         try:
@@ -269,7 +269,7 @@ class Logins:
         if not await self._judge(gates, current, known_hash, whose=actor.ip):
             raise WrongPassword
         new_hash = await self._passwords.hash(new, whose=actor.ip)
-        async with self._database.unit_of_work() as session:
+        async with self._database.session_unit_of_work() as session:
             user = await find_user(session, user_id, lock=True)
             if user.password_hash != known_hash:  # changed meanwhile, by somebody faster
                 raise WrongPassword

@@ -9,9 +9,10 @@ from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.foundation.batching import Coalescer
-from core.foundation.database import Database, is_connection_loss
+from core.foundation.database import Database
 from core.foundation.errors import InvalidToken, SessionNotFound
 from core.foundation.metrics import stage
+from core.foundation.sqlstates import is_connection_loss
 from core.identity.tables import RefreshToken, Session
 
 MAX_SHARED_CHECK: Final = 500

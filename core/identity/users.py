@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.log import Actor, forget_origins_of, record
 from core.foundation import clock, outcome
-from core.foundation.database import Database, constraint_name, driver
+from core.foundation.database import Database, driver
 from core.foundation.errors import EmailTaken, LastAdmin, UserNotFound
 from core.foundation.ids import new_id
+from core.foundation.sqlstates import constraint_name
 from core.identity.addresses import forget_addresses_of, remember
 from core.identity.countries import find_allowed
 from core.identity.emails import comparable_email
@@ -62,7 +63,7 @@ async def register(
     role: Role = Role.CUSTOMER,
 ) -> User:
     """Make a user and commit. Raises WeakPassword, CountryNotAllowed or EmailTaken."""
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         await refuse_taken(session, comparable_email(email))
     new = await prepare(
         database,
@@ -73,7 +74,7 @@ async def register(
         role=role,
         whose=actor.ip,
     )
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         user = await insert(session, new, actor)
         await outcome.commit(database, session, user_id=user.id)
     return user
@@ -94,7 +95,7 @@ async def prepare(
     Raises WeakPassword or CountryNotAllowed.
     """
     email = comparable_email(email)
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         person = await _with_country_code(session, person)
     # A quarter of a second of computing: no connection is held meanwhile.
     password_hash = await passwords.hash(password, (email, person.full_name), whose=whose)

@@ -23,7 +23,7 @@ async def record_failure(
     failed_at: datetime,
 ) -> None:
     """Keep one failed job, in a unit of work of its own."""
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         session.add(
             FailedJob(
                 id=job_id,

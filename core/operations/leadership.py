@@ -19,9 +19,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from core.foundation.database import Bounds, Connection, Database, driver
+from core.foundation.database import Bounds, Connection, Database, UnitOfWork
 
 BEAT_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 0.5
@@ -129,25 +127,11 @@ class FencedDatabase(Database):
     term: Term
 
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
+    async def unit_of_work(self, bounds: Bounds | None = None) -> AsyncIterator[UnitOfWork]:
         """As ``Database.unit_of_work``. Raises Deposed."""
-        async with super().unit_of_work() as session:
-            await fence(await driver(session), self.term)
-            yield session
-
-    @asynccontextmanager
-    async def raw_unit_of_work(self) -> AsyncIterator[Connection]:
-        """As ``Database.raw_unit_of_work``. Raises Deposed."""
-        async with super().raw_unit_of_work() as connection:
-            await fence(connection, self.term)
-            yield connection
-
-    @asynccontextmanager
-    async def bounded_unit_of_work(self, bounds: Bounds) -> AsyncIterator[Connection]:
-        """As ``Database.bounded_unit_of_work``. Raises Deposed."""
-        async with super().bounded_unit_of_work(bounds) as connection:
-            await fence(connection, self.term)
-            yield connection
+        async with super().unit_of_work(bounds) as unit:
+            await fence(unit.connection, self.term)
+            yield unit
 
 
 async def database_now(database: Database) -> datetime:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from core.foundation.database import Connection
+from core.foundation.database import Reader
 from core.foundation.money import whole_sums
 
 _COUNTERS: Final = """
@@ -40,21 +40,17 @@ class Counters:
     total_transactions_today: int
 
 
-async def counters(connection: Connection, *, midnight: datetime) -> Counters:
+async def counters(reader: Reader, *, midnight: datetime) -> Counters:
     """The three counters of the report."""
-    row = await connection.fetchrow(_COUNTERS, midnight)
+    row = await reader.fetchrow(_COUNTERS, midnight)
     return Counters(**dict(row or {}))
 
 
-async def volumes(
-    connection: Connection, *, since: datetime, until: datetime
-) -> list[dict[str, Any]]:
+async def volumes(reader: Reader, *, since: datetime, until: datetime) -> list[dict[str, Any]]:
     """Per day, type and currency: ``count``, ``failed``, ``volume_minor`` of what settled."""
-    return [
-        whole_sums(dict(row)) for row in await connection.fetch(_PER_DAY_AND_TYPE, since, until)
-    ]
+    return [whole_sums(dict(row)) for row in await reader.fetch(_PER_DAY_AND_TYPE, since, until)]
 
 
-async def settlement(connection: Connection, *, since: datetime, until: datetime) -> dict[str, Any]:
+async def settlement(reader: Reader, *, since: datetime, until: datetime) -> dict[str, Any]:
     """Counts by status, and p50 and p99 of the seconds from acceptance to the final state."""
-    return dict(await connection.fetchrow(_SETTLEMENT, since, until) or {})
+    return dict(await reader.fetchrow(_SETTLEMENT, since, until) or {})

@@ -10,9 +10,10 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from core.foundation import clock, metrics
-from core.foundation.database import Database, is_retryable
+from core.foundation.database import Database
 from core.foundation.jobs import QUEUES, Jobs
 from core.foundation.logging import describe, get_logger
+from core.foundation.sqlstates import is_retryable
 
 log = get_logger(__name__)
 

@@ -11,13 +11,7 @@ from uuid import UUID
 import msgspec
 
 from core.foundation import clock
-from core.foundation.database import (
-    CommitUnknownError,
-    Connection,
-    Database,
-    constraint_name,
-    is_retryable,
-)
+from core.foundation.database import Connection, Database
 from core.foundation.errors import (
     BatchNotFound,
     DatabaseUnavailable,
@@ -25,6 +19,7 @@ from core.foundation.errors import (
     OutcomeUnknown,
 )
 from core.foundation.ids import new_id
+from core.foundation.sqlstates import CommitUnknownError, constraint_name, is_retryable
 from core.transactions.intake import Result, accept
 from core.transactions.keys import win_key
 from core.transactions.orders import Accepted, Idempotency, Order

@@ -14,14 +14,7 @@ from uuid import UUID
 
 from core.foundation import clock
 from core.foundation.batching import Coalescer
-from core.foundation.database import (
-    Connection,
-    Database,
-    constraint_name,
-    is_connection_loss,
-    is_out_of_time,
-    is_retryable,
-)
+from core.foundation.database import Connection, Database
 from core.foundation.errors import (
     DatabaseUnavailable,
     GiroError,
@@ -32,6 +25,12 @@ from core.foundation.errors import (
 )
 from core.foundation.logging import describe, get_logger
 from core.foundation.metrics import stage
+from core.foundation.sqlstates import (
+    constraint_name,
+    is_connection_loss,
+    is_out_of_time,
+    is_retryable,
+)
 from core.ledger.numbers import is_account_number
 from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
 from core.transactions.details import encode

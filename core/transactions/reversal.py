@@ -6,10 +6,11 @@ The money goes back the way it came, by a transaction of its own; the first one 
 from typing import NamedTuple
 from uuid import UUID
 
-from core.foundation.database import Connection, constraint_name
+from core.foundation.database import Connection
 from core.foundation.errors import AlreadyReversed, GiroError, NotReversible, TransactionNotFound
 from core.foundation.ids import new_id
 from core.foundation.money import to_major
+from core.foundation.sqlstates import constraint_name
 from core.transactions.intake import accept
 from core.transactions.kinds import REVERSIBLE, TransactionType
 from core.transactions.orders import Accepted, Idempotency, Order, Party

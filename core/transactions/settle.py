@@ -17,11 +17,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from core.foundation import clock, metrics
-from core.foundation.database import Bounds, Database, is_retryable, was_held_up
+from core.foundation.database import Bounds, Database
 from core.foundation.errors import Internal
 from core.foundation.locks import Locks
 from core.foundation.logging import bind, describe, get_logger, log_each
 from core.foundation.metrics import stage
+from core.foundation.sqlstates import is_retryable, was_held_up
 from core.transactions.book import Booked, LostRace, book
 from core.transactions.claim import Claim, claim
 from core.transactions.decide import Outcome

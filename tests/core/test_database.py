@@ -6,7 +6,8 @@ import asyncpg
 import pytest
 
 from core.foundation.config import Settings
-from core.foundation.database import IDLE_SECONDS, Database
+from core.foundation.database import Database
+from core.foundation.pool import IDLE_SECONDS
 from tests.system import migrate
 
 

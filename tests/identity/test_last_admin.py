@@ -15,7 +15,7 @@ SYSTEM = Actor(None, "system")
 
 
 async def make_admin(database: Database) -> User:
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         user = User(id=new_id(), email=f"{new_id()}@example.org", role="admin", password_hash="!")
         user.status = "active"
         session.add(user)
@@ -24,7 +24,7 @@ async def make_admin(database: Database) -> User:
 
 
 async def demote(database: Database, admin: User) -> bool:
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         try:
             await users.change_standing(
                 session, admin.id, role=Role.CUSTOMER, status=None, actor=SYSTEM
@@ -40,7 +40,7 @@ async def test_of_two_admins_demoted_at_once_one_stays(database: Database) -> No
     done = await asyncio.gather(*(demote(database, admin) for admin in pair))
     assert sorted(done) == [False, True]
     last = pair[done.index(False)]
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         with pytest.raises(LastAdmin):
             await users.delete_user(session, last.id, SYSTEM)
         with pytest.raises(LastAdmin):

@@ -22,7 +22,7 @@ async def test_only_what_ended_before_the_instant_goes(database: Database) -> No
         "alive": (now + MONTH, None),
     }
     ids = {name: new_id() for name in ends}
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         session.add(user)
         await session.flush()
         for name, (expires_at, revoked_at) in ends.items():
@@ -34,9 +34,9 @@ async def test_only_what_ended_before_the_instant_goes(database: Database) -> No
             token = RefreshToken(token_hash=token_hash, session_id=login.id, expires_at=expires_at)
             session.add(token)
         await session.commit()
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         assert await forget_ended_sessions(session, now - MONTH) == 2
         await session.commit()
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         left = {name for name, known in ids.items() if await session.get(Session, known)}
     assert left == {"expired just now", "alive"}

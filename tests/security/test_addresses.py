@@ -22,7 +22,7 @@ async def test_nobody_writes_his_own_address_into_the_audit_log(bank: Bank) -> N
     customer = await bank.customer()
     assert await login_from(bank, customer.email, "203.0.113.9") == "127.0.0.1"
     database = Database.from_settings(bank.system.settings, name="test")
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         wanted = AuditFilter(subject_id=customer.user_id)
         entries = await read(session, wanted, before_id=None, limit=10)
     await database.close()

@@ -77,11 +77,11 @@ async def test_who_leaves_is_forgotten_in_every_corner(bank: Bank) -> None:
 
 
 async def test_the_log_without_its_origins_stays_append_only(database: Database) -> None:
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         record(session, Actor(None, "system", "192.0.2.1"), "test.deed", subject_type="test",
                subject_id="origins")  # fmt: skip
         await session.commit()
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         (entry,) = await read(session, AuditFilter(subject_id="origins"), before_id=None, limit=2)
         assert entry.ip == "192.0.2.1"
 
@@ -108,7 +108,7 @@ async def test_each_kind_goes_when_its_time_has_come_and_no_sooner(
 ) -> None:
     now = clock.now()
     user = User(id=new_id(), email=f"{new_id()}@example.org", password_hash="!")
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         session.add(user)
         await session.flush()
         session.add(Session(user_id=user.id, expires_at=now, ip="192.0.2.1"))
@@ -135,7 +135,7 @@ async def test_each_kind_goes_when_its_time_has_come_and_no_sooner(
     ):
         await forget_what_is_old(runtime, now + timedelta(days=days))
         assert await left() == everything - gone, days
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         assert await session.scalar(select(User.id).where(User.id == user.id)) == user.id
 
 
@@ -143,7 +143,7 @@ async def test_a_kind_that_fails_keeps_no_other(
     database: Database, runtime: Runtime, superuser: asyncpg.Connection
 ) -> None:
     user = User(id=new_id(), email=f"{new_id()}@example.org", password_hash="!")
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         session.add(user)
         await session.commit()
     async with database.raw_unit_of_work() as connection:

@@ -29,7 +29,7 @@ Trouble = Callable[[Database], Awaitable[None]]
 
 
 async def by_the_orm(database: Database) -> None:
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         session.add(User(id=new_id(), **SECRETS))
         await session.commit()
 
@@ -55,7 +55,7 @@ async def by_a_cast(database: Database) -> None:
 
 
 async def by_an_argument_of_the_orm(database: Database) -> None:
-    async with database.unit_of_work() as session:
+    async with database.session_unit_of_work() as session:
         session.add(User(id=new_id(), **(SECRETS | {"created_at": SECRETS["id_document"]})))
         await session.commit()
 

@@ -10,9 +10,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from core.foundation.cache import connect
-from core.foundation.database import Database, is_retryable
+from core.foundation.database import Database
 from core.foundation.ids import new_id
 from core.foundation.locks import Locks
+from core.foundation.sqlstates import is_retryable
 from core.transactions.batch import submit_batch
 from core.transactions.kinds import Kinds
 from core.transactions.orders import Order

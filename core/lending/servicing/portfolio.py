@@ -8,7 +8,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from core.foundation.database import Connection
+from core.foundation.database import Reader
 from core.foundation.money import to_major, whole_sums
 
 _OUTSTANDING = """
@@ -35,14 +35,12 @@ GROUP BY i.due_date, l.currency ORDER BY i.due_date, l.currency
 _STATES = "SELECT status, count(*) AS loans FROM loans WHERE deleted_at IS NULL GROUP BY status"
 
 
-async def portfolio(
-    connection: Connection, *, since: date, until: date, today: date
-) -> dict[str, Any]:
+async def portfolio(reader: Reader, *, since: date, until: date, today: date) -> dict[str, Any]:
     """The lending section of the report, for instalments due ``since`` to ``until``."""
-    outstanding = [whole_sums(dict(row)) for row in await connection.fetch(_OUTSTANDING)]
-    found = await connection.fetch(_BY_DAY, since, min(until, today), today)
+    outstanding = [whole_sums(dict(row)) for row in await reader.fetch(_OUTSTANDING)]
+    found = await reader.fetch(_BY_DAY, since, min(until, today), today)
     days = [whole_sums(dict(row)) for row in found]
-    states = await connection.fetch(_STATES)
+    states = await reader.fetch(_STATES)
     return {
         "business_date": today,
         "loans_by_status": {row["status"]: row["loans"] for row in states},
