@@ -14,6 +14,7 @@ import msgspec
 from core.approvals.deeds import Act, Deed, Doing, Ground
 from core.foundation.database import Connection
 from core.foundation.errors import ApprovalNotFound, IdempotencyKeyReused
+from core.transactions.keys import first_use
 from core.transactions.orders import Idempotency
 
 LAPSES_AFTER: Final = timedelta(days=7)
@@ -38,10 +39,7 @@ WHERE ($1::text IS NULL OR {_STATUS} = $1) AND ($2::uuid IS NULL OR id < $2)
 ORDER BY id DESC LIMIT $3
 """
 )
-_OF_KEY = """
-SELECT k.fingerprint, a.id AS approval_id FROM idempotency_keys k
-LEFT JOIN approvals a ON a.id = k.resource_id WHERE k.owner_id = $1 AND k.key = $2
-"""
+_EXISTS = "SELECT EXISTS (SELECT FROM approvals WHERE id = $1)"
 _INSERT = """
 INSERT INTO approvals (id, deed, body, sealed, ground, owners, run_id, proposed_by, lapses_at,
   request_id)
@@ -119,10 +117,11 @@ async def key_of(
     connection: Connection, key: Idempotency | None
 ) -> tuple[bytes, UUID | None] | None:
     """What a key stands for, where it was used: a fingerprint, and the proposal if it made one."""
-    if key is None:
+    used = await first_use(connection, key)
+    if used is None:
         return None
-    row = await connection.fetchrow(_OF_KEY, key.owner_id, key.key)
-    return None if row is None else (row["fingerprint"], row["approval_id"])
+    is_proposal = await connection.fetchval(_EXISTS, used.resource_id)
+    return used.fingerprint, used.resource_id if is_proposal else None
 
 
 async def replayed(

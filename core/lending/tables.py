@@ -289,7 +289,7 @@ class LoanCollection(Base):
     number: Mapped[int] = mapped_column(SmallInteger)
     attempt: Mapped[int] = mapped_column(SmallInteger)
     # No foreign key: it would be checked row by row where instalments come by the thousand, and it
-    # is written together with its transaction. ``promises`` looks for one that has none.
+    # is written together with its transaction. ``giro verify`` looks for one that has none.
     transaction_id: Mapped[UUID] = mapped_column(unique=True)
     business_date: Mapped[date] = mapped_column(Date)
     requested_minor: Mapped[int] = mapped_column(BigInteger)

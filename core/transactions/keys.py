@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,13 @@ VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING resource_id
 """
 REQUEST: Final = msgspec.json.Encoder(order="sorted", decimal_format="string")
 _FIND = "SELECT fingerprint, resource_id FROM idempotency_keys WHERE owner_id = $1 AND key = $2"
+
+
+class FirstUse(NamedTuple):
+    """The digest of the request that used a key first, and the id of what it made."""
+
+    fingerprint: bytes
+    resource_id: UUID
 
 
 def fingerprint_of(*asked: object) -> bytes:
@@ -45,15 +52,20 @@ async def find_key(
     connection: Connection, key: Idempotency | None, fingerprint: bytes
 ) -> UUID | None:
     """What the key's first use made, or None. Raises IdempotencyKeyReused for another request."""
-    if key is None:
-        return None
-    earlier = await connection.fetchrow(_FIND, key.owner_id, key.key)
+    earlier = await first_use(connection, key)
     if earlier is None:
         return None
-    if earlier["fingerprint"] != fingerprint:
+    if earlier.fingerprint != fingerprint:
         raise IdempotencyKeyReused
-    found: UUID = earlier["resource_id"]
-    return found
+    return earlier.resource_id
+
+
+async def first_use(connection: Connection, key: Idempotency | None) -> FirstUse | None:
+    """What a key was first used for; None where it is new, or there is none."""
+    if key is None:
+        return None
+    row = await connection.fetchrow(_FIND, key.owner_id, key.key)
+    return None if row is None else FirstUse(*row)
 
 
 async def forget_keys_of(connection: Connection, owner_id: UUID) -> None:

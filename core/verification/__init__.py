@@ -4,7 +4,7 @@ Every check is a query that answers the rows which break its promise; on sound b
 none. All run on one snapshot, so that they may run while money moves.
 """
 
-from core.operations.checks import Breach, Check, Result
+from core.verification.checks import Breach, Check, Result
 from core.verification.verify import CHECKS, verify
 
 __all__ = ["CHECKS", "Breach", "Check", "Result", "verify"]

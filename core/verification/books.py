@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core.operations.checks import Check
+from core.verification.checks import Check
 
 MONEY_IS_CONSERVED: Final = (
     Check(

@@ -8,8 +8,8 @@ and to what.
 from collections.abc import Iterable
 from typing import Final
 
-from core.operations.checks import Check
 from core.privileges import RUNTIME_ROLES
+from core.verification.checks import Check
 
 # The fingerprint of a function: its body, language, settings, and whether it acts as its owner.
 FUNCTION_PRINT: Final = """

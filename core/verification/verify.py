@@ -3,13 +3,12 @@
 from typing import Final
 
 from core.foundation.database import Connection, Database
-from core.lending import promises
-from core.operations.checks import SHOWN, Breach, Check, Result
 from core.privileges import CATALOG, differences
-from core.verification import books, guards
+from core.verification import books, guards, loans
+from core.verification.checks import SHOWN, Breach, Check, Result
 
 CHECKS: Final = tuple(
-    sorted((*books.CHECKS, *promises.CHECKS, *guards.CHECKS), key=lambda check: check.promise)
+    sorted((*books.CHECKS, *loans.CHECKS, *guards.CHECKS), key=lambda check: check.promise)
 )
 
 

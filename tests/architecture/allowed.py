@@ -9,7 +9,6 @@ from typing import Final
 TO_GO: Final = {
     ("api", "accounts", "writes"),
     ("api", "users", "reads"),
-    ("approvals", "idempotency_keys", "reads"),
     ("business_day", "loans", "reads"),
     ("business_day", "transactions", "reads"),
     ("foundation", "accounts", "reads"),

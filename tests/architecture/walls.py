@@ -78,7 +78,7 @@ def read(homes: Sequence[Module]) -> Reading:
 
 def _is_to_be_read(text: Text) -> bool:
     if text.is_part:
-        return sql.is_statement(text.text)
+        return sql.begins_as_statement(text.text) and sql.is_statement(text.text)
     return sql.begins_as_statement(text.text) and text.home.name != WORDS_OF_GRANT
 
 

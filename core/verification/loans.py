@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core.operations.checks import Check
+from core.verification.checks import Check
 
 _COLLECTED_ONCE: Final = (
     Check(
