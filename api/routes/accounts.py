@@ -44,8 +44,9 @@ from core.foundation.database import driver
 from core.foundation.errors import AccountStateConflict, Forbidden, InvalidAmount
 from core.foundation.money import minor_units, to_major
 from core.ledger import accounts
+from core.ledger.balances import AccountStatus
 from core.ledger.entries import EntryFilter, balance_before, entries_of
-from core.ledger.tables import Account, AccountStatus
+from core.ledger.tables import Account
 
 AmountQuery = Annotated[
     str | None, Query(max_length=40, description="Major units, of credits and debits alike")
@@ -136,7 +137,7 @@ async def show_balance(
         if until is not None:
             balance_minor = await balance_before(await driver(session), account.id, until)
         else:
-            available_minor = account.balance_minor + account.overdraft_limit_minor
+            available_minor = account.available_minor
     currency = account.currency
     return reply(
         BalanceAnswer(

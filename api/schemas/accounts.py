@@ -15,8 +15,9 @@ from api.schemas.fields import (
     Text200,
 )
 from core.foundation.money import to_major
+from core.ledger.balances import AccountStatus
 from core.ledger.entries import Entry
-from core.ledger.tables import Account, AccountStatus
+from core.ledger.tables import Account
 
 
 class AccountOpening(Body):
@@ -66,7 +67,6 @@ class AccountAnswer(BaseModel):
     def of(cls, account: Account) -> "AccountAnswer":
         """The account as answered."""
         currency = account.currency
-        available_minor = account.balance_minor + account.overdraft_limit_minor
         return cls(
             account_id=account.id,
             account_number=account.account_number,
@@ -74,7 +74,7 @@ class AccountAnswer(BaseModel):
             owner_id=account.owner_id,
             currency=currency,
             balance=to_major(account.balance_minor, currency),
-            available=to_major(available_minor, currency),
+            available=to_major(account.available_minor, currency),
             overdraft_limit=to_major(account.overdraft_limit_minor, currency),
             status=AccountStatus(account.status),
             nickname=account.nickname,

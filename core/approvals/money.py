@@ -14,10 +14,11 @@ from core.approvals.rules import Rules
 from core.audit.log import Actor, record
 from core.foundation import clock
 from core.foundation.database import driver
-from core.foundation.errors import AccountClosed, AccountFrozen, InsufficientFunds, InvalidAmount
+from core.foundation.errors import InsufficientFunds, InvalidAmount
 from core.foundation.money import to_major, to_minor
 from core.ledger.accounts import find_account, owners_of
-from core.ledger.tables import Account, AccountStatus
+from core.ledger.balances import refuse_inactive
+from core.ledger.tables import Account
 from core.transactions.by_hand import lock_sum, moved_by_hand
 from core.transactions.details import ApprovedDetails
 from core.transactions.intake import accept
@@ -108,10 +109,8 @@ class ByHand:
         """Refuse what is clear before anybody is asked to approve it."""
         if amount_minor <= 0:
             raise InvalidAmount("the amount must be greater than 0")
-        if account.status != AccountStatus.ACTIVE:
-            raise AccountFrozen if account.status == AccountStatus.FROZEN else AccountClosed
-        available = account.balance_minor + account.overdraft_limit_minor
-        if self.deed is Deed.DEBIT and amount_minor > available:
+        refuse_inactive(account.status)
+        if self.deed is Deed.DEBIT and amount_minor > account.available_minor:
             raise InsufficientFunds
 
 

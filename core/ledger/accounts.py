@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.foundation.errors import AccountNotFound, AccountStateConflict, MoneyLeft, OverdraftInUse
 from core.foundation.ids import parse_id
+from core.ledger.balances import AccountStatus
 from core.ledger.numbers import is_account_number
-from core.ledger.tables import Account, AccountStatus
+from core.ledger.tables import Account
 
 SHORTEST_ID: Final = 32
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import (
@@ -23,14 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.foundation.database import Base
-
-
-class AccountStatus(StrEnum):
-    """Only an active account sends or receives money."""
-
-    ACTIVE = "active"
-    FROZEN = "frozen"
-    CLOSED = "closed"
+from core.ledger.balances import available_minor
 
 
 class Currency(Base):
@@ -92,6 +84,11 @@ class Account(Base):
     last_booked_at: Mapped[datetime] = mapped_column(
         TIMESTAMP(timezone=True), server_default=text("now()")
     )
+
+    @property
+    def available_minor(self) -> int:
+        """What may be debited now."""
+        return available_minor(self.balance_minor, self.overdraft_limit_minor)
 
 
 class Posting(Base):

@@ -15,17 +15,9 @@ from weakref import WeakKeyDictionary
 
 from core.foundation.database import Connection
 from core.foundation.errors import AlreadyReversed
+from core.ledger.balances import Accounts, Leg, refuse_leg
 from core.ledger.chart import LedgerCode
-from core.transactions.decide import (
-    MAX_BALANCE_MINOR,
-    Accounts,
-    Leg,
-    Movement,
-    Outcome,
-    Rule,
-    details_of,
-    move_amount,
-)
+from core.transactions.decide import Movement, Outcome, Rule, details_of, move_amount
 from core.transactions.details import CashbackDetails
 from core.transactions.kinds import TransactionType
 
@@ -105,13 +97,11 @@ async def cashback_rule(connection: Connection, movements: Sequence[Movement]) -
         earned = at_hand.by_payment[payment_of(movement)]
         if earned.reversed:
             raise AlreadyReversed("the payment that earned it was taken back")
-        # As the guards will judge: what they refuse was not credited.
-        account = accounts[movement.credit_account_id] if movement.credit_account_id else None
-        earned.credited = (
-            account is not None
-            and account.status == "active"
-            and account.balance_minor + movement.amount_minor <= MAX_BALANCE_MINOR
-        )
+        # What the guards refuse was not credited.
+        if movement.credit_account_id is not None:
+            account = accounts[movement.credit_account_id]
+            refuse_leg(account, movement.amount_minor, movement.currency)
+            earned.credited = True
         return move_amount(movement, accounts)
 
     return rule
@@ -154,5 +144,5 @@ def less_cashback(legs: Sequence[Leg], cashback_minor: int) -> list[Leg]:
     return [
         bank,
         customer._replace(amount_minor=customer.amount_minor - cashback_minor),
-        Leg(None, LedgerCode.CASHBACK_EXPENSE.value, cashback_minor),
+        Leg(None, LedgerCode.CASHBACK_EXPENSE.value, cashback_minor, customer.currency),
     ]

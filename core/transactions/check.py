@@ -9,8 +9,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 from core.foundation.errors import (
-    AccountClosed,
-    AccountFrozen,
     AccountNotFound,
     CurrencyMismatch,
     InsufficientFunds,
@@ -19,6 +17,7 @@ from core.foundation.errors import (
     SameAccount,
 )
 from core.foundation.money import to_minor
+from core.ledger.balances import refuse_inactive
 from core.transactions.orders import Order, Party
 
 
@@ -91,8 +90,7 @@ def check(order: Order, directory: Directory) -> Checked:
     if amount_minor <= 0:
         raise InvalidAmount("the amount must be greater than 0")
     for side in sides:
-        if side.status != "active":
-            raise AccountFrozen if side.status == "frozen" else AccountClosed
+        refuse_inactive(side.status)
         if side.currency != currency:
             raise CurrencyMismatch
     short = debit is not None and debit.available_minor < amount_minor

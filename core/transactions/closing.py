@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.foundation.errors import TransactionsPending
 from core.ledger import accounts
-from core.ledger.tables import Account, AccountStatus
+from core.ledger.balances import AccountStatus
+from core.ledger.tables import Account
 from core.transactions.tables import Status, Transaction
 
 

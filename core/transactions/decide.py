@@ -6,24 +6,13 @@ future: legs sum to zero, only active accounts move, no balance goes below its o
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from core.foundation.errors import (
-    AccountClosed,
-    AccountFrozen,
-    BalanceLimitExceeded,
-    CurrencyMismatch,
-    GiroError,
-    InsufficientFunds,
-)
+from core.foundation.errors import GiroError
+from core.ledger.balances import Accounts, Leg, move
 from core.transactions.details import AnyDetails, Details, UnknownDetails
-
-# Far beyond any amount accepted, far within a signed 64-bit integer.
-MAX_BALANCE_MINOR: Final = 10**18
-NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Movement(NamedTuple):
@@ -52,38 +41,6 @@ def details_of(movement: Movement, shape: type[AnyDetails]) -> AnyDetails:
     return movement.details
 
 
-class Leg(NamedTuple):
-    """One signed side of a movement: on a customer's account or on a ledger account."""
-
-    account_id: UUID | None
-    ledger_code: str | None
-    amount_minor: int
-    balance_after_minor: int | None = None
-
-
-@dataclass(slots=True, eq=False)
-class AccountState:
-    """A customer's account as the unit of work sees it; decisions rewrite ``balance_minor``.
-
-    ``moved`` tells that one did, perhaps to and fro; ``last_booked_at`` when its last posting was
-    booked, before which nothing is.
-    """
-
-    id: UUID
-    currency: str
-    status: str
-    balance_minor: int
-    overdraft_limit_minor: int
-    last_booked_at: datetime = NEVER
-    moved: bool = False
-
-    @property
-    def available_minor(self) -> int:
-        """What may be debited now."""
-        return self.balance_minor + self.overdraft_limit_minor
-
-
-Accounts = Mapping[UUID, AccountState]
 # A rule answers the movement's legs, or raises the GiroError that refuses it. What it returns may
 # move less than the movement's amount (a partial collection); the outcome records what moved.
 Rule = Callable[[Movement, Accounts], Sequence[Leg]]
@@ -107,10 +64,6 @@ class Outcome(NamedTuple):
         return self.movement.amount_minor
 
 
-class IllegalLegs(Exception):  # noqa: N818 - a defect of a rule, not an error of a customer's
-    """A rule proposed legs that make or lose money, or two on one account; nothing is booked."""
-
-
 def decide(
     movements: Sequence[Movement], accounts: Accounts, rules: Mapping[str, Rule]
 ) -> list[Outcome]:
@@ -126,59 +79,17 @@ def decide(
 def _decide_one(movement: Movement, accounts: Accounts, rule: Rule) -> Outcome:
     try:
         legs = rule(movement, accounts)
-        return Outcome(movement, _apply(movement, legs, accounts))
+        return Outcome(movement, move(legs, accounts))
     except GiroError as refusal:
         return Outcome(movement, failure=refusal)
 
 
-def _apply(movement: Movement, legs: Sequence[Leg], accounts: Accounts) -> list[Leg]:
-    """Check all legs, then change the balances; the legs come back with their balances after."""
-    total = 0
-    touched: list[AccountState] = []
-    for account_id, _, amount_minor, _ in legs:
-        total += amount_minor
-        if account_id is not None:
-            account = accounts[account_id]
-            _guard(movement, amount_minor, account)
-            if account in touched:
-                raise IllegalLegs(f"{movement.type} {movement.id}: two legs on one account")
-            touched.append(account)
-    if total or not legs:
-        raise IllegalLegs(f"{movement.type} {movement.id}: legs do not sum to zero")
-    posted = []
-    for leg in legs:
-        account_id, _, amount_minor, _ = leg
-        if account_id is None:
-            posted.append(leg)
-        else:
-            account = accounts[account_id]
-            account.balance_minor += amount_minor
-            account.moved = True
-            posted.append(Leg(account_id, None, amount_minor, account.balance_minor))
-    return posted
-
-
-def _guard(movement: Movement, amount_minor: int, account: AccountState) -> None:
-    if account.status != "active":
-        raise AccountFrozen if account.status == "frozen" else AccountClosed
-    if account.currency != movement.currency:
-        raise CurrencyMismatch
-    after = account.balance_minor + amount_minor
-    if amount_minor < 0 and after < -account.overdraft_limit_minor:
-        raise InsufficientFunds
-    if after > MAX_BALANCE_MINOR:
-        raise BalanceLimitExceeded
-
-
 def move_amount(movement: Movement, _accounts: Accounts) -> Sequence[Leg]:
     """The rule of every simple type: the whole amount from the debited to the credited side."""
+    amount_minor, currency = movement.amount_minor, movement.currency
+    debit, credit = movement.debit_account_id, movement.credit_account_id
+    contra = movement.contra_code
     return (
-        _side(movement.debit_account_id, movement.contra_code, -movement.amount_minor),
-        _side(movement.credit_account_id, movement.contra_code, movement.amount_minor),
+        Leg(debit, None if debit else contra, -amount_minor, currency),
+        Leg(credit, None if credit else contra, amount_minor, currency),
     )
-
-
-def _side(account_id: UUID | None, contra_code: str | None, amount_minor: int) -> Leg:
-    if account_id is None:
-        return Leg(None, contra_code, amount_minor)
-    return Leg(account_id, None, amount_minor)

@@ -10,10 +10,11 @@ from core.foundation.errors import CapReached
 from core.foundation.ids import new_id
 from core.foundation.money import to_minor
 from core.ledger.accounts import accounts_of
+from core.ledger.balances import AccountStatus
 from core.ledger.chart import LedgerCode
 from core.ledger.currencies import refuse_unsupported
 from core.ledger.numbers import make_iban, next_account_number
-from core.ledger.tables import Account, AccountStatus, Posting
+from core.ledger.tables import Account, Posting
 from core.transactions.kinds import TransactionType
 from core.transactions.tables import Status, Transaction
 

@@ -23,10 +23,11 @@ from core.foundation.locks import Locks
 from core.foundation.logging import bind, describe, get_logger, log_each
 from core.foundation.metrics import stage
 from core.foundation.sqlstates import is_retryable, was_held_up
-from core.transactions.book import Booked, LostRace, book
+from core.transactions.book import Booked, book
 from core.transactions.claim import Claim, claim
 from core.transactions.decide import Outcome
 from core.transactions.elsewhere import HeldElsewhere
+from core.transactions.finish import LostRace
 from core.transactions.kinds import Kinds
 from core.transactions.waiting import Announcer
 

@@ -16,16 +16,8 @@ from core.foundation.errors import (
     CurrencyMismatch,
     InsufficientFunds,
 )
-from core.transactions.decide import (
-    MAX_BALANCE_MINOR,
-    AccountState,
-    IllegalLegs,
-    Leg,
-    Movement,
-    Outcome,
-    decide,
-    move_amount,
-)
+from core.ledger.balances import MAX_BALANCE_MINOR, AccountState, IllegalLegs, Leg
+from core.transactions.decide import Movement, Outcome, decide, move_amount
 
 CASH = "1000"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -86,6 +78,10 @@ def queues(draw: st.DrawFn) -> list[Movement]:
     pairs = st.tuples(sides, sides).filter(lambda pair: pair[0] != pair[1])
     rows = draw(st.lists(st.tuples(pairs, st.integers(1, 200)), max_size=25))
     return [movement(seq, *pair, amount) for seq, (pair, amount) in enumerate(rows)]
+
+
+def leg(number: int, amount_minor: int, currency: str = "EUR") -> Leg:
+    return Leg(UUID(int=number), None, amount_minor, currency)
 
 
 def copy_of(accounts: dict[UUID, AccountState]) -> dict[UUID, AccountState]:
@@ -250,17 +246,40 @@ def test_an_account_below_a_limit_that_was_lowered_may_still_receive() -> None:
     "legs",
     [
         (),
-        (Leg(UUID(int=1), None, -10),),
-        (Leg(UUID(int=1), None, -10), Leg(UUID(int=2), None, 11)),
-        (Leg(UUID(int=1), None, -10), Leg(UUID(int=2), None, 5), Leg(UUID(int=2), None, 5)),
+        (leg(1, -10),),
+        (leg(1, -10), leg(2, 11)),
+        (
+            leg(1, -10),
+            leg(2, 5),
+            leg(2, 5),
+        ),
     ],
     ids=["none", "one-sided", "unequal", "two on one account"],
 )
 def test_a_rule_with_illegal_legs_is_a_defect_and_books_nothing(legs: Sequence[Leg]) -> None:
-    accounts = book_of(account(1, 100), account(2))
+    accounts = book_of(account(1, 100), account(2), account(3, currency="USD"))
     with pytest.raises(IllegalLegs):
         decide([movement(1, 1, 2, 10)], accounts, {"transfer": lambda *_: legs})
-    assert [state.balance_minor for state in accounts.values()] == [100, 0]
+    assert [state.balance_minor for state in accounts.values()] == [100, 0, 0]
+
+
+def test_legs_of_two_currencies_pass_where_each_of_them_sums_to_zero() -> None:
+    legs = (
+        leg(1, -10),
+        Leg(None, "2100", 10, "EUR"),
+        Leg(None, "2100", -11, "USD"),
+        leg(2, 11, "USD"),
+    )
+    accounts = book_of(account(1, 100), account(2, currency="USD"))
+    (outcome,) = decide([movement(1, 1, 2, 10)], accounts, {"transfer": lambda *_: legs})
+    assert [leg.balance_after_minor for leg in outcome.legs] == [90, None, None, 11]
+
+
+def test_a_leg_in_another_currency_than_its_accounts_is_refused() -> None:
+    accounts = book_of(account(1, 100), account(2))
+    dollars = (leg(1, -10, "USD"), leg(2, 10, "USD"))
+    outcomes = decide([movement(1, 1, 2, 10)], accounts, {"transfer": lambda *_: dollars})
+    assert failures(outcomes) == [CurrencyMismatch]
 
 
 def test_a_rule_may_move_less_and_the_outcome_says_how_much() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from core.foundation import clock
 from core.foundation.errors import InsufficientFunds
-from core.transactions.book import _AMEND, _FAIL, _SUCCEED
+from core.transactions.finish import _AMEND, _FAIL, _SUCCEED
 from core.verification import verify
 from tests.quiet import Quiet, transfer_order
 

@@ -9,8 +9,6 @@ from uuid import UUID
 
 from core.foundation.database import Connection
 from core.foundation.errors import (
-    AccountClosed,
-    AccountFrozen,
     AccountNotFound,
     CapReached,
     LoanNotFound,
@@ -19,6 +17,7 @@ from core.foundation.errors import (
 from core.foundation.ids import new_id, parse_id
 from core.foundation.money import to_minor
 from core.identity.persons import refuse_own
+from core.ledger.balances import refuse_inactive
 from core.lending import notices
 from core.lending.origination import catalogue, creditability
 from core.lending.origination.creditability import Applicant
@@ -182,8 +181,7 @@ async def _account(connection: Connection, wanted: Application) -> Account:
     if row is None:
         raise NoPrimaryAccount if wanted.account is None else AccountNotFound
     account = Account(*row)
-    if account.status != "active":
-        raise AccountFrozen if account.status == "frozen" else AccountClosed
+    refuse_inactive(account.status)
     return account
 
 

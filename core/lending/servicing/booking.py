@@ -12,6 +12,7 @@ from uuid import UUID
 from core.foundation import clock
 from core.foundation.database import Connection
 from core.foundation.ids import new_id
+from core.ledger.balances import Leg
 from core.ledger.chart import LedgerCode
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.details import (
@@ -20,7 +21,6 @@ from core.lending.servicing.details import (
     PenaltyDetails,
     WriteOffDetails,
 )
-from core.transactions.decide import Leg
 from core.transactions.details import Details, encode
 from core.transactions.journal import JournalEntry, book_journal
 
@@ -77,7 +77,7 @@ async def post(connection: Connection, entries: Sequence[JournalEntry]) -> list[
     return [next(ids) if entry.legs else None for entry in entries]
 
 
-def repayment_legs(account_id: UUID, split: Split) -> list[Leg]:
+def repayment_legs(account_id: UUID, split: Split, currency: str) -> list[Leg]:
     """A repayment: the customer's account pays, the receivables shrink."""
     parts = (
         (LedgerCode.LOANS_RECEIVABLE, split.principal),
@@ -85,8 +85,8 @@ def repayment_legs(account_id: UUID, split: Split) -> list[Leg]:
         (LedgerCode.PENALTY_RECEIVABLE, split.penalty),
         (LedgerCode.FEE_RECEIVABLE, split.fee),
     )
-    legs = [Leg(account_id, None, -split.total)]
-    legs += [Leg(None, code.value, amount) for code, amount in parts if amount]
+    legs = [Leg(account_id, None, -split.total, currency)]
+    legs += [Leg(None, code.value, amount, currency) for code, amount in parts if amount]
     return legs
 
 

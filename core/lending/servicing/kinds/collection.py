@@ -10,6 +10,7 @@ from datetime import date
 
 from core.foundation.database import Connection
 from core.foundation.errors import InsufficientFunds
+from core.ledger.balances import Accounts, AccountState, Leg
 from core.lending import notices
 from core.lending.collections.retries import next_attempt_on
 from core.lending.notices import money
@@ -26,15 +27,7 @@ from core.lending.servicing.kinds.parties import (
 from core.lending.servicing.loan_book import Line, LoanBook
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import LoanEvent, require_allowed
-from core.transactions.decide import (
-    Accounts,
-    AccountState,
-    Leg,
-    Movement,
-    Outcome,
-    Rule,
-    details_of,
-)
+from core.transactions.decide import Movement, Outcome, Rule, details_of
 
 _CLOSE_ATTEMPTS = """
 UPDATE loan_collections c SET status = o.status, collected_minor = o.collected,
@@ -69,7 +62,7 @@ class CollectionKind:
             amount = _collectable(book, line, account)
             split = book.pay(amount, book.due(asked.business_date), asked.business_date)
             _end_if_repaid(book, asked.business_date)
-            return booking.repayment_legs(account.id, split)
+            return booking.repayment_legs(account.id, split, book.currency)
 
         return rule
 

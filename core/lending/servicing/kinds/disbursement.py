@@ -5,7 +5,8 @@ from datetime import date
 from uuid import UUID
 
 from core.foundation.database import Connection
-from core.foundation.errors import BalanceLimitExceeded, LoanStateConflict
+from core.foundation.errors import LoanStateConflict
+from core.ledger.balances import Accounts, Leg, refuse_leg
 from core.ledger.chart import LedgerCode
 from core.lending import notices
 from core.lending.origination.basis import Basis
@@ -17,7 +18,7 @@ from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.schedules import start_schedule
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
-from core.transactions.decide import MAX_BALANCE_MINOR, Accounts, Leg, Movement, Outcome, Rule
+from core.transactions.decide import Movement, Outcome, Rule
 
 # The loan becomes active in the statement that states its disbursal; the rest follows with the
 # schedule in the same unit of work.
@@ -54,10 +55,9 @@ class DisbursementKind:
             require_allowed(book.status, LoanEvent.ACTIVATE)
             account = receiver(movement, accounts, book)
             paid_out = book.amount - book.fee
-            if account.balance_minor + paid_out > MAX_BALANCE_MINOR:
-                raise BalanceLimitExceeded
+            refuse_leg(account, paid_out, book.currency)
             self._start(book, business_date(movement))
-            return _legs(account.id, paid_out, book.fee)
+            return _legs(account.id, paid_out, book.fee, book.currency)
 
         return rule
 
@@ -90,13 +90,13 @@ class DisbursementKind:
         start_schedule(book, basis, on, self._calendar, Split())
 
 
-def _legs(account_id: UUID, paid_out: int, fee: int) -> list[Leg]:
+def _legs(account_id: UUID, paid_out: int, fee: int, currency: str) -> list[Leg]:
     legs = [
-        Leg(None, LedgerCode.LOANS_RECEIVABLE.value, -(paid_out + fee)),
-        Leg(account_id, None, paid_out),
+        Leg(None, LedgerCode.LOANS_RECEIVABLE.value, -(paid_out + fee), currency),
+        Leg(account_id, None, paid_out, currency),
     ]
     if fee:
-        legs.append(Leg(None, LedgerCode.FEE_INCOME.value, fee))
+        legs.append(Leg(None, LedgerCode.FEE_INCOME.value, fee, currency))
     return legs
 
 

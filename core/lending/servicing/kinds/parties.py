@@ -9,11 +9,12 @@ from datetime import date
 from uuid import UUID
 
 from core.foundation.database import Connection
-from core.foundation.errors import AccountClosed, AccountFrozen, CurrencyMismatch, InsufficientFunds
+from core.foundation.errors import CurrencyMismatch, InsufficientFunds
+from core.ledger.balances import Accounts, AccountState, refuse_inactive
 from core.lending.servicing.details import LoanDetails
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
-from core.transactions.decide import Accounts, AccountState, Movement, details_of
+from core.transactions.decide import Movement, details_of
 from core.transactions.kinds import RowsHeld
 
 
@@ -61,8 +62,7 @@ def cover(account: AccountState, amount_minor: int) -> None:
 
 
 def _active(account: AccountState, book: LoanBook) -> AccountState:
-    if account.status != "active":
-        raise AccountFrozen if account.status == "frozen" else AccountClosed
+    refuse_inactive(account.status)
     if account.currency != book.currency:
         raise CurrencyMismatch
     return account

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from core.foundation.database import Connection
 from core.foundation.errors import NothingDue
+from core.ledger.balances import Accounts, Leg
 from core.ledger.chart import LedgerCode
 from core.lending import notices
 from core.lending.amortisation import PrepaymentMode
@@ -37,7 +38,7 @@ from core.lending.servicing.payoff import payoff
 from core.lending.servicing.schedules import prepay
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
-from core.transactions.decide import Accounts, Leg, Movement, Outcome, Rule, details_of
+from core.transactions.decide import Movement, Outcome, Rule, details_of
 
 PREPAYMENTS = {
     PaymentMode.PREPAY_REDUCE_TENURE: PrepaymentMode.REDUCE_TENURE,
@@ -99,7 +100,7 @@ class PaymentKind:
         if book.is_repaid():
             book.move(LoanEvent.REPAY_IN_FULL, on)
             book.earn_rest()
-        return booking.repayment_legs(account_id, split)
+        return booking.repayment_legs(account_id, split, book.currency)
 
     def _prepay(
         self, book: LoanBook, amount: int, ahead: int, mode: PrepaymentMode, on: date
@@ -145,8 +146,8 @@ def recover(book: LoanBook, account_id: UUID, amount: int) -> Sequence[Leg]:
     book.recovered += amount
     book.reshaped = book.changed = True
     return (
-        Leg(account_id, None, -amount),
-        Leg(None, LedgerCode.RECOVERY_INCOME.value, amount),
+        Leg(account_id, None, -amount, book.currency),
+        Leg(None, LedgerCode.RECOVERY_INCOME.value, amount, book.currency),
     )
 
 
@@ -155,10 +156,10 @@ def ending_legs(
 ) -> Sequence[Leg]:
     """The legs of what the customer pays; the bank's own entries go beside them."""
     charged = ending.paid - Split(fee=ending.early_fee)
-    legs = booking.repayment_legs(account_id, charged)
+    legs = booking.repayment_legs(account_id, charged, book.currency)
     if ending.early_fee:
         legs[0] = legs[0]._replace(amount_minor=-ending.paid.total)
-        legs.append(Leg(None, LedgerCode.FEE_INCOME.value, ending.early_fee))
+        legs.append(Leg(None, LedgerCode.FEE_INCOME.value, ending.early_fee, book.currency))
     to_principal = booking.interest_to_principal(
         book.currency, ending.advance_interest, AccrualDetails(loan_id=book.id)
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from core.foundation.database import Connection
 from core.foundation.errors import InsufficientFunds, NothingDue
+from core.ledger.balances import Accounts, Leg
 from core.lending import notices
 from core.lending.collections import cases
 from core.lending.notices import money
@@ -26,7 +27,7 @@ from core.lending.servicing.kinds.payment import ending_legs
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import LoanEvent, require_allowed
-from core.transactions.decide import Accounts, Leg, Movement, Outcome, Rule, details_of
+from core.transactions.decide import Movement, Outcome, Rule, details_of
 
 
 class RecoveryKind:
@@ -76,7 +77,7 @@ def _set_off(book: LoanBook, movement: Movement, accounts: Accounts) -> Sequence
     if book.is_repaid():
         book.move(LoanEvent.REPAY_IN_FULL, on)
         book.earn_rest()
-    return booking.repayment_legs(account.id, split)
+    return booking.repayment_legs(account.id, split, book.currency)
 
 
 def _settle(

@@ -1,0 +1,97 @@
+"""The one end of a transaction, whichever way it ends: final states are written here alone.
+
+Every change of state is guarded: only what is pending changes.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from core.foundation.database import Connection
+from core.foundation.logging import get_logger
+from core.foundation.metrics import stage
+from core.ledger import posting
+from core.ledger.balances import Accounts
+from core.ledger.posting import Dated, Entry
+from core.transactions.decide import Outcome
+from core.transactions.kinds import Kinds
+
+log = get_logger(__name__)
+
+# ``status || ''`` keeps the planner from the index of the pending ones. They are few by its
+# statistics and 60,000 in a backlog: every batch would read them all, at twice the server's work.
+_SUCCEED = """
+UPDATE transactions SET status = 'success', settled_at = $2
+WHERE id = ANY($1::uuid[]) AND status || '' = 'pending'
+"""
+_AMEND = """
+UPDATE transactions t SET amount_minor = a.amount_minor
+FROM unnest($1::uuid[], $2::bigint[]) AS a (id, amount_minor)
+WHERE t.id = a.id AND t.status || '' = 'pending'
+"""
+_FAIL = """
+UPDATE transactions t SET status = 'failed', settled_at = $4,
+       failure_code = f.code, failure_reason = f.reason
+FROM unnest($1::uuid[], $2::text[], $3::text[]) AS f (id, code, reason)
+WHERE t.id = f.id AND t.status || '' = 'pending'
+"""
+
+
+class LostRace(Exception):  # noqa: N818 - an event between workers, not an error
+    """Another worker settled one of the rows first; the unit of work rolls back and runs again."""
+
+
+async def end(
+    connection: Connection, kinds: Kinds, outcomes: Sequence[Outcome], accounts: Accounts
+) -> None:
+    """Write how pending transactions ended: states, postings, balances, and their kinds' effects.
+
+    ``accounts`` are locked, and stand as the outcomes have left them. Raises LostRace.
+    """
+    now = await connection.fetchval("SELECT clock_timestamp()")
+    succeeded = [outcome for outcome in outcomes if outcome.failure is None]
+    entries = [Entry(outcome.movement.id, outcome.legs) for outcome in succeeded]
+    dated = posting.date(entries, accounts, now)
+    with stage("write_states"):
+        await _amend(connection, succeeded)
+        await _succeed(connection, dated)
+        await _fail(connection, [o for o in outcomes if o.failure is not None], now)
+    await posting.post(connection, dated, accounts.values())
+    await _apply_effects(connection, kinds, outcomes)
+
+
+async def _amend(connection: Connection, succeeded: Sequence[Outcome]) -> None:
+    """Record what moved where a rule moved another amount than was asked (a partial collection)."""
+    amended = [
+        (outcome.movement.id, outcome.amount_minor)
+        for outcome in succeeded
+        if outcome.amount_minor != outcome.movement.amount_minor
+    ]
+    if amended:
+        await connection.execute(_AMEND, *zip(*amended, strict=True))
+
+
+async def _succeed(connection: Connection, dated: Dated) -> None:
+    for instant, entries in dated.items():
+        ids = [entry.transaction_id for entry in entries]
+        _expect(await connection.execute(_SUCCEED, ids, instant), len(ids))
+
+
+async def _fail(connection: Connection, failed: Sequence[Outcome], now: datetime) -> None:
+    rows = [(o.movement.id, o.failure.code, o.failure.detail) for o in failed if o.failure]
+    if rows:
+        _expect(await connection.execute(_FAIL, *zip(*rows, strict=True), now), len(rows))
+
+
+def _expect(command_tag: str, rows: int) -> None:
+    changed = int(command_tag.rpartition(" ")[2])
+    if changed != rows:
+        raise LostRace(f"{changed} of {rows} transactions were still pending")
+
+
+async def _apply_effects(connection: Connection, kinds: Kinds, outcomes: Sequence[Outcome]) -> None:
+    by_type: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        by_type[outcome.movement.type].append(outcome)
+    for kind, of_kind in by_type.items():
+        await kinds.of(kind).apply(connection, of_kind)
