@@ -127,17 +127,20 @@ class Doorbell:
     """Rings in the background: whoever has submitted is answered without waiting for it.
 
     A ring begins after the call that asked for it, so after the commit it is about; calls that
-    come while one is under way share the next. Losing one costs a sweep's delay and no more.
+    come while one is under way share the next, however many: it bears the first one's request id,
+    and the others leave nothing behind. Losing one costs a sweep's delay and no more.
     """
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
-        self._wanted_by: list[str | None] = []
+        self._wanted = False
+        self._request_id: str | None = None
         self._ringing: asyncio.Task[None] | None = None
 
     def ring(self, request_id: str | None = None) -> None:
         """Tell the workers soon that transactions are pending."""
-        self._wanted_by.append(request_id)
+        if not self._wanted:
+            self._wanted, self._request_id = True, request_id
         if self._ringing is None or self._ringing.done():
             self._ringing = asyncio.create_task(self._ring())
 
@@ -147,10 +150,9 @@ class Doorbell:
             await self._ringing
 
     async def _ring(self) -> None:
-        while self._wanted_by:
-            request_id = self._wanted_by[0]
-            self._wanted_by.clear()
+        while self._wanted:
+            self._wanted = False
             try:
-                await self._jobs.ring(request_id)
+                await self._jobs.ring(self._request_id)
             except Exception:
                 log.exception("bell_not_rung")
