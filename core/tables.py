@@ -19,6 +19,7 @@ from core.ledger import tables as ledger
 from core.lending import tables as lending
 from core.notifications import tables as notifications
 from core.operations import tables as operations
+from core.rewards import tables as rewards
 from core.transactions import tables as transactions
 
 FEATURES: Final[Mapping[str, ModuleType]] = {
@@ -30,6 +31,7 @@ FEATURES: Final[Mapping[str, ModuleType]] = {
     "lending": lending,
     "notifications": notifications,
     "operations": operations,
+    "rewards": rewards,
     "transactions": transactions,
 }
 

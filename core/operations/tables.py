@@ -1,4 +1,4 @@
-"""Tables of the system's own records."""
+"""Tables of the system's own records; only failed jobs are read as objects."""
 
 from datetime import datetime
 from typing import Any
@@ -8,42 +8,47 @@ from sqlalchemy import (
     TIMESTAMP,
     BigInteger,
     CheckConstraint,
+    Column,
     Index,
     PrimaryKeyConstraint,
     SmallInteger,
+    Table,
     Text,
+    Uuid,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.foundation.database import Base
 
-
-class SchedulerTick(Base):
-    """One run of one scheduled job for the instant at which it fell due; it runs once."""
-
-    __tablename__ = "scheduler_ticks"
-    __table_args__ = (PrimaryKeyConstraint("job", "due_at"),)
-
-    job: Mapped[str] = mapped_column(Text)
-    due_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
-    started_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
-    finished_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
-    error: Mapped[str | None] = mapped_column(Text)
+INSTANT = TIMESTAMP(timezone=True)
 
 
-class SchedulerLeadership(Base):
-    """Which scheduler leads: one row. ``term`` fences its deeds, ``beat`` says that it lives."""
+# One run of one scheduled job for the instant at which it fell due; it runs once.
+scheduler_ticks = Table(
+    "scheduler_ticks",
+    Base.metadata,
+    Column("job", Text, nullable=False),
+    Column("due_at", INSTANT, nullable=False),
+    Column("started_at", INSTANT, nullable=False),
+    Column("finished_at", INSTANT),
+    Column("error", Text),
+    PrimaryKeyConstraint("job", "due_at"),
+)
 
-    __tablename__ = "scheduler_leadership"
-    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    holder: Mapped[UUID | None]
-    term: Mapped[int] = mapped_column(BigInteger)
-    beat: Mapped[int] = mapped_column(BigInteger)
-    taken_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
-    renewed_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
+# Which scheduler leads: one row. ``term`` fences its deeds, ``beat`` says that it lives.
+scheduler_leadership = Table(
+    "scheduler_leadership",
+    Base.metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("holder", Uuid),
+    Column("term", BigInteger, nullable=False),
+    Column("beat", BigInteger, nullable=False),
+    Column("taken_at", INSTANT),
+    Column("renewed_at", INSTANT),
+    CheckConstraint("id = 1", name="one_row"),
+)
 
 
 class FailedJob(Base):
@@ -58,5 +63,5 @@ class FailedJob(Base):
     args: Mapped[list[Any]] = mapped_column(JSONB)
     error: Mapped[str] = mapped_column(Text)
     request_id: Mapped[str | None] = mapped_column(Text)
-    failed_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
-    retried_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
+    failed_at: Mapped[datetime] = mapped_column(INSTANT)
+    retried_at: Mapped[datetime | None] = mapped_column(INSTANT)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     TIMESTAMP,
     BigInteger,
     CheckConstraint,
+    Column,
     ForeignKey,
     Identity,
     Index,
@@ -17,13 +18,17 @@ from sqlalchemy import (
     LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
+    Table,
     Text,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.foundation.database import Base
+
+INSTANT = TIMESTAMP(timezone=True)
 
 
 class Status(StrEnum):
@@ -103,69 +108,35 @@ class Transaction(Base):
     failure_code: Mapped[str | None] = mapped_column(Text)
     failure_reason: Mapped[str | None] = mapped_column(Text)
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
-    settled_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
-    hidden_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(INSTANT)
+    settled_at: Mapped[datetime | None] = mapped_column(INSTANT)
+    hidden_at: Mapped[datetime | None] = mapped_column(INSTANT)
 
 
-class Batch(Base):
-    """A batch of transfers as it was answered: ``items`` holds one result for each transfer."""
-
-    __tablename__ = "transaction_batches"
-    __table_args__ = (CheckConstraint("total > 0 AND accepted BETWEEN 0 AND total", name="counts"),)
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    owner_id: Mapped[UUID]
-    items: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    total: Mapped[int] = mapped_column(Integer)
-    accepted: Mapped[int] = mapped_column(Integer)
-    created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
-
-
-class Cashback(Base):
-    """What a settled payment has earned: credited by a transaction when due, or cancelled.
-
-    ``taken_back_by`` is the payment's reversal that took a credited one back.
-    """
-
-    __tablename__ = "cashbacks"
-    __table_args__ = (
-        CheckConstraint("amount_minor > 0", name="amount"),
-        CheckConstraint(
-            "transaction_id IS NULL OR cancelled_at IS NULL", name="credited_or_cancelled"
-        ),
-        CheckConstraint(
-            "taken_back_by IS NULL OR transaction_id IS NOT NULL", name="taken_back_was_credited"
-        ),
-        Index(
-            "ix_cashbacks_due",
-            "due_at",
-            postgresql_where=text("transaction_id IS NULL AND cancelled_at IS NULL"),
-        ),
-    )
-
-    payment_id: Mapped[UUID] = mapped_column(ForeignKey("transactions.id"), primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
-    currency: Mapped[str] = mapped_column(CHAR(3))
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
-    due_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
-    transaction_id: Mapped[UUID | None] = mapped_column(ForeignKey("transactions.id"), unique=True)
-    cancelled_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
-    taken_back_by: Mapped[UUID | None] = mapped_column(ForeignKey("transactions.id"), unique=True)
+# A batch of transfers as it was answered: ``items`` holds one result for each transfer.
+transaction_batches = Table(
+    "transaction_batches",
+    Base.metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner_id", Uuid, nullable=False),
+    Column("items", JSONB, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
+    CheckConstraint("total > 0 AND accepted BETWEEN 0 AND total", name="counts"),
+)
 
 
-class IdempotencyKey(Base):
-    """What a user's key stands for: the transaction or batch that its first use made."""
-
-    __tablename__ = "idempotency_keys"
-    __table_args__ = (
-        PrimaryKeyConstraint("owner_id", "key"),
-        CheckConstraint("length(key) BETWEEN 1 AND 255", name="key_length"),
-        Index("ix_idempotency_keys_created_at", "created_at", postgresql_using="brin"),
-    )
-
-    owner_id: Mapped[UUID]
-    key: Mapped[str] = mapped_column(Text)
-    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
-    resource_id: Mapped[UUID]
-    created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+# What a user's key stands for: the transaction or batch that its first use made.
+idempotency_keys = Table(
+    "idempotency_keys",
+    Base.metadata,
+    Column("owner_id", Uuid, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("resource_id", Uuid, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
+    PrimaryKeyConstraint("owner_id", "key"),
+    CheckConstraint("length(key) BETWEEN 1 AND 255", name="key_length"),
+    Index("ix_idempotency_keys_created_at", "created_at", postgresql_using="brin"),
+)
