@@ -1,7 +1,6 @@
 """The ledger's tables."""
 
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import (
@@ -10,12 +9,14 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Column,
     ForeignKey,
     Identity,
     Index,
     Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
+    Table,
     Text,
     text,
 )
@@ -23,6 +24,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.foundation.database import Base
 from core.ledger.balances import available_minor
+
+INSTANT = TIMESTAMP(timezone=True)
 
 
 class Currency(Base):
@@ -36,19 +39,15 @@ class Currency(Base):
     enabled: Mapped[bool] = mapped_column(Boolean)
 
 
-class LedgerAccount(Base):
-    """One of the bank's own accounts; it carries no running balance (see LedgerSnapshot)."""
-
-    __tablename__ = "ledger_accounts"
-    __table_args__ = (
-        CheckConstraint(
-            "type IN ('asset', 'liability', 'income', 'expense', 'equity')", name="type"
-        ),
-    )
-
-    code: Mapped[str] = mapped_column(Text, primary_key=True)
-    name: Mapped[str] = mapped_column(Text, unique=True)
-    type: Mapped[str] = mapped_column(Text)
+# One of the bank's own accounts; it carries no running balance (see the snapshots).
+ledger_accounts = Table(
+    "ledger_accounts",
+    Base.metadata,
+    Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    CheckConstraint("type IN ('asset', 'liability', 'income', 'expense', 'equity')", name="type"),
+)
 
 
 class Account(Base):
@@ -79,11 +78,9 @@ class Account(Base):
     is_primary: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     balance_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
     overdraft_limit_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
-    closed_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
-    last_booked_at: Mapped[datetime] = mapped_column(
-        TIMESTAMP(timezone=True), server_default=text("now()")
-    )
+    created_at: Mapped[datetime] = mapped_column(INSTANT)
+    closed_at: Mapped[datetime | None] = mapped_column(INSTANT)
+    last_booked_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("now()"))
 
     @property
     def available_minor(self) -> int:
@@ -132,17 +129,17 @@ class Posting(Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(CHAR(3))
     balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
-    booked_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+    booked_at: Mapped[datetime] = mapped_column(INSTANT)
 
 
-class LedgerSnapshot(Base):
-    """The sum of a ledger account's postings up to a number, so that sums stay short."""
-
-    __tablename__ = "ledger_balance_snapshots"
-    __table_args__ = (PrimaryKeyConstraint("ledger_code", "currency", "through_entry_no"),)
-
-    ledger_code: Mapped[str] = mapped_column(Text, ForeignKey("ledger_accounts.code"))
-    currency: Mapped[str] = mapped_column(CHAR(3))
-    through_entry_no: Mapped[int] = mapped_column(BigInteger)
-    balance_minor: Mapped[Decimal] = mapped_column(Numeric(38, 0))
-    taken_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+# The sum of a ledger account's postings up to a number, so that sums stay short.
+ledger_balance_snapshots = Table(
+    "ledger_balance_snapshots",
+    Base.metadata,
+    Column("ledger_code", Text, ForeignKey("ledger_accounts.code"), nullable=False),
+    Column("currency", CHAR(3), nullable=False),
+    Column("through_entry_no", BigInteger, nullable=False),
+    Column("balance_minor", Numeric(38, 0), nullable=False),
+    Column("taken_at", INSTANT, nullable=False),
+    PrimaryKeyConstraint("ledger_code", "currency", "through_entry_no"),
+)

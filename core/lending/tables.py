@@ -13,7 +13,9 @@ from sqlalchemy import (
     CHAR,
     TIMESTAMP,
     BigInteger,
+    Boolean,
     CheckConstraint,
+    Column,
     Computed,
     Date,
     ForeignKey,
@@ -24,8 +26,10 @@ from sqlalchemy import (
     Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
+    Table,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -42,17 +46,17 @@ UNPAID = (
 )
 
 
-class LoanProduct(Base):
-    """What the bank lends on; ``terms`` is a ``products.ProductTerms``."""
-
-    __tablename__ = "loan_products"
-    __table_args__ = (CheckConstraint("code ~ '^[a-z0-9][a-z0-9_-]{0,39}$'", name="code"),)
-
-    code: Mapped[str] = mapped_column(Text, primary_key=True)
-    name: Mapped[str] = mapped_column(Text)
-    enabled: Mapped[bool] = mapped_column(server_default=text("true"))
-    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    updated_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("now()"))
+# What the bank lends on; ``terms`` is a ``products.ProductTerms``.
+loan_products = Table(
+    "loan_products",
+    Base.metadata,
+    Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("terms", JSONB, nullable=False),
+    Column("updated_at", INSTANT, nullable=False, server_default=text("now()")),
+    CheckConstraint("code ~ '^[a-z0-9][a-z0-9_-]{0,39}$'", name="code"),
+)
 
 
 class Loan(Base):
@@ -181,192 +185,179 @@ class Loan(Base):
     assessed_on: Mapped[date | None] = mapped_column(Date)
 
 
-class LoanInstalment(Base):
-    """One instalment of one version of a loan's schedule.
-
-    A prepayment or restructure supersedes what was not yet due and adds a version; nothing is
-    deleted. The numbers of the rows that are not superseded run from 1.
-    """
-
-    __tablename__ = "loan_instalments"
-    __table_args__ = (
-        PrimaryKeyConstraint("loan_id", "version", "number"),
-        CheckConstraint("period_start < due_date", name="period"),
-        *(
-            CheckConstraint(
-                f"{part}_paid_minor >= 0 AND {part}_paid_minor <= {part}_minor", name=f"{part}_paid"
-            )
-            for part in ("principal", "interest", "fee", "penalty")
-        ),
-        CheckConstraint(
-            "prepaid_minor >= 0 AND prepaid_minor <= principal_paid_minor", name="prepaid"
-        ),
-        CheckConstraint(
-            "superseded_at IS NOT NULL OR (paid_on IS NOT NULL) = (unpaid_minor = 0)",
-            name="paid_on",
-        ),
-        Index(
-            "uq_loan_instalments_current",
-            "loan_id",
-            "number",
-            unique=True,
-            postgresql_where=text("superseded_at IS NULL"),
-        ),
-        Index(
-            "ix_loan_instalments_collect",
-            "next_attempt_on",
-            postgresql_where=text(
-                "superseded_at IS NULL AND paid_on IS NULL AND next_attempt_on IS NOT NULL"
-            ),
-        ),
-        Index(
-            "ix_loan_instalments_unpaid",
-            "due_date",
-            postgresql_where=text("superseded_at IS NULL AND paid_on IS NULL"),
-        ),
-        {"postgresql_with": {"fillfactor": "80"}},
-    )
-
-    loan_id: Mapped[UUID] = mapped_column(ForeignKey("loans.id"))
-    version: Mapped[int] = mapped_column(SmallInteger)
-    number: Mapped[int] = mapped_column(SmallInteger)
-    period_start: Mapped[date] = mapped_column(Date)
-    due_date: Mapped[date] = mapped_column(Date)
-    opening_minor: Mapped[int] = mapped_column(BigInteger)
-    principal_minor: Mapped[int] = mapped_column(BigInteger)
-    interest_minor: Mapped[int] = mapped_column(BigInteger)
-    fee_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    penalty_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    principal_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    interest_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    fee_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    penalty_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
+# One instalment of one version of a loan's schedule.
+#
+# A prepayment or restructure supersedes what was not yet due and adds a version; nothing is
+# deleted. The numbers of the rows that are not superseded run from 1.
+loan_instalments = Table(
+    "loan_instalments",
+    Base.metadata,
+    Column("loan_id", Uuid, ForeignKey("loans.id"), nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("period_start", Date, nullable=False),
+    Column("due_date", Date, nullable=False),
+    Column("opening_minor", BigInteger, nullable=False),
+    Column("principal_minor", BigInteger, nullable=False),
+    Column("interest_minor", BigInteger, nullable=False),
+    Column("fee_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("penalty_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("principal_paid_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("interest_paid_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("fee_paid_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("penalty_paid_minor", BigInteger, nullable=False, server_default=ZERO),
     # Of principal and of what is paid of it: paid ahead of time, beside what the instalment asks.
-    prepaid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    unpaid_minor: Mapped[int] = mapped_column(BigInteger, Computed(UNPAID, persisted=True))
-    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=ZERO)
-    first_attempt_on: Mapped[date | None] = mapped_column(Date)
-    next_attempt_on: Mapped[date | None] = mapped_column(Date)
-    penal_to: Mapped[date | None] = mapped_column(Date)
-    penal_carried: Mapped[Decimal] = mapped_column(Numeric(24, 12), server_default=ZERO)
-    late_fee_on: Mapped[date | None] = mapped_column(Date)
-    paid_on: Mapped[date | None] = mapped_column(Date)
-    superseded_at: Mapped[datetime | None] = mapped_column(INSTANT)
-
-
-class LoanCollection(Base):
-    """One attempt to collect one instalment: at most one transaction, at most one a day."""
-
-    __tablename__ = "loan_collections"
-    __table_args__ = (
-        PrimaryKeyConstraint("loan_id", "version", "number", "attempt"),
-        ForeignKeyConstraint(
-            ["loan_id", "version", "number"],
-            ["loan_instalments.loan_id", "loan_instalments.version", "loan_instalments.number"],
-            name="fk_loan_collections_instalment",
-        ),
-        UniqueConstraint("loan_id", "version", "number", "business_date"),
-        CheckConstraint("attempt > 0", name="attempt"),
-        CheckConstraint("status IN ('pending', 'success', 'partial', 'failed')", name="status"),
+    Column("prepaid_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("unpaid_minor", BigInteger, Computed(UNPAID, persisted=True), nullable=False),
+    Column("attempts", SmallInteger, nullable=False, server_default=ZERO),
+    Column("first_attempt_on", Date),
+    Column("next_attempt_on", Date),
+    Column("penal_to", Date),
+    Column("penal_carried", Numeric(24, 12), nullable=False, server_default=ZERO),
+    Column("late_fee_on", Date),
+    Column("paid_on", Date),
+    Column("superseded_at", INSTANT),
+    PrimaryKeyConstraint("loan_id", "version", "number"),
+    CheckConstraint("period_start < due_date", name="period"),
+    *(
         CheckConstraint(
-            "collected_minor BETWEEN 0 AND requested_minor AND requested_minor > 0", name="amounts"
+            f"{part}_paid_minor >= 0 AND {part}_paid_minor <= {part}_minor", name=f"{part}_paid"
+        )
+        for part in ("principal", "interest", "fee", "penalty")
+    ),
+    CheckConstraint("prepaid_minor >= 0 AND prepaid_minor <= principal_paid_minor", name="prepaid"),
+    CheckConstraint(
+        "superseded_at IS NOT NULL OR (paid_on IS NOT NULL) = (unpaid_minor = 0)",
+        name="paid_on",
+    ),
+    Index(
+        "uq_loan_instalments_current",
+        "loan_id",
+        "number",
+        unique=True,
+        postgresql_where=text("superseded_at IS NULL"),
+    ),
+    Index(
+        "ix_loan_instalments_collect",
+        "next_attempt_on",
+        postgresql_where=text(
+            "superseded_at IS NULL AND paid_on IS NULL AND next_attempt_on IS NOT NULL"
         ),
-        CheckConstraint(
-            "(status IN ('success', 'partial')) = (collected_minor > 0)", name="collected"
-        ),
-        Index(
-            "uq_loan_collections_pending",
-            "loan_id",
-            "version",
-            "number",
-            unique=True,
-            postgresql_where=text("status = 'pending'"),
-        ),
-    )
+    ),
+    Index(
+        "ix_loan_instalments_unpaid",
+        "due_date",
+        postgresql_where=text("superseded_at IS NULL AND paid_on IS NULL"),
+    ),
+    postgresql_with={"fillfactor": "80"},
+)
 
-    loan_id: Mapped[UUID] = mapped_column()
-    version: Mapped[int] = mapped_column(SmallInteger)
-    number: Mapped[int] = mapped_column(SmallInteger)
-    attempt: Mapped[int] = mapped_column(SmallInteger)
+
+# One attempt to collect one instalment: at most one transaction, at most one a day.
+loan_collections = Table(
+    "loan_collections",
+    Base.metadata,
+    Column("loan_id", Uuid, nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("attempt", SmallInteger, nullable=False),
     # No foreign key: it would be checked row by row where instalments come by the thousand, and it
     # is written together with its transaction. ``giro verify`` looks for one that has none.
-    transaction_id: Mapped[UUID] = mapped_column(unique=True)
-    business_date: Mapped[date] = mapped_column(Date)
-    requested_minor: Mapped[int] = mapped_column(BigInteger)
-    collected_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    status: Mapped[str] = mapped_column(Text, server_default="pending")
-    failure_code: Mapped[str | None] = mapped_column(Text)
-    run_id: Mapped[UUID | None]
+    Column("transaction_id", Uuid, nullable=False, unique=True),
+    Column("business_date", Date, nullable=False),
+    Column("requested_minor", BigInteger, nullable=False),
+    Column("collected_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("status", Text, nullable=False, server_default="pending"),
+    Column("failure_code", Text),
+    Column("run_id", Uuid),
+    PrimaryKeyConstraint("loan_id", "version", "number", "attempt"),
+    ForeignKeyConstraint(
+        ["loan_id", "version", "number"],
+        ["loan_instalments.loan_id", "loan_instalments.version", "loan_instalments.number"],
+        name="fk_loan_collections_instalment",
+    ),
+    UniqueConstraint("loan_id", "version", "number", "business_date"),
+    CheckConstraint("attempt > 0", name="attempt"),
+    CheckConstraint("status IN ('pending', 'success', 'partial', 'failed')", name="status"),
+    CheckConstraint(
+        "collected_minor BETWEEN 0 AND requested_minor AND requested_minor > 0", name="amounts"
+    ),
+    CheckConstraint("(status IN ('success', 'partial')) = (collected_minor > 0)", name="collected"),
+    Index(
+        "uq_loan_collections_pending",
+        "loan_id",
+        "version",
+        "number",
+        unique=True,
+        postgresql_where=text("status = 'pending'"),
+    ),
+)
 
 
-class LoanCharge(Base):
-    """A penalty made on an instalment: the late fee once, the penal charge once a day."""
-
-    __tablename__ = "loan_charges"
-    __table_args__ = (
-        PrimaryKeyConstraint("loan_id", "version", "number", "kind", "business_date"),
-        ForeignKeyConstraint(
-            ["loan_id", "version", "number"],
-            ["loan_instalments.loan_id", "loan_instalments.version", "loan_instalments.number"],
-            name="fk_loan_charges_instalment",
-        ),
-        CheckConstraint("kind IN ('late_fee', 'penal')", name="kind"),
-        CheckConstraint("amount_minor > 0", name="amount"),
-        Index(
-            "uq_loan_charges_late_fee",
-            "loan_id",
-            "version",
-            "number",
-            unique=True,
-            postgresql_where=text("kind = 'late_fee'"),
-        ),
-    )
-
-    loan_id: Mapped[UUID] = mapped_column()
-    version: Mapped[int] = mapped_column(SmallInteger)
-    number: Mapped[int] = mapped_column(SmallInteger)
-    kind: Mapped[str] = mapped_column(Text)
-    business_date: Mapped[date] = mapped_column(Date)
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
-    transaction_id: Mapped[UUID] = mapped_column(ForeignKey("transactions.id"))
+# A penalty made on an instalment: the late fee once, the penal charge once a day.
+loan_charges = Table(
+    "loan_charges",
+    Base.metadata,
+    Column("loan_id", Uuid, nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("business_date", Date, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("transaction_id", Uuid, ForeignKey("transactions.id"), nullable=False),
+    PrimaryKeyConstraint("loan_id", "version", "number", "kind", "business_date"),
+    ForeignKeyConstraint(
+        ["loan_id", "version", "number"],
+        ["loan_instalments.loan_id", "loan_instalments.version", "loan_instalments.number"],
+        name="fk_loan_charges_instalment",
+    ),
+    CheckConstraint("kind IN ('late_fee', 'penal')", name="kind"),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    Index(
+        "uq_loan_charges_late_fee",
+        "loan_id",
+        "version",
+        "number",
+        unique=True,
+        postgresql_where=text("kind = 'late_fee'"),
+    ),
+)
 
 
-class RecoveryCase(Base):
-    """The recovery of one loan in default; a loan has at most one that is open."""
-
-    __tablename__ = "recovery_cases"
-    __table_args__ = (
-        CheckConstraint(
-            "stage IN ('reminder', 'set_off', 'restructure', 'settlement', 'write_off', 'closed')",
-            name="stage",
-        ),
-        CheckConstraint("(stage = 'closed') = (closed_at IS NOT NULL)", name="closed_at"),
-        Index(
-            "uq_recovery_cases_open",
-            "loan_id",
-            unique=True,
-            postgresql_where=text("closed_at IS NULL"),
-        ),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    loan_id: Mapped[UUID] = mapped_column(ForeignKey("loans.id"), index=True)
-    stage: Mapped[str] = mapped_column(Text)
-    stage_since: Mapped[date] = mapped_column(Date)
-    officer_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    opened_on: Mapped[date] = mapped_column(Date)
-    opened_at: Mapped[datetime] = mapped_column(INSTANT)
-    closed_at: Mapped[datetime | None] = mapped_column(INSTANT)
+# The recovery of one loan in default; a loan has at most one that is open.
+recovery_cases = Table(
+    "recovery_cases",
+    Base.metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("loan_id", Uuid, ForeignKey("loans.id"), nullable=False, index=True),
+    Column("stage", Text, nullable=False),
+    Column("stage_since", Date, nullable=False),
+    Column("officer_id", Uuid, ForeignKey("users.id")),
+    Column("opened_on", Date, nullable=False),
+    Column("opened_at", INSTANT, nullable=False),
+    Column("closed_at", INSTANT),
+    CheckConstraint(
+        "stage IN ('reminder', 'set_off', 'restructure', 'settlement', 'write_off', 'closed')",
+        name="stage",
+    ),
+    CheckConstraint("(stage = 'closed') = (closed_at IS NOT NULL)", name="closed_at"),
+    Index(
+        "uq_recovery_cases_open",
+        "loan_id",
+        unique=True,
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)
 
 
-class RecoveryStep(Base):
-    """One line of a case's history. ``actor_id`` is null where the bank's rules acted."""
-
-    __tablename__ = "recovery_history"
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("recovery_cases.id"), index=True)
-    at: Mapped[datetime] = mapped_column(INSTANT)
-    actor_id: Mapped[UUID | None]
-    action: Mapped[str] = mapped_column(Text)
-    detail: Mapped[str] = mapped_column(Text)
+# One line of a case's history. ``actor_id`` is null where the bank's rules acted.
+recovery_history = Table(
+    "recovery_history",
+    Base.metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("case_id", Uuid, ForeignKey("recovery_cases.id"), nullable=False, index=True),
+    Column("at", INSTANT, nullable=False),
+    Column("actor_id", Uuid),
+    Column("action", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
