@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from core.foundation.database import Connection, Database
+from core.foundation.database import Connection, Database, UnitOfWork
 from core.foundation.errors import AccountClosed
 from core.foundation.money import to_major
 from core.ledger.chart import LedgerCode
@@ -77,11 +77,11 @@ class PaymentKind:
     def __init__(self, percent: Decimal) -> None:
         self._percent = percent
 
-    async def load(self, _connection: Connection, _movements: Sequence[Movement]) -> Rule:
+    async def load(self, _unit: UnitOfWork, _movements: Sequence[Movement]) -> Rule:
         """Nothing to load: the amount moves."""
         return move_amount
 
-    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Write down what the settled payments have earned."""
         earned = [
             (outcome.movement, amount_minor)
@@ -90,7 +90,7 @@ class PaymentKind:
             and (amount_minor := earned_minor(outcome.amount_minor, self._percent))
         ]
         if earned:
-            await connection.execute(
+            await unit.connection.execute(
                 _EARN,
                 [payment.id for payment, _ in earned],
                 [payment.debit_account_id for payment, _ in earned],
@@ -106,18 +106,18 @@ class CashbackKind:
     type = TransactionType.CASHBACK.value
     details = CashbackDetails
 
-    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+    async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         """Lock the cashbacks: the amount moves, unless the payment was taken back before."""
-        return await cashback_rule(connection, movements)
+        return await cashback_rule(unit, movements)
 
-    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Let the failed ones fall due again, or never where the payment was taken back."""
         failed = {payment_of(outcome.movement) for outcome in outcomes if outcome.failure}
         if failed:
-            rows = await connection.fetch(_CANCEL_REVERSED, list(failed))
+            rows = await unit.connection.fetch(_CANCEL_REVERSED, list(failed))
             failed -= {row["payment_id"] for row in rows}
         if failed:
-            await _put_off(connection, sorted(failed))
+            await _put_off(unit.connection, sorted(failed))
 
 
 def register(kinds: Kinds, *, percent: Decimal) -> None:

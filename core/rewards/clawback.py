@@ -9,11 +9,9 @@ settle in one batch see each other's decision in memory, as they do across batch
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
-from core.foundation.database import Connection
+from core.foundation.database import Connection, UnitOfWork
 from core.foundation.errors import AlreadyReversed
 from core.ledger.balances import Accounts, Leg, refuse_leg
 from core.ledger.chart import LedgerCode
@@ -70,28 +68,15 @@ class EarnedAtHand:
             self.by_payment[payment_id] = Earned(*earned)
 
 
-_at_hand: "WeakKeyDictionary[Any, tuple[str, EarnedAtHand]]" = WeakKeyDictionary()
-
-
-async def earned_at_hand(connection: Connection) -> EarnedAtHand:
-    """The cashbacks of the unit of work that is open on ``connection``, the same for all kinds."""
-    unit = await connection.fetchval("SELECT pg_current_xact_id()::text")
-    known = _at_hand.get(connection)
-    if known is None or known[0] != unit:
-        known = (unit, EarnedAtHand())
-        _at_hand[connection] = known
-    return known[1]
-
-
 def payment_of(cashback: Movement) -> UUID:
     """The payment that earned this cashback."""
     return details_of(cashback, CashbackDetails).payment_id
 
 
-async def cashback_rule(connection: Connection, movements: Sequence[Movement]) -> Rule:
+async def cashback_rule(unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
     """The rule of cashbacks: the amount moves, unless the payment was taken back before."""
-    at_hand = await earned_at_hand(connection)
-    await at_hand.load(connection, [payment_of(movement) for movement in movements])
+    at_hand = unit.share(EarnedAtHand)
+    await at_hand.load(unit.connection, [payment_of(movement) for movement in movements])
 
     def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
         earned = at_hand.by_payment[payment_of(movement)]
@@ -113,12 +98,12 @@ class ReversalKind:
     type = TransactionType.REVERSAL.value
     details = None
 
-    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+    async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         """Lock the cashbacks of the payments that are taken back."""
-        at_hand = await earned_at_hand(connection)
-        rows = await connection.fetch(_REVERSED_BY, [movement.id for movement in movements])
+        at_hand = unit.share(EarnedAtHand)
+        rows = await unit.connection.fetch(_REVERSED_BY, [movement.id for movement in movements])
         originals: dict[UUID, UUID] = {row["id"]: row["reverses"] for row in rows}
-        await at_hand.load(connection, originals.values())
+        await at_hand.load(unit.connection, originals.values())
 
         def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
             legs = move_amount(movement, accounts)
@@ -130,12 +115,12 @@ class ReversalKind:
 
         return rule
 
-    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Write down which cashbacks were taken back, and cancel those not yet credited."""
         done = [outcome.movement.id for outcome in outcomes if outcome.failure is None]
         if done:
-            await connection.execute(_TAKEN_BACK, done)
-            await connection.execute(_CANCEL, done)
+            await unit.connection.execute(_TAKEN_BACK, done)
+            await unit.connection.execute(_CANCEL, done)
 
 
 def less_cashback(legs: Sequence[Leg], cashback_minor: int) -> list[Leg]:

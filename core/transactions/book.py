@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import UnitOfWork
 from core.foundation.metrics import stage
 from core.ledger import posting
 from core.transactions import finish
@@ -43,35 +43,35 @@ class Booked(NamedTuple):
 
 
 async def book(
-    connection: Connection,
+    unit: UnitOfWork,
     claim: Claim,
     kinds: Kinds,
     *,
     only: Collection[UUID] | None = None,
     in_line: bool = False,
 ) -> Booked:
-    """Settle what ``claim`` took, inside the transaction open on ``connection``.
+    """Settle what ``claim`` took, in ``unit``; the caller commits.
 
     ``only`` narrows it to some transactions, to isolate one that breaks its batch. ``in_line``
-    waits for accounts that others hold, as long as the transaction's bounds allow. Whatever is
-    raised, nothing was changed once the transaction has rolled back.
+    waits for accounts that others hold, as long as the unit of work's bounds allow. Whatever is
+    raised, nothing was changed once the unit of work has rolled back.
     """
     with stage("lock_rows"):
-        accounts = await posting.lock(connection, claim.accounts, in_line=in_line)
+        accounts = await posting.lock(unit.connection, claim.accounts, in_line=in_line)
     with stage("read_pending"):
-        pending = await connection.fetch(_PENDING, claim.last_seq)
-    movements, rules, waiting = await _prepare(connection, kinds, pending, accounts, only)
+        pending = await unit.connection.fetch(_PENDING, claim.last_seq)
+    movements, rules, waiting = await _prepare(unit, kinds, pending, accounts, only)
     held = waiting | (claim.accounts - accounts.keys())
     if not movements:
         return Booked((), held)
     with stage("decide"):
         outcomes = decide(movements, accounts, rules)
-    await finish.end(connection, kinds, outcomes, accounts)
+    await finish.end(unit, kinds, outcomes, accounts)
     return Booked(outcomes, held)
 
 
 async def _prepare(
-    connection: Connection,
+    unit: UnitOfWork,
     kinds: Kinds,
     pending: Sequence[Any],
     accounts: Collection[UUID],
@@ -83,7 +83,7 @@ async def _prepare(
     while True:
         movements = _settleable(pending, accounts, only, held, kinds)
         try:
-            return movements, await _load_rules(connection, kinds, movements), waiting
+            return movements, await _load_rules(unit, kinds, movements), waiting
         except RowsHeld as others:
             held.update(others.movements)
             waiting.update(
@@ -129,11 +129,9 @@ def _movement(row: Any, kinds: Kinds) -> Movement:
 
 
 async def _load_rules(
-    connection: Connection, kinds: Kinds, movements: Sequence[Movement]
+    unit: UnitOfWork, kinds: Kinds, movements: Sequence[Movement]
 ) -> dict[str, Rule]:
     by_type: dict[str, list[Movement]] = defaultdict(list)
     for movement in movements:
         by_type[movement.type].append(movement)
-    return {
-        kind: await kinds.of(kind).load(connection, of_kind) for kind, of_kind in by_type.items()
-    }
+    return {kind: await kinds.of(kind).load(unit, of_kind) for kind, of_kind in by_type.items()}

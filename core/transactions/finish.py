@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from core.foundation.database import Connection
+from core.foundation.database import Connection, UnitOfWork
 from core.foundation.logging import get_logger
 from core.foundation.metrics import stage
 from core.ledger import posting
@@ -42,12 +42,13 @@ class LostRace(Exception):  # noqa: N818 - an event between workers, not an erro
 
 
 async def end(
-    connection: Connection, kinds: Kinds, outcomes: Sequence[Outcome], accounts: Accounts
+    unit: UnitOfWork, kinds: Kinds, outcomes: Sequence[Outcome], accounts: Accounts
 ) -> None:
     """Write how pending transactions ended: states, postings, balances, and their kinds' effects.
 
     ``accounts`` are locked, and stand as the outcomes have left them. Raises LostRace.
     """
+    connection = unit.connection
     now = await connection.fetchval("SELECT clock_timestamp()")
     succeeded = [outcome for outcome in outcomes if outcome.failure is None]
     entries = [Entry(outcome.movement.id, outcome.legs) for outcome in succeeded]
@@ -57,7 +58,7 @@ async def end(
         await _succeed(connection, dated)
         await _fail(connection, [o for o in outcomes if o.failure is not None], now)
     await posting.post(connection, dated, accounts.values())
-    await _apply_effects(connection, kinds, outcomes)
+    await _apply_effects(unit, kinds, outcomes)
 
 
 async def _amend(connection: Connection, succeeded: Sequence[Outcome]) -> None:
@@ -89,9 +90,9 @@ def _expect(command_tag: str, rows: int) -> None:
         raise LostRace(f"{changed} of {rows} transactions were still pending")
 
 
-async def _apply_effects(connection: Connection, kinds: Kinds, outcomes: Sequence[Outcome]) -> None:
+async def _apply_effects(unit: UnitOfWork, kinds: Kinds, outcomes: Sequence[Outcome]) -> None:
     by_type: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_type[outcome.movement.type].append(outcome)
     for kind, of_kind in by_type.items():
-        await kinds.of(kind).apply(connection, of_kind)
+        await kinds.of(kind).apply(unit, of_kind)

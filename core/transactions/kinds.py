@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import UnitOfWork
 from core.ledger.chart import LedgerCode
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.details import (
@@ -77,7 +77,7 @@ class RowsHeld(Exception):  # noqa: N818 - an event between units of work, not a
 
 
 class Kind(Protocol):
-    """How one type of transaction is settled. All three run in one unit of work."""
+    """How one type of transaction is settled, all of it in one unit of work."""
 
     @property
     def type(self) -> str:
@@ -87,7 +87,7 @@ class Kind(Protocol):
     def details(self) -> Shape | None:
         """The shape of the type's details; None where it has none."""
 
-    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+    async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         """Read, under row locks in id order, what these movements' decision needs; answer the rule.
 
         Called after the accounts are locked, for all movements of this type in the unit of work
@@ -97,7 +97,7 @@ class Kind(Protocol):
         again then, without the movements that wait and what has to wait behind them.
         """
 
-    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Write the type's own effect of these outcomes, successes and failures, set-based.
 
         Called once after the postings and the transactions' states were written.
@@ -111,11 +111,11 @@ class SimpleKind:
         self.type = transaction_type.value
         self.details = DETAILS.get(transaction_type)
 
-    async def load(self, _connection: Connection, _movements: Sequence[Movement]) -> Rule:
+    async def load(self, _unit: UnitOfWork, _movements: Sequence[Movement]) -> Rule:
         """Nothing to load: the amount moves."""
         return move_amount
 
-    async def apply(self, _connection: Connection, _outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, _unit: UnitOfWork, _outcomes: Sequence[Outcome]) -> None:
         """No effect beside the postings."""
 
 

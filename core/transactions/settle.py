@@ -218,10 +218,10 @@ class Settler:
         for attempt in range(1, RETRIES + 1):
             try:
                 with stage("book"):
-                    async with self._database.bounded_unit_of_work(self._bounds) as connection:
-                        return await book(
-                            connection, taken, self._kinds, only=only, in_line=in_line
-                        )
+                    async with self._database.unit_of_work(self._bounds) as unit:
+                        booked = await book(unit, taken, self._kinds, only=only, in_line=in_line)
+                        await unit.commit()
+                    return booked
             except Exception as error:
                 again = isinstance(error, LostRace) or is_retryable(error)
                 if attempt == RETRIES or was_held_up(error) or not again:

@@ -17,7 +17,7 @@ import uvloop
 
 from core.foundation.cache import connect
 from core.foundation.config import Settings
-from core.foundation.database import Connection, Database
+from core.foundation.database import Database, UnitOfWork
 from core.foundation.locks import Locks
 from core.foundation.logging import configure
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
@@ -42,17 +42,17 @@ class StopsOnce:
         self.stopped = False
         self.where = where
 
-    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+    async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         if not self.stopped:
             self.stopped = True
             if self.where == "reading":
                 asyncio.get_running_loop().call_later(0.05, stop)
-                await connection.fetch(LONG_ANSWER)
+                await unit.connection.fetch(LONG_ANSWER)
             else:
                 stop()
         return move_amount
 
-    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Nothing beside the postings."""
 
 

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from core.foundation.config import Settings
-from core.foundation.database import Bounds, Connection
+from core.foundation.database import Bounds, UnitOfWork
 from core.foundation.locks import Locks
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.kinds import Kinds
@@ -261,12 +261,12 @@ class TouchesUsers:
     def __init__(self) -> None:
         self.touching: dict[UUID, UUID] = {}
 
-    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+    async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         return move_amount
 
-    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         users = [self.touching[o.movement.id] for o in outcomes if o.movement.id in self.touching]
-        await connection.execute(
+        await unit.connection.execute(
             "UPDATE users SET full_name = full_name WHERE id = ANY($1::uuid[])", users
         )
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from core.foundation.database import Connection
+from core.foundation.database import UnitOfWork
 from core.foundation.errors import GiroError
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.kinds import Kinds
@@ -25,7 +25,7 @@ class Poison:
         self.stage = stage
         self.victims: set[UUID] = set()
 
-    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+    async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         if self.stage == "load" and self.victims & {m.id for m in movements}:
             raise RuntimeError("poison in load")
         return self.rule
@@ -44,12 +44,12 @@ class Poison:
             return (legs[0], legs[1]._replace(account_id=None, ledger_code="tulips"))
         return legs
 
-    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         if self.victims & {outcome.movement.id for outcome in outcomes}:
             if self.stage == "apply":
-                await connection.execute("SELECT 1 / 0")
+                await unit.connection.execute("SELECT 1 / 0")
             if self.stage == "argument":
-                await connection.execute("SELECT $1::bigint", 2**70)
+                await unit.connection.execute("SELECT $1::bigint", 2**70)
 
 
 STAGES = ["load", "rule", "legs", "no account", "no ledger account", "apply", "argument"]

@@ -8,7 +8,7 @@ product says whether that much is taken.
 from collections.abc import Sequence
 from datetime import date
 
-from core.foundation.database import Connection
+from core.foundation.database import UnitOfWork
 from core.foundation.errors import InsufficientFunds
 from core.ledger.balances import Accounts, AccountState, Leg
 from core.lending import notices
@@ -25,7 +25,7 @@ from core.lending.servicing.kinds.parties import (
     payer,
 )
 from core.lending.servicing.loan_book import Line, LoanBook
-from core.lending.servicing.storage import LoansAtHand, loans_at_hand
+from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import LoanEvent, require_allowed
 from core.transactions.decide import Movement, Outcome, Rule, details_of
 
@@ -47,11 +47,11 @@ class CollectionKind:
     def __init__(self, calendar: CollectionCalendar) -> None:
         self._calendar = calendar
 
-    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+    async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         """Lock the loans and read what is due; the rule collects oldest first."""
-        loans = await lock_loans(connection, movements)
+        loans = await lock_loans(unit, movements)
         ids = {loan_id(movement) for movement in movements}
-        await loans.load_due(connection, ids, max(map(business_date, movements)))
+        await loans.load_due(unit.connection, ids, max(map(business_date, movements)))
 
         def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
             asked = details_of(movement, CollectionDetails)
@@ -66,9 +66,9 @@ class CollectionKind:
 
         return rule
 
-    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Close the attempts, plan the next ones, tell the borrowers."""
-        loans = await loans_at_hand(connection)
+        loans = unit.share(LoansAtHand)
         rows = []
         for outcome in outcomes:
             asked = details_of(outcome.movement, CollectionDetails)
@@ -78,8 +78,8 @@ class CollectionKind:
                 self._count(line, asked, book)
                 _tell(loans, book, line, outcome)
             rows.append(_result(outcome, is_open=line is not None and line.paid_on is None))
-        await connection.execute(_CLOSE_ATTEMPTS, *map(list, zip(*rows, strict=True)))
-        await loans.write(connection)
+        await unit.connection.execute(_CLOSE_ATTEMPTS, *map(list, zip(*rows, strict=True)))
+        await loans.write(unit.connection)
 
     def _count(self, line: Line, asked: CollectionDetails, book: LoanBook) -> None:
         """Count the attempt on its instalment, and plan the next where it is still open."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import UnitOfWork
 from core.foundation.errors import LoanStateConflict
 from core.ledger.balances import Accounts, Leg, refuse_leg
 from core.ledger.chart import LedgerCode
@@ -16,7 +16,7 @@ from core.lending.servicing.details import DisbursementDetails
 from core.lending.servicing.kinds.parties import business_date, loan_id, lock_loans, receiver
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.schedules import start_schedule
-from core.lending.servicing.storage import LoansAtHand, loans_at_hand
+from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.transactions.decide import Movement, Outcome, Rule
 
@@ -44,9 +44,9 @@ class DisbursementKind:
     def __init__(self, calendar: CollectionCalendar) -> None:
         self._calendar = calendar
 
-    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+    async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         """Lock the loans; the rule pays each out once."""
-        loans = await lock_loans(connection, movements)
+        loans = await lock_loans(unit, movements)
 
         def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
             book = loans.book(loan_id(movement))
@@ -61,16 +61,16 @@ class DisbursementKind:
 
         return rule
 
-    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Activate what was paid out, note what was not, and tell the borrowers."""
-        loans = await loans_at_hand(connection)
+        loans = unit.share(LoansAtHand)
         done = [o.movement for o in outcomes if o.failure is None]
         failed = [(o.movement, o.failure.detail) for o in outcomes if o.failure is not None]
         if done:
             dates: list[date] = [business_date(movement) for movement in done]
-            await connection.execute(_ACTIVATE, [loan_id(m) for m in done], dates)
+            await unit.connection.execute(_ACTIVATE, [loan_id(m) for m in done], dates)
         if failed:
-            await connection.execute(
+            await unit.connection.execute(
                 _NOTE_FAILURE,
                 [loan_id(m) for m, _ in failed],
                 [m.id for m, _ in failed],
@@ -81,7 +81,7 @@ class DisbursementKind:
             amount = notices.money(book.amount - book.fee, book.currency)
             loans.notices.append(notices.disbursed(book.user_id, book.id, amount))
         _tell_of_failures(loans, failed)
-        await loans.write(connection)
+        await loans.write(unit.connection)
 
     def _start(self, book: LoanBook, on: date) -> None:
         book.move(LoanEvent.ACTIVATE)

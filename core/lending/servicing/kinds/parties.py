@@ -8,24 +8,24 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import UnitOfWork
 from core.foundation.errors import CurrencyMismatch, InsufficientFunds
 from core.ledger.balances import Accounts, AccountState, refuse_inactive
 from core.lending.servicing.details import LoanDetails
 from core.lending.servicing.loan_book import LoanBook
-from core.lending.servicing.storage import LoansAtHand, loans_at_hand
+from core.lending.servicing.storage import LoansAtHand
 from core.transactions.decide import Movement, details_of
 from core.transactions.kinds import RowsHeld
 
 
-async def lock_loans(connection: Connection, movements: Sequence[Movement]) -> LoansAtHand:
+async def lock_loans(unit: UnitOfWork, movements: Sequence[Movement]) -> LoansAtHand:
     """The unit of work's loans, those of ``movements`` locked among them.
 
     Raises RowsHeld for the movements whose loans another unit of work holds: settlement does not
     wait for a business day, or for an officer, while other customers wait for it.
     """
-    loans = await loans_at_hand(connection)
-    held = await loans.lock_free(connection, map(loan_id, movements))
+    loans = unit.share(LoansAtHand)
+    held = await loans.lock_free(unit.connection, map(loan_id, movements))
     if held:
         raise RowsHeld({movement.id for movement in movements if loan_id(movement) in held})
     return loans

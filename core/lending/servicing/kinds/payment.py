@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import Connection, UnitOfWork
 from core.foundation.errors import NothingDue
 from core.ledger.balances import Accounts, Leg
 from core.ledger.chart import LedgerCode
@@ -36,7 +36,7 @@ from core.lending.servicing.kinds.parties import (
 from core.lending.servicing.loan_book import Line, LoanBook, owed_in_all
 from core.lending.servicing.payoff import payoff
 from core.lending.servicing.schedules import prepay
-from core.lending.servicing.storage import LoansAtHand, loans_at_hand
+from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.transactions.decide import Movement, Outcome, Rule, details_of
 
@@ -55,10 +55,10 @@ class PaymentKind:
     def __init__(self, calendar: CollectionCalendar) -> None:
         self._calendar = calendar
 
-    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+    async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         """Lock the loans and read their schedules; the rule pays what the mode says."""
-        loans = await lock_loans(connection, movements)
-        await loans.load_all(connection, {loan_id(movement) for movement in movements})
+        loans = await lock_loans(unit, movements)
+        await loans.load_all(unit.connection, {loan_id(movement) for movement in movements})
 
         def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
             book = loans.book(loan_id(movement))
@@ -69,14 +69,14 @@ class PaymentKind:
 
         return rule
 
-    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Write the loans and tell the borrowers."""
-        loans = await loans_at_hand(connection)
+        loans = unit.share(LoansAtHand)
         paid = [outcome for outcome in outcomes if outcome.failure is None]
         for outcome in paid:
             _tell(loans, outcome)
-        await loans.write(connection)
-        await _note_recoveries(connection, loans, paid)
+        await loans.write(unit.connection)
+        await _note_recoveries(unit.connection, loans, paid)
 
     def _pay(
         self, loans: LoansAtHand, book: LoanBook, movement: Movement, amount: int

@@ -6,7 +6,7 @@ is never used for it.
 
 from collections.abc import Sequence
 
-from core.foundation.database import Connection
+from core.foundation.database import UnitOfWork
 from core.foundation.errors import InsufficientFunds, NothingDue
 from core.ledger.balances import Accounts, Leg
 from core.lending import notices
@@ -25,7 +25,7 @@ from core.lending.servicing.kinds.parties import (
 )
 from core.lending.servicing.kinds.payment import ending_legs
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
-from core.lending.servicing.storage import LoansAtHand, loans_at_hand
+from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import LoanEvent, require_allowed
 from core.transactions.decide import Movement, Outcome, Rule, details_of
 
@@ -39,10 +39,10 @@ class RecoveryKind:
     def __init__(self, calendar: CollectionCalendar) -> None:
         self._calendar = calendar
 
-    async def load(self, connection: Connection, movements: Sequence[Movement]) -> Rule:
+    async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         """Lock the loans and read their schedules; the rule sets off or settles."""
-        loans = await lock_loans(connection, movements)
-        await loans.load_all(connection, {loan_id(movement) for movement in movements})
+        loans = await lock_loans(unit, movements)
+        await loans.load_all(unit.connection, {loan_id(movement) for movement in movements})
 
         def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
             book = loans.book(loan_id(movement))
@@ -52,14 +52,14 @@ class RecoveryKind:
 
         return rule
 
-    async def apply(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Write the loans, the cases' histories and the notices."""
-        loans = await loans_at_hand(connection)
+        loans = unit.share(LoansAtHand)
         steps = [_step(loans, outcome) for outcome in outcomes]
-        await loans.write(connection)
-        await cases.add_steps(connection, steps)
+        await loans.write(unit.connection)
+        await cases.add_steps(unit.connection, steps)
         ended = [step.loan_id for step in steps if step.action == "settled"]
-        await cases.close_ended(connection, ended)
+        await cases.close_ended(unit.connection, ended)
 
 
 def _set_off(book: LoanBook, movement: Movement, accounts: Accounts) -> Sequence[Leg]:
