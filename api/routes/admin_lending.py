@@ -15,7 +15,7 @@ from api.http.paging import Paging
 from api.http.responses import reply
 from api.http.strict_json import Body, StrictRoute, example
 from api.schemas.fields import Flag, IsoDate, Text200, to_decimal
-from api.schemas.loans import Percent
+from api.schemas.terms import Percent
 from api.services import Services
 from core.audit.log import Actor, record
 from core.business_day import runs

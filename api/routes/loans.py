@@ -30,15 +30,6 @@ from api.http.paging import Paging
 from api.http.responses import no_content, reply
 from api.http.strict_json import StrictRoute
 from api.http.submission import submission, submit
-from api.loan_answers import (
-    assessment_answer,
-    loan_answer,
-    payoff_answer,
-    quote_answer,
-    quote_terms,
-    recovery_answer,
-    schedule_answer,
-)
 from api.middleware.rate_limit import address_of, limit_public
 from api.schemas.approvals import ApprovalAnswer
 from api.schemas.fields import IsoDate
@@ -55,10 +46,15 @@ from api.schemas.loans import (
     Loans,
     LoanStateAnswer,
     PayoffAnswer,
-    QuoteRequest,
     RecoveryAction,
     RecoveryAnswer,
+)
+from api.schemas.schedules import (
+    QuoteRequest,
     ScheduleAnswer,
+    quote_answer,
+    quote_terms,
+    schedule_answer,
 )
 from api.services import Services
 from core.approvals.deeds import Act, Done
@@ -75,7 +71,7 @@ from core.lending.collections.recovery import CaseView, Worker
 from core.lending.origination import applications, decisions
 from core.lending.origination.applications import Application, Change
 from core.lending.origination.decisions import Decider
-from core.lending.servicing import payments, views
+from core.lending.servicing import payments, schedule_views, views
 from core.lending.servicing.payments import PaymentRequest
 from core.lending.states import REPAYING, LoanStatus
 from core.transactions.keys import find_key, fingerprint_of, win_key
@@ -103,7 +99,7 @@ async def quote(
     found = await unless_gone(request, services.quotes.quote(terms, address_of(request)))
     if found is None:
         return Response(status_code=CLIENT_GONE)
-    return reply(quote_answer(body, currency, found))
+    return reply(quote_answer(body, terms, currency, found))
 
 
 @router.post(
@@ -173,14 +169,14 @@ async def list_loans(
             limit=page.fetch,
             time_zone=services.settings.time_zone,
         )
-    shown, next_cursor = page.cut(rows, lambda view: [view.id])
-    return reply({"items": [loan_answer(view) for view in shown], "next_cursor": next_cursor})
+    shown, next_cursor = page.cut(rows, lambda view: [view.loan_id])
+    return reply({"items": [LoanAnswer.of(view) for view in shown], "next_cursor": next_cursor})
 
 
 @router.get("/{loan_id}", response_model=LoanAnswer)
 async def show_loan(loan_id: str, caller: AnyCaller, services: Wired) -> Response:
     """One loan."""
-    return reply(loan_answer(await _find(services, loan_id, caller)))
+    return reply(LoanAnswer.of(await _find(services, loan_id, caller)))
 
 
 @router.get("/{loan_id}/schedule", response_model=ScheduleAnswer)
@@ -188,7 +184,7 @@ async def show_loan(loan_id: str, caller: AnyCaller, services: Wired) -> Respons
 async def show_schedule(loan_id: str, caller: AnyCaller, services: Wired) -> Response:
     """The loan's schedule; before disbursement, the one it would have today."""
     async with services.listings.raw_connection() as connection:
-        view = await views.find_schedule(
+        view = await schedule_views.find_schedule(
             connection,
             _id(loan_id),
             owner_id=caller.scope,
@@ -200,7 +196,10 @@ async def show_schedule(loan_id: str, caller: AnyCaller, services: Wired) -> Res
 @router.get("/{loan_id}/assessment", response_model=AssessmentAnswer)
 async def show_assessment(loan_id: str, caller: Staff, services: Wired) -> Response:
     """Whether the borrower can carry the loan, with the reasons in words."""
-    return reply(assessment_answer(await _find(services, loan_id, caller)))
+    loan = await _find(services, loan_id, caller)
+    if loan.assessment is None:
+        raise LoanNotFound("nobody has assessed this loan")
+    return reply(AssessmentAnswer.of(loan.assessment, loan.currency))
 
 
 @router.get("/{loan_id}/payoff", response_model=PayoffAnswer)
@@ -221,7 +220,7 @@ async def show_payoff(
         raise LoanStateConflict(f"nothing is to be paid off on a loan that is {book.status}")
     if day < today:
         raise _invalid("on", "the day lies in the past")
-    return reply(payoff_answer(owed, book.currency))
+    return reply(PayoffAnswer.of(owed, book.currency))
 
 
 @router.put("/{loan_id}", response_model=LoanAnswer)
@@ -239,7 +238,7 @@ async def change_loan(
         _record(session, actor, "update", known, **changes)
         view = await _read(connection, services, known, caller)
         await session.commit()
-    return reply(loan_answer(view))
+    return reply(LoanAnswer.of(view))
 
 
 @router.put("/{loan_id}/approve", response_model=LoanApproved, responses={200: shown("Location")})
@@ -375,7 +374,7 @@ async def show_recovery(loan_id: str, _: Staff, services: Wired) -> Response:
     known = _id(loan_id)
     async with services.database.raw_connection() as connection:
         case = await recovery.find_case(connection, known)
-    return reply(recovery_answer(known, case))
+    return reply(RecoveryAnswer.of(known, case))
 
 
 @router.post(
@@ -492,7 +491,7 @@ def _step_taken(
     loan_id: UUID, case: CaseView, submitted: list[UUID], *, replayed: bool = False
 ) -> Response:
     return reply(
-        recovery_answer(loan_id, case, submitted),
+        RecoveryAnswer.of(loan_id, case, submitted),
         status=202 if submitted else 200,
         headers=REPLAYED if replayed else None,
     )

@@ -7,8 +7,8 @@ from api.http.admission import lists
 from api.http.paging import MAX_LIMIT, Page
 from api.http.responses import no_content, reply
 from api.http.strict_json import StrictRoute
-from api.loan_answers import loan_answer
 from api.schemas.accounts import AccountAnswer
+from api.schemas.loans import LoanAnswer
 from api.schemas.overview import Overview
 from api.schemas.transactions import transaction_answer
 from api.schemas.users import ProfileUpdate, UserAnswer
@@ -90,7 +90,7 @@ async def overview(caller: Customer, services: Wired) -> Response:
             limit=FIRST_PAGE.fetch,
             time_zone=services.settings.time_zone,
         )
-        loans, more_loans = FIRST_PAGE.cut(views, lambda view: [view.id])
+        loans, more_loans = FIRST_PAGE.cut(views, lambda view: [view.loan_id])
         latest = await page_of_transactions(
             connection,
             Filter(account_ids=[account.id for account in accounts]),
@@ -101,7 +101,7 @@ async def overview(caller: Customer, services: Wired) -> Response:
             "profile": UserAnswer.of(user),
             "accounts": [AccountAnswer.of(account) for account in reversed(accounts)],
             "accounts_next_cursor": more_accounts,
-            "loans": [loan_answer(view) for view in loans],
+            "loans": [LoanAnswer.of(view) for view in loans],
             "loans_next_cursor": more_loans,
             "transactions": [transaction_answer(view) for view in latest],
         }

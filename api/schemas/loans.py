@@ -1,136 +1,29 @@
-"""Loans on the wire: quotes, applications, decisions, schedules, payments, recovery."""
+"""Loans on the wire: applications, decisions, payments, recovery."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field
 
 from api.http.strict_json import Body, example
+from api.schemas.answers import ViewAnswer
 from api.schemas.fields import (
     AccountName,
     Amount,
     AmountOrZero,
-    CurrencyCode,
-    Flag,
     IdempotencyKeyField,
-    IsoDate,
     Lines500,
     Money,
     Text500,
-    to_decimal,
 )
-from core.lending.amortisation import DayCount, Method, PrepaymentMode, Rounding
-from core.lending.origination.products import FrequencySpec
+from api.schemas.terms import Months, Percent, Rate
+from core.foundation.money import to_major
+from core.lending.amortisation import Method
+from core.lending.collections.recovery import CaseView
 from core.lending.servicing.details import PaymentMode
-
-MAX_RATE: Final = 1_000
-RATE_DECIMALS: Final = 6
-MAX_QUOTE_INSTALMENTS: Final = 1_200
-
-
-def _rate(value: Any) -> Decimal:
-    rate = to_decimal(value)
-    if not 0 <= rate <= MAX_RATE or rate != round(rate, RATE_DECIMALS):
-        raise PydanticCustomError(
-            "invalid_rate", f"must be 0 to {MAX_RATE} percent, with at most 6 decimals"
-        )
-    return rate
-
-
-def _unit(value: Any) -> Decimal:
-    unit = to_decimal(value)
-    if not 0 < unit <= 1_000_000:
-        raise PydanticCustomError("invalid_rounding_unit", "must be greater than 0")
-    return unit
-
-
-Rate = Annotated[
-    Decimal,
-    BeforeValidator(_rate),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "minimum": 0, "maximum": MAX_RATE},
-                {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,6})?$"},
-            ],
-            "description": "Percent a year",
-            "examples": [12.5],
-        }
-    ),
-]
-RoundingUnit = Annotated[
-    Decimal,
-    BeforeValidator(_unit),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,4})?$"},
-            ],
-            "description": "Instalments are multiples of it; major units",
-        }
-    ),
-]
-Percent = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [12.5]})]
-Months = Annotated[int, Field(strict=True, ge=1, le=1_200)]
-Count = Annotated[int, Field(strict=True, ge=0, le=1_200)]
-QuoteCount = Annotated[int, Field(strict=True, ge=1, le=MAX_QUOTE_INSTALMENTS)]
-
-
-class QuotePrepayment(Body):
-    """Principal paid ahead of time together with instalment ``number``."""
-
-    number: QuoteCount
-    amount: Amount
-    mode: PrepaymentMode = PrepaymentMode.REDUCE_TENURE
-
-
-class QuotePause(Body):
-    """Days without interest, both included."""
-
-    first: Annotated[IsoDate, Field(alias="from")]
-    last: Annotated[IsoDate, Field(alias="to")]
-
-
-def _one_count(given: str, left_out: str) -> dict[str, Any]:
-    """A quote's length is said in months or in instalments, in one of the two."""
-    kinds = {given: {"type": "integer"}, left_out: {"type": "null"}}
-    return {"required": [given], "properties": kinds}
-
-
-class QuoteRequest(Body):
-    """Terms of a loan to look at; nothing is stored."""
-
-    model_config = example(
-        {"amount": 10000, "interest_rate": 12, "tenure_months": 12},
-        oneOf=[
-            _one_count("tenure_months", "number_of_instalments"),
-            _one_count("number_of_instalments", "tenure_months"),
-        ],
-    )
-    amount: Amount
-    interest_rate: Rate
-    tenure_months: Months | None = None
-    number_of_instalments: (
-        Annotated[int, Field(strict=True, ge=1, le=MAX_QUOTE_INSTALMENTS)] | None
-    ) = None
-    currency: CurrencyCode | None = None
-    start_date: IsoDate | None = None
-    first_due_date: IsoDate | None = None
-    method: Method = Method.REDUCING
-    frequency: FrequencySpec = "monthly"
-    day_count: DayCount = DayCount.THIRTY_360
-    rounding: Rounding = Rounding.HALF_UP
-    rounding_unit: RoundingUnit | None = None
-    smoothing: Flag = False
-    moratorium_months: Count = 0
-    interest_moratorium_months: Count = 0
-    fee: AmountOrZero = Decimal(0)
-    prepayments: Annotated[list[QuotePrepayment], Field(max_length=100)] = Field([])
-    interest_pauses: Annotated[list[QuotePause], Field(max_length=100)] = Field([])
+from core.lending.servicing.payoff import Payoff
 
 
 class LoanApplication(Body):
@@ -216,42 +109,7 @@ class LoanApproved(LoanStateAnswer):
     transaction_id: UUID
 
 
-class InstalmentAnswer(BaseModel):
-    """One instalment of a schedule or quote; ``prepaid`` is principal paid ahead of time with it,
-    beside what the instalment asks."""
-
-    number: int
-    due_date: date
-    opening_balance: Money
-    principal: Money
-    interest: Money
-    fee: Money
-    penalty: Money
-    total: Money
-    prepaid: Money
-    balance: Money
-    paid: Money | None = None
-    status: Literal["due", "paid", "partial", "overdue", "future"] | None = None
-
-
-class ScheduleAnswer(BaseModel):
-    """A schedule; ``paid`` and ``status`` of its instalments on a real loan only."""
-
-    amount: Money
-    currency: str
-    interest_rate: Percent
-    tenure_months: int | None
-    method: Method
-    frequency: FrequencySpec
-    day_count: DayCount
-    emi: Money
-    total_interest: Money
-    total_payable: Money
-    apr: Percent
-    instalments: list[InstalmentAnswer]
-
-
-class LoanAnswer(BaseModel):
+class LoanAnswer(ViewAnswer):
     """A loan."""
 
     loan_id: UUID
@@ -290,7 +148,7 @@ class Loans(BaseModel):
     next_cursor: str | None
 
 
-class AssessmentAnswer(BaseModel):
+class AssessmentAnswer(ViewAnswer):
     """What the rules say of an application; ``foir`` is a ratio, null without income."""
 
     score: int
@@ -311,6 +169,19 @@ class PayoffAnswer(BaseModel):
     fees: Money
     total: Money
     currency: str
+
+    @classmethod
+    def of(cls, owed: Payoff, currency: str) -> "PayoffAnswer":
+        """The payoff as answered."""
+        return cls(
+            on=owed.on,
+            principal=to_major(owed.principal, currency),
+            interest=to_major(owed.interest, currency),
+            penalty=to_major(owed.penalty, currency),
+            fees=to_major(owed.fees, currency),
+            total=to_major(owed.total, currency),
+            currency=currency,
+        )
 
 
 class RecoveryStepAnswer(BaseModel):
@@ -334,3 +205,28 @@ class RecoveryAnswer(BaseModel):
     officer: UUID | None
     history: list[RecoveryStepAnswer]
     transaction_ids: list[UUID]
+
+    @classmethod
+    def of(
+        cls, loan_id: UUID, case: CaseView, transaction_ids: Sequence[UUID] = ()
+    ) -> "RecoveryAnswer":
+        """The case as answered, with the transactions that a step has submitted."""
+        return cls(
+            case_id=case.id,
+            loan_id=loan_id,
+            stage=case.stage,
+            opened_at=case.opened_at,
+            closed_at=case.closed_at,
+            officer=case.officer_id,
+            history=[
+                RecoveryStepAnswer(
+                    at=step.at,
+                    actor=step.actor,
+                    actor_id=step.actor_id,
+                    action=step.action,
+                    detail=step.detail,
+                )
+                for step in case.history
+            ],
+            transaction_ids=list(transaction_ids),
+        )

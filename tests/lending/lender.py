@@ -17,7 +17,7 @@ from core.foundation.database import Connection
 from core.lending.origination import applications, catalogue, decisions
 from core.lending.origination.applications import Application
 from core.lending.origination.decisions import Decider
-from core.lending.servicing import kinds, payments, views
+from core.lending.servicing import kinds, payments, schedule_views, views
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.details import PaymentMode
 from core.lending.servicing.payments import PaymentRequest
@@ -210,11 +210,13 @@ class Lender:
         async with self.quiet.database.raw_connection() as connection:
             return await views.find_loan(connection, loan_id, owner_id=None, time_zone="UTC")
 
-    async def schedule(self, loan_id: UUID) -> views.ScheduleView:
+    async def schedule(self, loan_id: UUID) -> schedule_views.ScheduleView:
         async with self.quiet.database.raw_connection() as connection:
-            return await views.find_schedule(connection, loan_id, owner_id=None, time_zone="UTC")
+            return await schedule_views.find_schedule(
+                connection, loan_id, owner_id=None, time_zone="UTC"
+            )
 
-    async def line(self, loan_id: UUID, number: int) -> views.LineView:
+    async def line(self, loan_id: UUID, number: int) -> schedule_views.LineView:
         schedule = await self.schedule(loan_id)
         return next(view for view in schedule.lines if view.line.number == number)
 

@@ -304,7 +304,7 @@ async def test_on_a_holiday_nobody_is_collected_from_and_nobody_is_late(lender):
     while day < monday:
         await close.close_through(desk, day)
         loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
-        assert (loan.dpd, loan.overdue_minor, line.status) == (0, 0, "due")
+        assert (loan.dpd, loan.overdue_amount_minor, line.status) == (0, 0, "due")
         assert loan.next_due_date == due
         assert not await lender.transactions(loan_id, "emi")
         day += timedelta(days=1)
@@ -312,7 +312,7 @@ async def test_on_a_holiday_nobody_is_collected_from_and_nobody_is_late(lender):
     assert len(await lender.transactions(loan_id, "emi")) == 1
     loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
     assert (loan.dpd, line.status) == ((monday - due).days + 1, "overdue")
-    assert loan.overdue_minor >= line.line.unpaid.total > 0
+    assert loan.overdue_amount_minor >= line.line.unpaid.total > 0
 
 
 async def test_an_unknown_run_is_not_found(lender):

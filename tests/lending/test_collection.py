@@ -56,13 +56,13 @@ async def test_what_the_due_dates_close_leaves_unpaid_is_overdue_since_one_day(l
     due = await first_due(lender, loan_id)
     await lender.close_through(due - timedelta(days=1))
     loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
-    assert (loan.dpd, loan.overdue_minor, line.status) == (0, 0, "future")
+    assert (loan.dpd, loan.overdue_amount_minor, line.status) == (0, 0, "future")
     assert loan.next_due_date == due
 
     await lender.close_through(due)
     loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
     assert (loan.dpd, loan.classification, line.status) == (1, "sma0", "overdue")
-    assert loan.overdue_minor == line.line.unpaid.total == line.line.asked.total
+    assert loan.overdue_amount_minor == line.line.unpaid.total == line.line.asked.total
     assert loan.next_due_date > due
     assert line.line.asked.penalty == 0  # being late costs nothing before the days of grace end
     assert "emi_overdue" in await lender.notices(loan_id)
@@ -71,11 +71,11 @@ async def test_what_the_due_dates_close_leaves_unpaid_is_overdue_since_one_day(l
     )
     assert "since 1 day." in told["body"]
 
-    await lender.deposit(borrower, loan.overdue_minor)
+    await lender.deposit(borrower, loan.overdue_amount_minor)
     await lender.pay(borrower, loan_id)
     await lender.settle()
     loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
-    assert (loan.dpd, loan.overdue_minor, line.status) == (0, 0, "paid")
+    assert (loan.dpd, loan.overdue_amount_minor, line.status) == (0, 0, "paid")
     assert loan.classification == "standard"
 
 

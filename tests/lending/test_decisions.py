@@ -126,7 +126,7 @@ async def test_fifty_parallel_applications_share_one_income(lender):
         *(lender.apply(borrower, 1_000, monthly_income=Decimal(1_000)) for _ in range(50))
     )
     views = [await lender.view(loan_id) for loan_id in loans]
-    fitting = [view for view in views if view.assessment["recommendation"] != "decline"]
+    fitting = [view for view in views if view.assessment.recommendation != "decline"]
     assert len(fitting) == 5  # 88.85 a month each, under a ceiling of 500
     assert sum(view.emi_minor for view in fitting) <= 500_00
 
@@ -176,8 +176,8 @@ async def test_a_debt_in_another_currency_is_seen_though_no_ratio_can_add_it_up(
     await lender.apply(borrower, 1_000_000, account=str(yen))
     loan_id = await lender.apply(borrower, 1_000)
     assessment = (await lender.view(loan_id)).assessment
-    assert assessment["recommendation"] == "refer"
-    assert any("JPY" in reason for reason in assessment["reasons"])
+    assert assessment.recommendation == "refer"
+    assert any("JPY" in reason for reason in assessment.reasons)
 
 
 async def test_a_good_record_is_earned_by_an_instalment_that_was_due_not_by_a_loan(lender):
@@ -187,18 +187,18 @@ async def test_a_good_record_is_earned_by_an_instalment_that_was_due_not_by_a_lo
     await lender.pay(borrower, first, mode="foreclose")
     await lender.loan(borrower, 1_000)
     after_a_day = (await lender.view(await lender.apply(borrower, 1_000))).assessment
-    assert good not in after_a_day["reasons"]
+    assert good not in after_a_day.reasons
     due = (await lender.schedule(await lender.loan(borrower, 1_000))).lines[0].line.due_date
     await lender.close_through(due)
     after_a_month = (await lender.view(await lender.apply(borrower, 1_000))).assessment
-    assert good in after_a_month["reasons"]
+    assert good in after_a_month.reasons
 
 
 async def test_behaviour_is_read_from_the_banks_own_books(lender):
     borrower = await lender.borrower(balance_minor=50_000_00)
     loan_id = await lender.apply(borrower, 1_000)
-    reasons = (await lender.view(loan_id)).assessment["reasons"]
+    reasons = (await lender.view(loan_id)).assessment.reasons
     assert "The average balance covers six instalments or more" in reasons
     poor = await lender.borrower()
-    reasons = (await lender.view(await lender.apply(poor, 1_000))).assessment["reasons"]
+    reasons = (await lender.view(await lender.apply(poor, 1_000))).assessment.reasons
     assert "The average balance does not cover one instalment" in reasons

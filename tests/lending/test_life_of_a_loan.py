@@ -19,7 +19,7 @@ async def test_a_year_of_instalments_is_collected_and_the_loan_closes(lender):
 
     loan = await lender.view(loan_id)
     assert loan.status == "closed"
-    assert loan.principal_outstanding_minor == 0
+    assert loan.outstanding_principal_minor == 0
     paid = sum(view.line.paid.total for view in (await lender.schedule(loan_id)).lines)
     assert await lender.balance(borrower) == 32_000_00 - paid
     emis = await lender.transactions(loan_id, "emi")
@@ -57,5 +57,5 @@ async def test_every_kind_of_loan_lives_to_its_end(lender, terms, currency, coun
     )
     await lender.close_through(lines[-1].line.due_date)
     loan = await lender.view(loan_id)
-    assert (loan.status, loan.principal_outstanding_minor) == ("closed", 0)
+    assert (loan.status, loan.outstanding_principal_minor) == ("closed", 0)
     await lender.verify()

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from api.loan_answers import schedule_answer
+from api.schemas.schedules import schedule_answer
 from core.foundation.errors import CurrencyMismatch, LoanStateConflict, NothingDue, PayoffNotCovered
 from core.lending.servicing import views
 
@@ -28,6 +28,11 @@ async def payoff(lender, loan_id, on=None):
     async with lender.quiet.database.raw_connection() as connection:
         _, owed = await views.find_payoff(connection, loan_id, owner_id=None, on=on)
     return owed
+
+
+async def answered(lender, loan_id):
+    """The instalments as HTTP answers them."""
+    return schedule_answer(await lender.schedule(loan_id)).model_dump()["instalments"]
 
 
 async def pay(lender, borrower, loan_id, amount=None, mode="due"):
@@ -69,7 +74,7 @@ async def test_a_prepayment_that_reduces_the_emi_keeps_the_tenor(lender, borrowe
     before = await lender.schedule(loan_id)
     assert await pay(lender, borrower, loan_id, "6000", "prepay_reduce_emi") == 6_000_00
     loan, after = await lender.view(loan_id), await lender.schedule(loan_id)
-    assert loan.principal_outstanding_minor == 6_000_00
+    assert loan.outstanding_principal_minor == 6_000_00
     assert loan.emi_minor == 533_09  # half the loan, half the instalment
     assert len(after.lines) == len(before.lines)
     assert after.lines[-1].line.due_date == before.lines[-1].line.due_date
@@ -89,7 +94,9 @@ async def test_a_prepayment_stands_beside_its_instalment_and_is_no_part_of_it(le
     loan_id = await lender.loan(borrower)
     await pay(lender, borrower, loan_id, "5000", "prepay_reduce_emi")
     await pay(lender, borrower, loan_id, "1000", "prepay_reduce_emi")
-    first, *others = rows = schedule_answer(await lender.schedule(loan_id))["instalments"]
+    first, *others = rows = schedule_answer(await lender.schedule(loan_id)).model_dump()[
+        "instalments"
+    ]
     emi = Decimal("533.09")
     assert (first["prepaid"], first["total"], first["paid"]) == (6_000, emi, 0)
     assert first["status"] == "future"
@@ -99,10 +106,10 @@ async def test_a_prepayment_stands_beside_its_instalment_and_is_no_part_of_it(le
     assert sum(row["principal"] + row["prepaid"] for row in rows) == 12_000
 
     await lender.close_through(first["due_date"])
-    first = schedule_answer(await lender.schedule(loan_id))["instalments"][0]
+    first = (await answered(lender, loan_id))[0]
     assert (first["prepaid"], first["paid"], first["status"]) == (6_000, emi, "paid")
     await pay(lender, borrower, loan_id, None, "foreclose")
-    ended = schedule_answer(await lender.schedule(loan_id))["instalments"]
+    ended = await answered(lender, loan_id)
     assert [row["prepaid"] for row in ended] == [6_000, 0]
     assert sum(row["paid"] for row in ended) + 6_000 >= 12_000
     await lender.verify()
@@ -132,7 +139,7 @@ async def test_a_prepayment_settles_what_is_due_first(lender, borrower):
     await pay(lender, borrower, loan_id, "3000", "prepay_reduce_tenure")
     assert (await lender.line(loan_id, 1)).status == "paid"
     loan = await lender.view(loan_id)
-    assert loan.principal_outstanding_minor == 12_000_00 - (EMI - 120_00) - (3_000_00 - EMI)
+    assert loan.outstanding_principal_minor == 12_000_00 - (EMI - 120_00) - (3_000_00 - EMI)
 
 
 async def test_the_payoff_is_principal_and_interest_to_the_day(lender, borrower):
@@ -147,7 +154,7 @@ async def test_the_payoff_is_principal_and_interest_to_the_day(lender, borrower)
     assert await payoff(lender, loan_id) == later
     assert await pay(lender, borrower, loan_id, None, "foreclose") == later.total
     loan = await lender.view(loan_id)
-    assert (loan.status, loan.principal_outstanding_minor) == ("foreclosed", 0)
+    assert (loan.status, loan.outstanding_principal_minor) == ("foreclosed", 0)
     with pytest.raises(LoanStateConflict):
         await lender.pay(borrower, loan_id, "1")
 

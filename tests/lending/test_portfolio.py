@@ -41,7 +41,7 @@ async def test_what_is_out_at_risk_and_collected_adds_up_by_hand(lender):
     await lender.close_through(dues[2] + timedelta(days=30))
 
     seen = [await lender.view(loan_id) for _, loan_id in loans]
-    out = [view.principal_outstanding_minor for view in seen]
+    out = [view.outstanding_principal_minor for view in seen]
     at_risk = [
         sum(o for o, view in zip(out, seen, strict=True) if view.dpd > days)
         for days in (30, 60, 90)

@@ -232,7 +232,7 @@ async def test_a_settlement_takes_less_and_writes_the_difference_off(lender, off
     await lender.deposit(borrower, 4_000_00)
     await act(lender, recovery.settle, loan_id, Decimal(4_000))
     loan = await lender.view(loan_id)
-    assert (loan.status, loan.principal_outstanding_minor) == ("settled", 0)
+    assert (loan.status, loan.outstanding_principal_minor) == ("settled", 0)
     assert await lender.balance(borrower) == 0
     lost = await lender.value(
         "SELECT principal_written_off_minor FROM loans WHERE id = $1", loan_id
@@ -258,7 +258,7 @@ async def test_only_an_admin_writes_off_and_what_comes_later_is_income(lender, o
         await act(lender, recovery.write_off, loan_id, "Moved away")
     await act(lender, recovery.write_off, loan_id, "Moved away", admin=True)
     loan = await lender.view(loan_id)
-    assert (loan.status, loan.principal_outstanding_minor) == ("written_off", 0)
+    assert (loan.status, loan.outstanding_principal_minor) == ("written_off", 0)
     with pytest.raises(LoanStateConflict):
         await act(lender, recovery.write_off, loan_id, "Twice", admin=True)
 

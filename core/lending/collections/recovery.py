@@ -6,7 +6,6 @@ Four eyes: nobody works on a loan of his own.
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from core.foundation.database import Connection
@@ -79,6 +78,17 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseStep:
+    """One line of a case's history; ``actor`` is a name, or "system" for the bank's own rules."""
+
+    at: datetime
+    actor_id: UUID | None
+    actor: str
+    action: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """A case and its history."""
 
@@ -87,7 +97,7 @@ class CaseView:
     opened_at: datetime
     closed_at: datetime | None
     officer_id: UUID | None
-    history: list[dict[str, Any]]
+    history: list[CaseStep]
 
 
 async def find_case(connection: Connection, loan_id: UUID) -> CaseView:
@@ -105,7 +115,7 @@ async def case_of(connection: Connection, loan_id: UUID) -> CaseView:
     row = await connection.fetchrow(_CASE, loan_id)
     if row is None:
         raise NoRecoveryCase
-    history = [dict(step) for step in await connection.fetch(_HISTORY, row["id"])]
+    history = [CaseStep(*step) for step in await connection.fetch(_HISTORY, row["id"])]
     return CaseView(**dict(row), history=history)
 
 

@@ -1,7 +1,9 @@
 """What the bank's own books say about an applicant, read for the assessment."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from core.lending.origination.assessment import (
     Capacity,
     Policy,
     Proposal,
+    Recommendation,
     assess,
 )
 from core.lending.origination.figures import Figures
@@ -105,6 +108,30 @@ async def assess_application(
         ),
         Policy(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAssessment:
+    """The assessment as it was made with the last figures; its amount in minor units."""
+
+    score: int
+    foir: Decimal | None
+    max_eligible_amount_minor: int
+    recommendation: Recommendation
+    reasons: tuple[str, ...]
+    assessed_on: date
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "KeptAssessment":
+        """What ``to_json`` wrote."""
+        return cls(
+            score=kept["score"],
+            foir=None if kept["foir"] is None else Decimal(kept["foir"]),
+            max_eligible_amount_minor=kept["max_eligible_minor"],
+            recommendation=Recommendation(kept["recommendation"]),
+            reasons=tuple(kept["reasons"]),
+            assessed_on=date.fromisoformat(kept["assessed_on"]),
+        )
 
 
 def to_json(assessment: Assessment, on: date) -> dict[str, Any]:

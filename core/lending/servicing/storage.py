@@ -12,6 +12,8 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from asyncpg import Record
+
 from core.foundation.database import Connection
 from core.foundation.errors import LoanNotFound
 from core.lending.origination.products import parse_terms
@@ -41,18 +43,18 @@ FROM loans WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL ORDER BY id FOR NO 
 _LOCK_FREE_LOANS = f"{_LOCK_LOANS} SKIP LOCKED"
 _EXISTING = "SELECT id FROM loans WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL"
 _READ_LOAN = _LOCK_LOANS.replace(" FOR NO KEY UPDATE", "")
-_LINE_COLUMNS = """
+LINE_COLUMNS = """
 loan_id, version, number, period_start, due_date, opening_minor, penalty_minor, fee_minor,
 interest_minor, principal_minor, penalty_paid_minor, fee_paid_minor, interest_paid_minor,
 principal_paid_minor, prepaid_minor, attempts, first_attempt_on, next_attempt_on, paid_on
 """
 _DUE_LINES = f"""
-SELECT {_LINE_COLUMNS} FROM loan_instalments
+SELECT {LINE_COLUMNS} FROM loan_instalments
 WHERE loan_id = ANY($1::uuid[]) AND superseded_at IS NULL AND paid_on IS NULL AND due_date <= $2
 ORDER BY loan_id, number
 """  # noqa: S608 - columns of this file
 _ALL_LINES = f"""
-SELECT {_LINE_COLUMNS} FROM loan_instalments
+SELECT {LINE_COLUMNS} FROM loan_instalments
 WHERE loan_id = ANY($1::uuid[]) AND superseded_at IS NULL ORDER BY loan_id, number
 """  # noqa: S608 - columns of this file
 _WRITE_LOANS = """
@@ -103,7 +105,7 @@ FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[], $5::bigint[], $6::bi
 WHERE i.loan_id = b.loan_id AND i.version = b.version AND i.number = b.number
 """
 _INSERT_LINES = f"""
-INSERT INTO loan_instalments ({_LINE_COLUMNS})
+INSERT INTO loan_instalments ({LINE_COLUMNS})
 SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::date[], $5::date[], $6::bigint[],
   $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
   $13::bigint[], $14::bigint[], $15::bigint[], $16::int[], $17::date[], $18::date[], $19::date[])
@@ -176,11 +178,11 @@ class LoansAtHand:
             book.newly_accrued = 0
         self.entries, self.notices = [], []
 
-    def _add(self, rows: Sequence[Any]) -> None:
+    def _add(self, rows: Sequence[Record]) -> None:
         for row in rows:
             book = self.books.get(row["loan_id"])
             if book is not None and (row["version"], row["number"]) not in book.lines:
-                line = _line(row)
+                line = line_of(row)
                 book.lines[line.version, line.number] = line
 
 
@@ -197,7 +199,7 @@ async def loans_at_hand(connection: Connection) -> LoansAtHand:
     return known[1]
 
 
-def _book(row: Any) -> LoanBook:
+def _book(row: Record) -> LoanBook:
     values = dict(row)
     start, end = values.pop("period_start"), values.pop("period_end")
     interest, accrued = values.pop("period_interest_minor"), values.pop("period_accrued_minor")
@@ -209,9 +211,10 @@ def _book(row: Any) -> LoanBook:
     )
 
 
-def _line(row: Any) -> Line:
+def line_of(row: Record) -> Line:
+    """The line of a row that begins with LINE_COLUMNS."""
     _, version, number, start, due, opening, *amounts = row[:14]
-    prepaid, attempts, first, following, paid_on = row[14:]
+    prepaid, attempts, first, following, paid_on = row[14:19]
     asked, paid = Split(*amounts[:4]), Split(*amounts[4:])
     return Line(
         version,
