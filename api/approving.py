@@ -5,7 +5,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from fastapi import Request
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.dependencies import actor
@@ -18,6 +17,7 @@ from core.approvals.deeds import Act, Doing, Done, user_of
 from core.approvals.desk import Proposed
 from core.approvals.rules import Rules
 from core.foundation import outcome
+from core.foundation.database import UnitOfWork
 from core.foundation.ids import new_id
 from core.transactions.orders import Idempotency
 
@@ -35,10 +35,10 @@ async def perform(
 ) -> Done | Response:
     """Do the deed of a member of staff and commit; or answer 202 with its proposal."""
     doing = _doing(request, services, key)
-    async with services.database.session_unit_of_work() as session:
-        done = await desk.perform(session, act, doing)
+    async with services.database.unit_of_work() as unit:
+        done = await desk.perform(unit, act, doing)
         traces = {"approval_id": done.approval.id} if isinstance(done, Proposed) else done.traces
-        await commit(services, session, traces)
+        await commit(services, unit, traces)
     return _proposed(done) if isinstance(done, Proposed) else done
 
 
@@ -47,9 +47,9 @@ async def perform_own(
 ) -> Done:
     """Do what a customer does with what is his own, and commit: nobody else has to agree."""
     doing = _doing(request, services, key)
-    async with services.database.session_unit_of_work() as session:
-        done = await act.run(session, doing)
-        await commit(services, session, done.traces)
+    async with services.database.unit_of_work() as unit:
+        done = await act.run(unit, doing)
+        await commit(services, unit, done.traces)
     return done
 
 
@@ -60,12 +60,12 @@ def _doing(request: Request, services: Services, key: str | None) -> Doing:
     return Doing(who, Rules.of(services.settings), new_id(), by, idempotency)
 
 
-async def commit(services: Services, session: AsyncSession, traces: Mapping[str, UUID]) -> None:
+async def commit(services: Services, unit: UnitOfWork, traces: Mapping[str, UUID]) -> None:
     """Commit; a lost answer is read back by the new rows, where there are any."""
     if traces:
-        await outcome.commit(services.database, session, **traces)
+        await outcome.commit(services.database, unit, **traces)
     else:
-        await session.commit()
+        await unit.commit()
 
 
 def _proposed(proposed: Proposed) -> Response:

@@ -123,8 +123,8 @@ class Bank:
     async def _staff(self, role: str) -> Person:
         email = f"{role}-{secrets.token_hex(6)}@example.org"
         database = Database.from_settings(self.system.settings, name="test")
-        async with database.session_unit_of_work() as session:
-            session.add(
+        async with database.unit_of_work() as unit:
+            unit.session.add(
                 User(
                     id=new_id(),
                     email=email,
@@ -134,6 +134,6 @@ class Bank:
                     created_at=clock.now(),
                 )
             )
-            await session.commit()
+            await unit.commit()
         await database.close()
         return await self.login(email)

@@ -41,16 +41,16 @@ async def forget_what_is_old(runtime: Runtime, now: datetime) -> None:
 
 
 async def _sessions(database: Database, before: datetime) -> None:
-    async with database.session_unit_of_work() as session:
-        await forget_ended_sessions(session, before)
-        await session.commit()
+    async with database.unit_of_work() as unit:
+        await forget_ended_sessions(unit.session, before)
+        await unit.commit()
 
 
 async def _origins(database: Database, before: datetime) -> None:
-    async with database.session_unit_of_work() as session:
-        await forget_origins(session, before)
-        await forget_addresses(session, before)
-        await session.commit()
+    async with database.unit_of_work() as unit:
+        await forget_origins(unit.session, before)
+        await forget_addresses(unit.session, before)
+        await unit.commit()
 
 
 async def _notices(database: Database, before: datetime) -> None:

@@ -40,7 +40,6 @@ from core.approvals.accounts import Overdraft
 from core.approvals.openings import Opening
 from core.audit.log import Actor
 from core.foundation import clock
-from core.foundation.database import driver
 from core.foundation.errors import AccountStateConflict, Forbidden, InvalidAmount
 from core.foundation.money import minor_units, to_major
 from core.ledger import accounts
@@ -103,9 +102,9 @@ async def list_accounts(
     owner_id: Annotated[UUID | None, Query(description="One customer's, for staff")] = None,
 ) -> Response:
     """The caller's accounts, the newest first; any customer's for officers and admins."""
-    async with services.listings.session_unit_of_work() as session:
+    async with services.listings.unit_of_work() as unit:
         rows = await accounts.list_accounts(
-            session,
+            unit.session,
             owner_id=caller.scope or owner_id,
             status=status,
             before_id=page.after_id(),
@@ -119,8 +118,8 @@ async def list_accounts(
 @router.get("/{account_id}", response_model=AccountAnswer)
 async def show_account(account_id: str, caller: AnyCaller, services: Wired) -> Response:
     """One account, by id or number."""
-    async with services.database.session_unit_of_work() as session:
-        account = await accounts.find_account(session, account_id, owner_id=caller.scope)
+    async with services.database.unit_of_work() as unit:
+        account = await accounts.find_account(unit.session, account_id, owner_id=caller.scope)
     return reply(AccountAnswer.of(account))
 
 
@@ -131,11 +130,11 @@ async def show_balance(
 ) -> Response:
     """The balance now, or as it was at an instant."""
     until = end("at", at)
-    async with services.listings.session_unit_of_work() as session:
-        account = await accounts.find_account(session, account_id, owner_id=caller.scope)
+    async with services.listings.unit_of_work() as unit:
+        account = await accounts.find_account(unit.session, account_id, owner_id=caller.scope)
         balance_minor, available_minor = account.balance_minor, None
         if until is not None:
-            balance_minor = await balance_before(await driver(session), account.id, until)
+            balance_minor = await balance_before(unit.connection, account.id, until)
         else:
             available_minor = account.available_minor
     currency = account.currency
@@ -168,8 +167,8 @@ async def list_entries(
 ) -> Response:
     """The account's ledger entries with the balance after each, the newest first."""
     ends = [moment for moment in (end("to", until), end("timestamp", timestamp)) if moment]
-    async with services.listings.session_unit_of_work() as session:
-        account = await accounts.find_account(session, account_id, owner_id=caller.scope)
+    async with services.listings.unit_of_work() as unit:
+        account = await accounts.find_account(unit.session, account_id, owner_id=caller.scope)
         wanted = EntryFilter(
             since=beginning("from", since),
             until=min(ends, default=None),
@@ -183,7 +182,7 @@ async def list_entries(
             booked_at = beginning("cursor", position[0])
             after = (booked_at, position[1]) if booked_at else None
         rows = await entries_of(
-            await driver(session),
+            unit.connection,
             account.id,
             wanted,
             oldest_first=order == "asc",
@@ -211,15 +210,15 @@ async def change_account(
     account_id: str, body: AccountChange, caller: Customer, services: Wired
 ) -> Response:
     """Change the nickname, or make it the primary account."""
-    async with services.database.session_unit_of_work() as session:
-        account = await accounts.find_account(session, account_id, owner_id=caller.user_id)
+    async with services.database.unit_of_work() as unit:
+        account = await accounts.find_account(unit.session, account_id, owner_id=caller.user_id)
         if body.is_primary:
-            await accounts.make_primary(session, account)
+            await accounts.make_primary(unit.session, account)
         elif body.is_primary is False and account.is_primary:
             raise AccountStateConflict("make another account the primary one instead")
         if "nickname" in body.model_fields_set:
             account.nickname = body.nickname
-        await session.commit()
+        await unit.commit()
     return reply(AccountAnswer.of(account))
 
 
@@ -236,9 +235,9 @@ async def unfreeze(account_id: str, _: Admin, actor: ActingUser, services: Wired
 
 
 async def _set_frozen(services: Wired, account_id: str, actor: Actor, *, frozen: bool) -> Response:
-    async with services.database.session_unit_of_work() as session:
-        account = await account_deeds.set_frozen(session, account_id, actor, frozen=frozen)
-        await session.commit()
+    async with services.database.unit_of_work() as unit:
+        account = await account_deeds.set_frozen(unit, account_id, actor, frozen=frozen)
+        await unit.commit()
     return reply(AccountAnswer.of(account))
 
 
@@ -254,7 +253,7 @@ async def set_overdraft(
 @router.delete("/{account_id}", status_code=204)
 async def close(account_id: str, _: Admin, actor: ActingUser, services: Wired) -> Response:
     """Close an empty account on which no loan hangs; its history stays."""
-    async with services.database.session_unit_of_work() as session:
-        await account_deeds.close(session, account_id, actor)
-        await session.commit()
+    async with services.database.unit_of_work() as unit:
+        await account_deeds.close(unit, account_id, actor)
+        await unit.commit()
     return no_content()

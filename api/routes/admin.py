@@ -83,9 +83,9 @@ async def list_users(
     email: Annotated[str | None, Query(max_length=254, description="A part of it")] = None,
 ) -> Response:
     """All users, the newest first."""
-    async with services.listings.session_unit_of_work() as session:
+    async with services.listings.unit_of_work() as unit:
         rows = await users.list_users(
-            session,
+            unit.session,
             UserFilter(role=role, status=status, email=email),
             before_id=page.after_id(),
             limit=page.fetch,
@@ -97,8 +97,8 @@ async def list_users(
 @router.get("/users/{user_id}", response_model=UserAnswer)
 async def show_user(user_id: str, _: Admin, services: Wired) -> Response:
     """One user."""
-    async with services.database.session_unit_of_work() as session:
-        user = await users.find_user(session, _user_id(user_id))
+    async with services.database.unit_of_work() as unit:
+        user = await users.find_user(unit.session, _user_id(user_id))
     return reply(UserAnswer.of(user))
 
 
@@ -116,11 +116,11 @@ async def change_user(
         act = RoleChange(_user_id(user_id), body.role, body.status)
         done = await perform(request, services, act)
         return done if isinstance(done, Response) else reply(UserAnswer.of(done.made))
-    async with services.database.session_unit_of_work() as session:
+    async with services.database.unit_of_work() as unit:
         user = await users.change_standing(
-            session, _user_id(user_id), role=None, status=body.status, actor=actor
+            unit.session, _user_id(user_id), role=None, status=body.status, actor=actor
         )
-        await session.commit()
+        await unit.commit()
     return reply(UserAnswer.of(user))
 
 
@@ -135,9 +135,9 @@ def _user_id(text: str) -> UUID:
 @lists
 async def list_countries(_: Admin, services: Wired, page: Paging) -> Response:
     """The countries by code, and whether the bank serves their residents."""
-    async with services.listings.session_unit_of_work() as session:
+    async with services.listings.unit_of_work() as unit:
         rows = await countries.list_countries(
-            session, after_code=page.after_code(), limit=page.fetch
+            unit.session, after_code=page.after_code(), limit=page.fetch
         )
     shown, next_cursor = page.cut(rows, lambda country: [country.code])
     return reply({"items": [CountryAnswer.of(row) for row in shown], "next_cursor": next_cursor})
@@ -150,11 +150,11 @@ async def set_country(
     """Serve a country's residents, or no more; a new code needs a name."""
     if len(code) != 2 or not (code.isascii() and code.isalpha()):
         raise CountryNotFound
-    async with services.database.session_unit_of_work() as session:
+    async with services.database.unit_of_work() as unit:
         country = await countries.set_country(
-            session, code.upper(), allowed=body.allowed, name=body.name, actor=actor
+            unit.session, code.upper(), allowed=body.allowed, name=body.name, actor=actor
         )
-        await session.commit()
+        await unit.commit()
     return reply(CountryAnswer.of(country))
 
 
@@ -162,9 +162,9 @@ async def set_country(
 @lists
 async def list_currencies(_: Admin, services: Wired, page: Paging) -> Response:
     """The currencies by code, and whether accounts may be opened in them."""
-    async with services.listings.session_unit_of_work() as session:
+    async with services.listings.unit_of_work() as unit:
         rows = await currencies.list_currencies(
-            session, after_code=page.after_code(), limit=page.fetch
+            unit.session, after_code=page.after_code(), limit=page.fetch
         )
     shown, next_cursor = page.cut(rows, lambda currency: [currency.code])
     return reply({"items": [_currency(row) for row in shown], "next_cursor": next_cursor})
@@ -181,17 +181,17 @@ async def set_currency(
     """Allow new accounts in a currency, or no more."""
     if not (len(code) == 3 and code.isascii()):
         raise CurrencyNotFound
-    async with services.database.session_unit_of_work() as session:
-        currency = await currencies.set_enabled(session, code.upper(), enabled=body.enabled)
+    async with services.database.unit_of_work() as unit:
+        currency = await currencies.set_enabled(unit.session, code.upper(), enabled=body.enabled)
         audit.record(
-            session,
+            unit.session,
             actor,
             "currency.set",
             subject_type="currency",
             subject_id=currency.code,
             details={"enabled": body.enabled},
         )
-        await session.commit()
+        await unit.commit()
     return reply(_currency(currency))
 
 

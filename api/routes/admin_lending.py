@@ -22,7 +22,6 @@ from core.business_day import runs
 from core.business_day.dates import BankClock, business_date
 from core.business_day.runs import Job, Run
 from core.foundation import outcome
-from core.foundation.database import driver
 from core.foundation.errors import RunNotFound
 from core.foundation.ids import parse_id
 from core.foundation.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
@@ -156,19 +155,17 @@ async def put_product(
     changes: dict[str, Any] = body.model_dump(exclude_unset=True)
     logged = body.model_dump(exclude_unset=True, mode="json")
     name, enabled = changes.pop("name", None), changes.pop("enabled", None)
-    async with services.database.session_unit_of_work() as session:
-        product = await catalogue.put(
-            await driver(session), code, changes, name=name, enabled=enabled
-        )
+    async with services.database.unit_of_work() as unit:
+        product = await catalogue.put(unit.connection, code, changes, name=name, enabled=enabled)
         record(
-            session,
+            unit.session,
             actor,
             "loan_product.put",
             subject_type="loan_product",
             subject_id=code,
             details=logged,
         )
-        await session.commit()
+        await unit.commit()
     return reply(_product(product))
 
 
@@ -215,21 +212,21 @@ async def show_run(run_id: str, _: Admin, services: Wired) -> Response:
 async def _start(
     services: Services, job: Job, body: JobRequest | None, caller: Caller, actor: Actor
 ) -> Response:
-    async with services.database.session_unit_of_work() as session:
-        connection = await driver(session)
+    async with services.database.unit_of_work() as unit:
+        connection = unit.connection
         day = body.business_date if body else None
         day = day or await business_date(connection, services.settings.time_zone)
         bank_clock = BankClock.of(services.settings)
         run_id = await runs.start(connection, job, day, bank_clock, caller.user_id)
         record(
-            session,
+            unit.session,
             actor,
             "job.start",
             subject_type="run",
             subject_id=run_id,
             details={"job": job.value, "business_date": day.isoformat()},
         )
-        await outcome.commit(services.database, session, run_id=run_id)
+        await outcome.commit(services.database, unit, run_id=run_id)
     try:
         await services.jobs.enqueue(
             DRIVE_RUN_ACTOR, str(run_id), queue=LENDING_QUEUE, request_id=actor.request_id

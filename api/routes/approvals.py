@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.dependencies import (
     KEY_HEADER,
@@ -31,6 +30,7 @@ from core.approvals import desk, storage
 from core.approvals.desk import Decided
 from core.approvals.rules import Rules
 from core.foundation import outcome
+from core.foundation.database import UnitOfWork
 from core.foundation.errors import ApprovalNotFound
 from core.foundation.ids import parse_id
 from core.transactions.orders import Idempotency
@@ -71,9 +71,9 @@ async def approve(
     """Do what was proposed, exactly and once. ``void`` where what it stood on has changed."""
     key = _key(request, caller, body.idempotency_key if body else None)
     rules = Rules.of(services.settings)
-    async with services.database.session_unit_of_work() as session:
-        decided = await desk.approve(session, _id(approval_id), actor, rules, key)
-        await _commit(services, session, decided)
+    async with services.database.unit_of_work() as unit:
+        decided = await desk.approve(unit, _id(approval_id), actor, rules, key)
+        await _commit(services, unit, decided)
     if decided.done is not None and decided.done.accepted is not None:
         services.bell.ring(request_id(request))
     return _answer(decided)
@@ -90,18 +90,18 @@ async def reject(
 ) -> Response:
     """Turn a proposal down."""
     key = _key(request, caller, body.idempotency_key)
-    async with services.database.session_unit_of_work() as session:
-        decided = await desk.reject(session, _id(approval_id), actor, body.reason, key)
-        await _commit(services, session, decided)
+    async with services.database.unit_of_work() as unit:
+        decided = await desk.reject(unit, _id(approval_id), actor, body.reason, key)
+        await _commit(services, unit, decided)
     return _answer(decided)
 
 
-async def _commit(services: Services, session: AsyncSession, decided: Decided) -> None:
+async def _commit(services: Services, unit: UnitOfWork, decided: Decided) -> None:
     approval = decided.approval
     if decided.replayed or approval.decision_id is None:
         return
     await outcome.commit(
-        services.database, session, decision_id=approval.decision_id, approval_id=approval.id
+        services.database, unit, decision_id=approval.decision_id, approval_id=approval.id
     )
 
 

@@ -67,8 +67,8 @@ async def ready(request: Request, services: Wired) -> Response:
 async def _database_state(services: Services) -> str:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-            async with services.probe.session_unit_of_work() as session:
-                await session.execute(text("SELECT 1 FROM users LIMIT 1"))
+            async with services.probe.unit_of_work() as unit:
+                await unit.session.execute(text("SELECT 1 FROM users LIMIT 1"))
     except Exception as error:  # noqa: BLE001 - whatever it is, the database is not ready
         log.warning("not_ready", store="database", error=describe(error))
         return "down"

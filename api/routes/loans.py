@@ -62,7 +62,7 @@ from core.approvals.loans import Restructuring, Settlement, WriteOff
 from core.audit.log import Actor, record
 from core.business_day.dates import business_date
 from core.foundation import outcome
-from core.foundation.database import Connection, driver
+from core.foundation.database import Connection
 from core.foundation.errors import Invalid, LoanNotFound, LoanStateConflict
 from core.foundation.ids import new_id, parse_id
 from core.ledger.currencies import refuse_unsupported
@@ -90,10 +90,10 @@ async def quote(
     services: Wired,
 ) -> Response:
     """The EMI, the totals, the APR and the whole schedule of a loan; nothing is stored."""
-    async with services.database.session_unit_of_work() as session:
-        today = body.start_date or await _today(services, await driver(session))
+    async with services.database.unit_of_work() as unit:
+        today = body.start_date or await _today(services, unit.connection)
         if body.currency is not None:
-            await refuse_unsupported(session, body.currency)
+            await refuse_unsupported(unit.session, body.currency)
     currency = body.currency or services.settings.default_currency
     terms = quote_terms(body, currency, today)
     found = await unless_gone(request, services.quotes.quote(terms, address_of(request)))
@@ -128,8 +128,8 @@ async def apply(
         monthly_income=body.monthly_income,
         monthly_obligations=body.monthly_obligations,
     )
-    async with services.database.session_unit_of_work() as session:
-        connection = await driver(session)
+    async with services.database.unit_of_work() as unit:
+        connection = unit.connection
         asked = fingerprint_of("loans/apply", asdict(wanted))
         earlier = await find_key(connection, key, asked)
         if earlier is None:
@@ -141,8 +141,8 @@ async def apply(
         if earlier is not None:  # what was made here beside it, if anything, is not committed
             status = await applications.status_of(connection, earlier)
             return _state(earlier, status, status=201, replayed=True)
-        record(session, actor, "loan.apply", subject_type="loan", subject_id=loan_id)
-        await outcome.commit(services.database, session, loan_id=loan_id)
+        record(unit.session, actor, "loan.apply", subject_type="loan", subject_id=loan_id)
+        await outcome.commit(services.database, unit, loan_id=loan_id)
     return _state(loan_id, LoanStatus.PENDING, status=201)
 
 
@@ -229,15 +229,15 @@ async def change_loan(
 ) -> Response:
     """Change a pending application."""
     known = _id(loan_id)
-    async with services.database.session_unit_of_work() as session:
-        connection = await driver(session)
+    async with services.database.unit_of_work() as unit:
+        connection = unit.connection
         today = await _today(services, connection)
         change = Change(**body.model_dump())
         await applications.update(connection, known, change, today, by=caller.user_id)
         changes = body.model_dump(exclude_unset=True, mode="json")
-        _record(session, actor, "update", known, **changes)
+        _record(unit.session, actor, "update", known, **changes)
         view = await _read(connection, services, known, caller)
-        await session.commit()
+        await unit.commit()
     return reply(LoanAnswer.of(view))
 
 
@@ -252,8 +252,8 @@ async def approve(
 ) -> Response:
     """Approve a pending loan; its disbursement is a transaction to poll."""
     known, wanted = _id(loan_id), body or LoanApproval()
-    async with services.database.session_unit_of_work() as session:
-        connection = await driver(session)
+    async with services.database.unit_of_work() as unit:
+        connection = unit.connection
         approval = await decisions.approve(
             connection,
             known,
@@ -262,7 +262,7 @@ async def approve(
             override_reason=wanted.override_reason,
         )
         _record(
-            session,
+            unit.session,
             actor,
             "approve",
             known,
@@ -271,7 +271,7 @@ async def approve(
             transaction_id=str(approval.transaction_id),
         )
         made = {"transaction_id": approval.transaction_id, "loan_id": known}
-        await outcome.commit(services.database, session, **made)
+        await outcome.commit(services.database, unit, **made)
     services.bell.ring(request_id(request))
     return _disbursing(known, approval.transaction_id)
 
@@ -295,17 +295,17 @@ async def disburse(
     known = _id(loan_id)
     key = _key(request, caller, body.idempotency_key if body else None)
     asked = fingerprint_of("loans/disburse", known)
-    async with services.database.session_unit_of_work() as session:
-        connection = await driver(session)
+    async with services.database.unit_of_work() as unit:
+        connection = unit.connection
         earlier = await find_key(connection, key, asked)
         if earlier is not None:
             return _disbursing(known, earlier, status=202, replayed=True)
         decider = await _decider(request, services, connection, caller)
         transaction_id = await decisions.disburse_again(connection, known, decider)
         await win_key(connection, key, asked, transaction_id)
-        _record(session, actor, "disburse", known, transaction_id=str(transaction_id))
+        _record(unit.session, actor, "disburse", known, transaction_id=str(transaction_id))
         made = {"transaction_id": transaction_id, "loan_id": known}
-        await outcome.commit(services.database, session, **made)
+        await outcome.commit(services.database, unit, **made)
     services.bell.ring(request_id(request))
     return _disbursing(known, transaction_id, status=202)
 
@@ -321,12 +321,12 @@ async def reject(
 ) -> Response:
     """Turn a pending loan down."""
     known, reason = _id(loan_id), body.reason if body else None
-    async with services.database.session_unit_of_work() as session:
-        connection = await driver(session)
+    async with services.database.unit_of_work() as unit:
+        connection = unit.connection
         decider = await _decider(request, services, connection, caller)
         await decisions.reject(connection, known, decider, reason)
-        _record(session, actor, "reject", known, reason=reason)
-        await session.commit()
+        _record(unit.session, actor, "reject", known, reason=reason)
+        await unit.commit()
     return _state(known, LoanStatus.REJECTED)
 
 
@@ -334,10 +334,10 @@ async def reject(
 async def withdraw(loan_id: str, caller: Customer, actor: ActingUser, services: Wired) -> Response:
     """Take one's own pending application back."""
     known = _id(loan_id)
-    async with services.database.session_unit_of_work() as session:
-        await applications.withdraw(await driver(session), known, caller.user_id)
-        _record(session, actor, "withdraw", known)
-        await session.commit()
+    async with services.database.unit_of_work() as unit:
+        await applications.withdraw(unit.connection, known, caller.user_id)
+        _record(unit.session, actor, "withdraw", known)
+        await unit.commit()
     return _state(known, LoanStatus.WITHDRAWN)
 
 
@@ -411,8 +411,8 @@ async def act_on_recovery(
     key = _key(request, caller, body.idempotency_key)
     details = body.model_dump(exclude_none=True, exclude={"idempotency_key"}, mode="json")
     asked = fingerprint_of("loans/recovery", known, details)
-    async with services.database.session_unit_of_work() as session:
-        connection = await driver(session)
+    async with services.database.unit_of_work() as unit:
+        connection = unit.connection
         earlier = await find_key(connection, key, asked)
         submitted: list[UUID] = []
         if earlier is None:
@@ -425,13 +425,13 @@ async def act_on_recovery(
             submitted = await recovery.set_off_by(connection, known, earlier)
             case = await recovery.case_of(connection, known)
             return _step_taken(known, case, submitted, replayed=True)
-        _record(session, actor, "recovery", known, **details)
+        _record(unit.session, actor, "recovery", known, **details)
         case = await recovery.find_case(connection, known)
         if submitted:
             made = {"transaction_id": submitted[0], "loan_id": known}
-            await outcome.commit(services.database, session, **made)
+            await outcome.commit(services.database, unit, **made)
         else:
-            await session.commit()
+            await unit.commit()
     if submitted:
         services.bell.ring(request_id(request))
     return _step_taken(known, case, submitted)
@@ -441,10 +441,10 @@ async def act_on_recovery(
 async def delete_loan(loan_id: str, caller: Admin, actor: ActingUser, services: Wired) -> Response:
     """Hide a loan on which no money is out."""
     known = _id(loan_id)
-    async with services.database.session_unit_of_work() as session:
-        await decisions.delete(await driver(session), known, by=caller.user_id)
-        _record(session, actor, "delete", known)
-        await session.commit()
+    async with services.database.unit_of_work() as unit:
+        await decisions.delete(unit.connection, known, by=caller.user_id)
+        _record(unit.session, actor, "delete", known)
+        await unit.commit()
     return no_content()
 
 

@@ -108,8 +108,8 @@ def _midnight(services: Services) -> datetime:
 async def show_jobs(_: Admin, services: Wired) -> Response:
     """Queues and their depth, the oldest pending transaction, failed jobs."""
     waiting = await backlog(services.listings)
-    async with services.listings.session_unit_of_work() as session:
-        failed = await failed_jobs(session, limit=SHOWN_FAILED_JOBS)
+    async with services.listings.unit_of_work() as unit:
+        failed = await failed_jobs(unit.session, limit=SHOWN_FAILED_JOBS)
     age = (clock.now() - waiting.oldest).total_seconds() if waiting.oldest else None
     return reply(
         JobsAnswer(
@@ -134,18 +134,18 @@ async def _queues(services: Services) -> list[QueueAnswer]:
 async def retry_job(job_id: str, _: Admin, actor: ActingUser, services: Wired) -> Response:
     """Queue a failed job again, once."""
     known = parse_id(job_id)
-    async with services.database.session_unit_of_work() as session:
-        job = None if known is None else await take_for_retry(session, known, clock.now())
+    async with services.database.unit_of_work() as unit:
+        job = None if known is None else await take_for_retry(unit.session, known, clock.now())
         if job is None:
             raise JobNotFound
-        audit.record(session, actor, "job.retry", subject_type="job", subject_id=known)
+        audit.record(unit.session, actor, "job.retry", subject_type="job", subject_id=known)
         # Queued before it is committed that it was: one queued in vain finds nothing to do, one
         # that was marked and never queued would be lost.
-        await session.flush()
+        await unit.session.flush()
         await services.jobs.enqueue(
             job.actor, *job.args, queue=job.queue, request_id=actor.request_id
         )
-        await session.commit()
+        await unit.commit()
     return reply(Retried(job_id=job.id), status=202)
 
 
@@ -171,8 +171,8 @@ async def read_audit(
         since=beginning("from", since),
         until=end("to", until),
     )
-    async with services.listings.session_unit_of_work() as session:
-        rows = await audit.read(session, wanted, before_id=page.after_id(), limit=page.fetch)
+    async with services.listings.unit_of_work() as unit:
+        rows = await audit.read(unit.session, wanted, before_id=page.after_id(), limit=page.fetch)
     shown, next_cursor = page.cut(rows, lambda entry: [entry.id])
     items = [AuditAnswer.model_validate(entry, from_attributes=True) for entry in shown]
     return reply({"items": items, "next_cursor": next_cursor})

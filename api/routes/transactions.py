@@ -102,13 +102,13 @@ async def _account_ids(
     services: Services, caller: Caller, account: str | None
 ) -> list[UUID] | None:
     """The accounts whose transactions the caller may and wants to see; None for all there are."""
-    async with services.listings.session_unit_of_work() as session:
+    async with services.listings.unit_of_work() as unit:
         if account is not None:
-            found = await accounts.find_account(session, account, owner_id=caller.scope)
+            found = await accounts.find_account(unit.session, account, owner_id=caller.scope)
             return [found.id]
         if caller.scope is None:
             return None
-        return [own.id for own in await accounts.accounts_of(session, caller.scope)]
+        return [own.id for own in await accounts.accounts_of(unit.session, caller.scope)]
 
 
 @router.get(
@@ -154,8 +154,10 @@ async def reverse(
 async def hide(transaction_id: str, caller: Admin, actor: ActingUser, services: Wired) -> Response:
     """Hide the record of a final transaction; its postings stay."""
     known = _id(transaction_id)
-    async with services.database.session_unit_of_work() as session:
-        await hide_transaction(session, known, clock.now(), by=caller.user_id)
-        record(session, actor, "transaction.hide", subject_type="transaction", subject_id=known)
-        await session.commit()
+    async with services.database.unit_of_work() as unit:
+        await hide_transaction(unit, known, clock.now(), by=caller.user_id)
+        record(
+            unit.session, actor, "transaction.hide", subject_type="transaction", subject_id=known
+        )
+        await unit.commit()
     return no_content()

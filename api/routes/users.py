@@ -31,8 +31,8 @@ FIRST_PAGE = Page(MAX_LIMIT, None)
 @router.get("/profile", response_model=UserAnswer)
 async def show_profile(caller: AnyCaller, services: Wired) -> Response:
     """The caller's profile."""
-    async with services.database.session_unit_of_work() as session:
-        user = await users.find_user(session, caller.user_id)
+    async with services.database.unit_of_work() as unit:
+        user = await users.find_user(unit.session, caller.user_id)
     return reply(UserAnswer.of(user))
 
 
@@ -42,9 +42,9 @@ async def change_profile(
 ) -> Response:
     """Change personal data; fields left out stay, null clears."""
     changes = body.model_dump(exclude_unset=True)
-    async with services.database.session_unit_of_work() as session:
-        user = await users.update_profile(session, caller.user_id, changes, actor)
-        await session.commit()
+    async with services.database.unit_of_work() as unit:
+        user = await users.update_profile(unit.session, caller.user_id, changes, actor)
+        await unit.commit()
     return reply(UserAnswer.of(user))
 
 
@@ -54,16 +54,16 @@ async def delete_profile(caller: AnyCaller, actor: ActingUser, services: Wired) 
 
     Refused while money, a live loan, or a transaction under way is left.
     """
-    async with services.database.session_unit_of_work() as session:
+    async with services.database.unit_of_work() as unit:
         # Locks the user first: no account can be opened meanwhile.
-        await users.find_user(session, caller.user_id, lock=True)
-        await refuse_live_loans(session, customer_id=caller.user_id)
-        await close_all_of(session, caller.user_id, clock.now())
-        await forget_nicknames(session, caller.user_id)
-        await forget_purposes(session, caller.user_id)
-        await forget_keys_of(await driver(session), caller.user_id)
-        await users.delete_user(session, caller.user_id, actor)
-        await session.commit()
+        await users.find_user(unit.session, caller.user_id, lock=True)
+        await refuse_live_loans(unit.session, customer_id=caller.user_id)
+        await close_all_of(unit.session, caller.user_id, clock.now())
+        await forget_nicknames(unit.session, caller.user_id)
+        await forget_purposes(unit.session, caller.user_id)
+        await forget_keys_of(unit.connection, caller.user_id)
+        await users.delete_user(unit, caller.user_id, actor)
+        await unit.commit()
     return no_content()
 
 

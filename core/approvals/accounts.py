@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
 from core.approvals.rules import Rules
 from core.audit.log import Actor, record
 from core.foundation import clock
-from core.foundation.database import driver
+from core.foundation.database import UnitOfWork
 from core.foundation.money import minor_units
 from core.identity.persons import refuse_own
 from core.ledger import accounts
@@ -19,32 +17,32 @@ from core.lending.servicing.live_loans import refuse_live_loans
 from core.transactions.closing import close_account
 
 
-async def set_frozen(session: AsyncSession, name: str, actor: Actor, *, frozen: bool) -> Account:
+async def set_frozen(unit: UnitOfWork, name: str, actor: Actor, *, frozen: bool) -> Account:
     """Freeze an account or thaw it. Raises AccountNotFound, FourEyes, AccountStateConflict."""
-    account = await find_others_account(session, name, actor, lock=True)
-    await accounts.set_frozen(session, account, frozen=frozen)
-    _note(session, actor, "freeze" if frozen else "unfreeze", account)
+    account = await find_others_account(unit, name, actor, lock=True)
+    await accounts.set_frozen(unit.session, account, frozen=frozen)
+    _note(unit, actor, "freeze" if frozen else "unfreeze", account)
     return account
 
 
-async def close(session: AsyncSession, name: str, actor: Actor) -> None:
+async def close(unit: UnitOfWork, name: str, actor: Actor) -> None:
     """Close an empty account on which no loan hangs.
 
     Raises AccountNotFound, FourEyes, LoanLeft, MoneyLeft, TransactionsPending,
     AccountStateConflict.
     """
-    account = await find_others_account(session, name, actor, lock=True)
-    await refuse_live_loans(session, account_id=account.id)
-    await close_account(session, account, clock.now())
-    _note(session, actor, "close", account)
+    account = await find_others_account(unit, name, actor, lock=True)
+    await refuse_live_loans(unit.session, account_id=account.id)
+    await close_account(unit.session, account, clock.now())
+    _note(unit, actor, "close", account)
 
 
 async def find_others_account(
-    session: AsyncSession, name: str, actor: Actor, *, lock: bool = False
+    unit: UnitOfWork, name: str, actor: Actor, *, lock: bool = False
 ) -> Account:
     """The account by id or number. Raises AccountNotFound, or FourEyes for the actor's own."""
-    account = await accounts.find_account(session, name, lock=lock)
-    await refuse_own(await driver(session), user_of(actor), [account.owner_id])
+    account = await accounts.find_account(unit.session, name, lock=lock)
+    await refuse_own(unit.connection, user_of(actor), [account.owner_id])
     return account
 
 
@@ -69,31 +67,31 @@ class Overdraft:
     def sealed(self) -> None:
         """Nothing."""
 
-    async def look(self, session: AsyncSession, _actor: Actor, _rules: Rules) -> Ground:
+    async def look(self, unit: UnitOfWork, _actor: Actor, _rules: Rules) -> Ground:
         """The limit as it is; worth the new one where that is higher."""
-        account = await accounts.find_account(session, self.account, lock=True)
+        account = await accounts.find_account(unit.session, self.account, lock=True)
         limit_minor = minor_units("overdraft_limit", self.limit, account.currency)
         accounts.refuse_overdraft(account, limit_minor)
         before_minor = account.overdraft_limit_minor
         worth = self.limit if limit_minor > before_minor else Decimal(0)
         return Ground((account.owner_id,), worth, {"overdraft_limit_minor": before_minor})
 
-    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+    async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Set the limit."""
-        account = await find_others_account(session, self.account, doing.actor, lock=True)
+        account = await find_others_account(unit, self.account, doing.actor, lock=True)
         before_minor = account.overdraft_limit_minor
         limit_minor = minor_units("overdraft_limit", self.limit, account.currency)
-        await accounts.set_overdraft(session, account, limit_minor)
+        await accounts.set_overdraft(unit.session, account, limit_minor)
         details: dict[str, Any] = {"from_minor": before_minor, "to_minor": limit_minor}
         if doing.approval_id is not None:
             details["approval_id"] = str(doing.approval_id)
-        _note(session, doing.actor, "overdraft", account, **details)
+        _note(unit, doing.actor, "overdraft", account, **details)
         return Done({"account_id": str(account.id)}, made=account)
 
 
-def _note(session: AsyncSession, actor: Actor, verb: str, account: Account, **details: Any) -> None:
+def _note(unit: UnitOfWork, actor: Actor, verb: str, account: Account, **details: Any) -> None:
     record(
-        session,
+        unit.session,
         actor,
         f"account.{verb}",
         subject_type="account",

@@ -11,10 +11,9 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from core.approvals.rules import Rules
 from core.audit.log import Actor
+from core.foundation.database import UnitOfWork
 from core.foundation.errors import Forbidden
 from core.identity.tables import Role
 from core.transactions.orders import Accepted, Idempotency
@@ -114,10 +113,10 @@ class Act(Protocol):
     def sealed(self) -> dict[str, Any] | None:
         """What else the run needs, and nobody is shown."""
 
-    async def look(self, session: AsyncSession, actor: Actor, rules: Rules) -> Ground:
+    async def look(self, unit: UnitOfWork, actor: Actor, rules: Rules) -> Ground:
         """The ground of the deed, under locks. Raises what refuses the deed already now."""
 
-    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+    async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Do it, and write it down, in the caller's unit of work. Raises what refuses it."""
 
 

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from core.approvals import acts, storage
 from core.approvals.deeds import ROLES, Act, Deed, Doing, Done, needs_second, user_of
 from core.approvals.rules import Rules
 from core.approvals.storage import LAPSED, WAITING, ApprovalView
 from core.audit.log import Actor, record
-from core.foundation.database import Connection, driver
+from core.foundation.database import Connection, UnitOfWork
 from core.foundation.errors import (
     ApprovalNotWaiting,
     Forbidden,
@@ -49,41 +47,41 @@ class Decided:
     replayed: bool = False
 
 
-async def perform(session: AsyncSession, act: Act, doing: Doing) -> Done | Proposed:
+async def perform(unit: UnitOfWork, act: Act, doing: Doing) -> Done | Proposed:
     """Do the deed, or propose it where it needs a second person; the caller commits.
 
     Raises Forbidden, FourEyes for what is the actor's own, IdempotencyKeyReused, and what refuses
     the deed itself.
     """
     _refuse_role(act.deed, doing.actor)
-    connection = await driver(session)
-    earlier = await _replay(session, act, doing)
+    connection = unit.connection
+    earlier = await _replay(unit, act, doing)
     if earlier is not None:
         return earlier
     try:
-        ground = await act.look(session, doing.actor, doing.rules)
+        ground = await act.look(unit, doing.actor, doing.rules)
     except GiroError:
         # The key's first use may have ended a moment ago, and be what refuses this one.
-        earlier = await _replay(session, act, doing)
+        earlier = await _replay(unit, act, doing)
         if earlier is None:
             raise
         return earlier
     await refuse_own(connection, user_of(doing.actor), ground.owners)
     if not needs_second(act.deed, ground, doing.rules):
-        return await act.run(session, doing)
+        return await act.run(unit, doing)
     approval_id = new_id()
     earlier_id = await win_key(connection, doing.key, storage.fingerprint(act), approval_id)
     if earlier_id is not None:
         return Proposed(await storage.find(connection, earlier_id), replayed=True)
     approval = await storage.insert(connection, approval_id, act, ground, doing)
-    _note(session, doing.actor, "propose", approval)
+    _note(unit, doing.actor, "propose", approval)
     await notices.write(connection, [_waiting(approval)])
     return Proposed(approval)
 
 
-async def _replay(session: AsyncSession, act: Act, doing: Doing) -> Done | Proposed | None:
+async def _replay(unit: UnitOfWork, act: Act, doing: Doing) -> Done | Proposed | None:
     """What the key has made before. Raises IdempotencyKeyReused for another request."""
-    connection = await driver(session)
+    connection = unit.connection
     used = await storage.key_of(connection, doing.key)
     if used is None:
         return None
@@ -93,14 +91,14 @@ async def _replay(session: AsyncSession, act: Act, doing: Doing) -> Done | Propo
         return Proposed(approval, replayed=True)
     if not act.keyed:
         raise IdempotencyKeyReused
-    done = await act.run(session, doing)
+    done = await act.run(unit, doing)
     if not done.replayed:  # the key was forgotten a moment ago, and nobody has looked at the ground
         raise IdempotencyKeyReused
     return done
 
 
 async def approve(
-    session: AsyncSession,
+    unit: UnitOfWork,
     approval_id: UUID,
     actor: Actor,
     rules: Rules,
@@ -111,13 +109,13 @@ async def approve(
     Where the deed is refused by now its proposal ends ``void``, with the refusal as its result.
     Raises ApprovalNotFound, ApprovalNotWaiting, FourEyes, Forbidden, IdempotencyKeyReused.
     """
-    connection = await driver(session)
+    connection = unit.connection
     decision_id = new_id()
     if await _is_replay(connection, key, ("approve", approval_id), decision_id):
         return Decided(await storage.find(connection, approval_id), replayed=True)
     approval = await _decidable(connection, approval_id, actor)
     doing = Doing(actor, rules, approval.run_id, approval.proposed_by, approval_id=approval_id)
-    done = await _run(session, approval, doing)
+    done = await _run(unit, approval, doing)
     refused = isinstance(done, GiroError)
     decided = await storage.decide(
         connection,
@@ -129,20 +127,20 @@ async def approve(
         if isinstance(done, GiroError)
         else done.result,
     )
-    _note(session, actor, "void" if refused else "approve", decided)
+    _note(unit, actor, "void" if refused else "approve", decided)
     await notices.write(connection, [_decided(decided)])
     return Decided(decided, None if isinstance(done, GiroError) else done)
 
 
 async def reject(
-    session: AsyncSession,
+    unit: UnitOfWork,
     approval_id: UUID,
     actor: Actor,
     reason: str,
     key: Idempotency | None = None,
 ) -> Decided:
     """Turn a proposal down; the caller commits. Raises as ``approve`` does."""
-    connection = await driver(session)
+    connection = unit.connection
     decision_id = new_id()
     if await _is_replay(connection, key, ("reject", approval_id, reason), decision_id):
         return Decided(await storage.find(connection, approval_id), replayed=True)
@@ -155,20 +153,20 @@ async def reject(
         decision_id=decision_id,
         reason=reason,
     )
-    _note(session, actor, "reject", decided)
+    _note(unit, actor, "reject", decided)
     await notices.write(connection, [_decided(decided)])
     return Decided(decided)
 
 
-async def _run(session: AsyncSession, approval: ApprovalView, doing: Doing) -> Done | GiroError:
+async def _run(unit: UnitOfWork, approval: ApprovalView, doing: Doing) -> Done | GiroError:
     """Do the deed, or answer what refuses it with nothing of it done."""
     try:
-        async with session.begin_nested():
+        async with unit.savepoint():
             act = acts.proposed(approval)
-            ground = await act.look(session, doing.actor, doing.rules)
+            ground = await act.look(unit, doing.actor, doing.rules)
             if ground.facts != approval.ground:
                 raise GroundChanged
-            return await act.run(session, doing)
+            return await act.run(unit, doing)
     except Unavailable:
         raise
     except GiroError as refusal:
@@ -199,10 +197,10 @@ def _refuse_role(deed: Deed, actor: Actor) -> None:
         raise Forbidden
 
 
-def _note(session: AsyncSession, actor: Actor, verb: str, approval: ApprovalView) -> None:
+def _note(unit: UnitOfWork, actor: Actor, verb: str, approval: ApprovalView) -> None:
     result = approval.result or {}
     record(
-        session,
+        unit.session,
         actor,
         f"approval.{verb}",
         subject_type="approval",

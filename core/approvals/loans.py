@@ -5,14 +5,12 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from core.approvals.deeds import Act, Deed, Doing, Done, Ground
 from core.approvals.rules import Rules
 from core.approvals.storage import fingerprint
 from core.audit.log import Actor, record
 from core.business_day.dates import business_date
-from core.foundation.database import Connection, driver
+from core.foundation.database import Connection, UnitOfWork
 from core.foundation.money import to_major, to_minor
 from core.identity.tables import Role
 from core.lending.collections import recovery
@@ -66,7 +64,7 @@ async def _worker(connection: Connection, doing: Doing) -> Worker:
 
 
 async def _done(
-    session: AsyncSession, doing: Doing, act: Act, transaction_id: UUID | None = None
+    unit: UnitOfWork, doing: Doing, act: Act, transaction_id: UUID | None = None
 ) -> Done:
     """Write the step down; the case as it is now is what the direct way answers."""
     details = act.body()
@@ -74,15 +72,15 @@ async def _done(
     if doing.approval_id is not None:
         details = {**details, "approval_id": str(doing.approval_id)}
     record(
-        session,
+        unit.session,
         doing.actor,
         "loan.recovery",
         subject_type="loan",
         subject_id=loan_id,
         details={name: _plain(value) for name, value in details.items() if value is not None},
     )
-    await session.flush()
-    case = await recovery.find_case(await driver(session), loan_id)
+    await unit.session.flush()
+    case = await recovery.find_case(unit.connection, loan_id)
     result = {"loan_id": str(loan_id)}
     if transaction_id is None:
         return Done(result, made=case)
@@ -129,16 +127,16 @@ class Settlement:
     def sealed(self) -> None:
         """Nothing."""
 
-    async def look(self, session: AsyncSession, _actor: Actor, rules: Rules) -> Ground:
+    async def look(self, unit: UnitOfWork, _actor: Actor, rules: Rules) -> Ground:
         """Next to nothing for all of it always needs a second person."""
-        found = await _look(await driver(session), self.loan_id, LoanEvent.SETTLE, rules)
+        found = await _look(unit.connection, self.loan_id, LoanEvent.SETTLE, rules)
         amount_minor = to_minor(self.amount, found.book.currency)
         floor = found.owed_minor * rules.settlement_floor_percent / 100
         return found.ground(second=True if amount_minor < floor else None)
 
-    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+    async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Submit the settlement."""
-        connection = await driver(session)
+        connection = unit.connection
         earlier = await _replay(connection, doing, self, self.loan_id)
         if earlier is not None:
             return earlier
@@ -146,7 +144,7 @@ class Settlement:
         transaction_id = await recovery.settle(
             connection, self.loan_id, worker, self.amount, transaction_id=doing.run_id
         )
-        return await _done(session, doing, self, transaction_id)
+        return await _done(unit, doing, self, transaction_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +177,15 @@ class Restructuring:
     def sealed(self) -> None:
         """Nothing."""
 
-    async def look(self, session: AsyncSession, _actor: Actor, rules: Rules) -> Ground:
+    async def look(self, unit: UnitOfWork, _actor: Actor, rules: Rules) -> Ground:
         """Terms that the product lends at."""
-        found = await _look(await driver(session), self.loan_id, LoanEvent.RESTRUCTURE, rules)
+        found = await _look(unit.connection, self.loan_id, LoanEvent.RESTRUCTURE, rules)
         recovery.refuse_terms(found.book, self.tenure_months, self.interest_rate)
         return found.ground()
 
-    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+    async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Lay the schedule out anew."""
-        connection = await driver(session)
+        connection = unit.connection
         earlier = await _replay(connection, doing, self, self.loan_id)
         if earlier is not None:
             return earlier
@@ -199,7 +197,7 @@ class Restructuring:
             interest_rate=self.interest_rate,
             calendar=CollectionCalendar(doing.rules.holiday_country),
         )
-        return await _done(session, doing, self)
+        return await _done(unit, doing, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,17 +221,17 @@ class WriteOff:
     def sealed(self) -> None:
         """Nothing."""
 
-    async def look(self, session: AsyncSession, _actor: Actor, rules: Rules) -> Ground:
+    async def look(self, unit: UnitOfWork, _actor: Actor, rules: Rules) -> Ground:
         """A debt that is still owed."""
-        found = await _look(await driver(session), self.loan_id, LoanEvent.WRITE_OFF, rules)
+        found = await _look(unit.connection, self.loan_id, LoanEvent.WRITE_OFF, rules)
         return found.ground()
 
-    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+    async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Write it off."""
-        connection = await driver(session)
+        connection = unit.connection
         earlier = await _replay(connection, doing, self, self.loan_id)
         if earlier is not None:
             return earlier
         worker = await _worker(connection, doing)
         await recovery.write_off(connection, self.loan_id, worker, self.reason)
-        return await _done(session, doing, self)
+        return await _done(unit, doing, self)

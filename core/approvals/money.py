@@ -6,14 +6,12 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from core.approvals.accounts import find_others_account
 from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
 from core.approvals.rules import Rules
 from core.audit.log import Actor, record
 from core.foundation import clock
-from core.foundation.database import driver
+from core.foundation.database import UnitOfWork
 from core.foundation.errors import InsufficientFunds, InvalidAmount
 from core.foundation.money import to_major, to_minor
 from core.ledger.accounts import find_account, owners_of
@@ -64,20 +62,20 @@ class ByHand:
     def sealed(self) -> None:
         """Nothing."""
 
-    async def look(self, session: AsyncSession, actor: Actor, _rules: Rules) -> Ground:
+    async def look(self, unit: UnitOfWork, actor: Actor, _rules: Rules) -> Ground:
         """An open account that can bear it; worth what the actor moves there in a day."""
-        account = await find_account(session, self.account)
+        account = await find_account(unit.session, self.account)
         amount_minor = to_minor(self.amount, account.currency)
         self._refuse(account, amount_minor)
-        connection, by = await driver(session), user_of(actor)
+        connection, by = unit.connection, user_of(actor)
         await lock_sum(connection, self.deed.value, by, account.id)
         since = clock.now() - COUNTED_FOR
         before = await moved_by_hand(connection, self.deed.value, by, account.id, since)
         return Ground((account.owner_id,), to_major(before + amount_minor, account.currency))
 
-    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+    async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Accept the transaction."""
-        await find_others_account(session, self.account, doing.actor)
+        await find_others_account(unit, self.account, doing.actor)
         approval_id = doing.approval_id
         side, kind = Party(self.account), TransactionType(self.deed.value)
         credited = self.deed is Deed.CREDIT
@@ -95,14 +93,14 @@ class ByHand:
             idempotency=doing.key,
             id=doing.run_id,
         )
-        (result,) = await accept(await driver(session), [order])
+        (result,) = await accept(unit.connection, [order])
         if isinstance(result, Exception):
             raise result
         if not result.replayed:
             details = {"account": self.account, "amount": str(self.amount)}
             if approval_id is not None:
                 details["approval_id"] = str(approval_id)
-            _note(session, doing.actor, kind.value, order.id, details)
+            _note(unit, doing.actor, kind.value, order.id, details)
         return _done(result)
 
     def _refuse(self, account: Account, amount_minor: int) -> None:
@@ -134,16 +132,18 @@ class Reversal:
     def sealed(self) -> None:
         """Nothing."""
 
-    async def look(self, session: AsyncSession, _actor: Actor, _rules: Rules) -> Ground:
+    async def look(self, unit: UnitOfWork, _actor: Actor, _rules: Rules) -> Ground:
         """A movement that can be taken back; worth its amount."""
-        original = await find_original(await driver(session), self.transaction_id)
+        original = await find_original(unit.connection, self.transaction_id)
         refuse_irreversible(original)
-        owners = await owners_of(session, [original.debit_account_id, original.credit_account_id])
+        owners = await owners_of(
+            unit.session, [original.debit_account_id, original.credit_account_id]
+        )
         return Ground(tuple(owners), to_major(original.amount_minor, original.currency))
 
-    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+    async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Accept the reversal."""
-        connection = await driver(session)
+        connection = unit.connection
         original = await find_original(connection, self.transaction_id)
         accepted = await accept_reversal(
             connection,
@@ -157,7 +157,7 @@ class Reversal:
             details = {"reversal": str(accepted.transaction_id)}
             if doing.approval_id is not None:
                 details["approval_id"] = str(doing.approval_id)
-            _note(session, doing.actor, "reverse", self.transaction_id, details)
+            _note(unit, doing.actor, "reverse", self.transaction_id, details)
         return _done(accepted)
 
 
@@ -168,10 +168,10 @@ def _done(accepted: Accepted) -> Done:
 
 
 def _note(
-    session: AsyncSession, actor: Actor, verb: str, transaction_id: UUID, details: dict[str, str]
+    unit: UnitOfWork, actor: Actor, verb: str, transaction_id: UUID, details: dict[str, str]
 ) -> None:
     record(
-        session,
+        unit.session,
         actor,
         f"transaction.{verb}",
         subject_type="transaction",

@@ -5,13 +5,11 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
 from core.approvals.rules import Rules
 from core.approvals.storage import fingerprint
 from core.audit.log import Actor, record
-from core.foundation.database import driver
+from core.foundation.database import UnitOfWork
 from core.foundation.errors import Forbidden, SelfServiceCashOff
 from core.identity import users
 from core.identity.persons import refuse_own
@@ -51,13 +49,13 @@ class Opening:
     def sealed(self) -> None:
         """Nothing."""
 
-    async def look(self, session: AsyncSession, _actor: Actor, _rules: Rules) -> Ground:
+    async def look(self, unit: UnitOfWork, _actor: Actor, _rules: Rules) -> Ground:
         """A known owner; worth the cash that comes with it. Without any it needs nobody else."""
-        await users.find_user(session, self.owner_id)
+        await users.find_user(unit.session, self.owner_id)
         second = None if self.initial_deposit else False
         return Ground((self.owner_id,), self.initial_deposit, second=second)
 
-    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+    async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Open it and book its opening deposit.
 
         A customer opens for himself alone, and pays cash in only where the cash desk is open;
@@ -65,19 +63,19 @@ class Opening:
         SelfServiceCashOff, FourEyes, UserNotFound, CapReached, CurrencyNotSupported,
         InvalidAmount, IdempotencyKeyReused.
         """
-        connection = await driver(session)
+        connection = unit.connection
         earlier = await win_key(connection, doing.key, fingerprint(self), doing.run_id)
         if earlier is not None:
-            account = await find_account(session, str(earlier))
+            account = await find_account(unit.session, str(earlier))
             return Done({"account_id": str(account.id)}, made=account, replayed=True)
         by_customer = doing.actor.role == Role.CUSTOMER
         if by_customer:
             self._refuse_customer(user_of(doing.actor), doing.rules)
         else:
             await refuse_own(connection, user_of(doing.actor), [self.owner_id])
-        account = await self._open(session, doing)
+        account = await self._open(unit, doing)
         if not by_customer:
-            self._note(session, doing, account)
+            self._note(unit, doing, account)
         traces = {"account_id": account.id}
         return Done({"account_id": str(account.id)}, made=account, traces=traces)
 
@@ -87,11 +85,11 @@ class Opening:
         if self.initial_deposit and not rules.accounts.cash_desk_open:
             raise SelfServiceCashOff
 
-    async def _open(self, session: AsyncSession, doing: Doing) -> Account:
+    async def _open(self, unit: UnitOfWork, doing: Doing) -> Account:
         rules = doing.rules.accounts
-        await users.find_user(session, self.owner_id, lock=True)
+        await users.find_user(unit.session, self.owner_id, lock=True)
         return await open_account(
-            session,
+            unit.session,
             self.owner_id,
             account_id=doing.run_id,
             currency=self.currency,
@@ -104,12 +102,12 @@ class Opening:
             request_id=doing.actor.request_id,
         )
 
-    def _note(self, session: AsyncSession, doing: Doing, account: Account) -> None:
+    def _note(self, unit: UnitOfWork, doing: Doing, account: Account) -> None:
         details = {**self.body(), "initial_deposit": str(self.initial_deposit)}
         if doing.approval_id is not None:
             details["approval_id"] = str(doing.approval_id)
         record(
-            session,
+            unit.session,
             doing.actor,
             "account.open",
             subject_type="account",

@@ -5,13 +5,11 @@ from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from core.approvals.deeds import Deed, Doing, Done, Ground
 from core.approvals.rules import Rules
 from core.approvals.storage import fingerprint
 from core.audit.log import Actor
-from core.foundation.database import driver
+from core.foundation.database import UnitOfWork
 from core.identity import users
 from core.identity.tables import Role, UserStatus
 from core.identity.users import NewUser, PersonalData
@@ -50,19 +48,19 @@ class NewStaff:
         del person["full_name"]
         return {"password_hash": self.user.password_hash, **person}
 
-    async def look(self, session: AsyncSession, _actor: Actor, _rules: Rules) -> Ground:
+    async def look(self, unit: UnitOfWork, _actor: Actor, _rules: Rules) -> Ground:
         """Nobody whom the bank knows yet; a customer needs nobody's approval."""
-        await users.refuse_taken(session, self.user.email)
+        await users.refuse_taken(unit.session, self.user.email)
         return Ground(second=False if self.user.role == Role.CUSTOMER else None)
 
-    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+    async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Make the user. Raises EmailTaken."""
-        connection = await driver(session)
+        connection = unit.connection
         earlier = await win_key(connection, doing.key, fingerprint(self), doing.run_id)
         if earlier is not None:
-            user = await users.find_user(session, earlier)
+            user = await users.find_user(unit.session, earlier)
             return Done({"user_id": str(user.id)}, made=user, replayed=True)
-        user = await users.insert(session, self.user, doing.actor, user_id=doing.run_id)
+        user = await users.insert(unit.session, self.user, doing.actor, user_id=doing.run_id)
         return Done({"user_id": str(user.id)}, made=user, traces={"user_id": user.id})
 
 
@@ -89,16 +87,16 @@ class RoleChange:
     def sealed(self) -> None:
         """Nothing."""
 
-    async def look(self, session: AsyncSession, _actor: Actor, _rules: Rules) -> Ground:
+    async def look(self, unit: UnitOfWork, _actor: Actor, _rules: Rules) -> Ground:
         """The role as it is; who has it already needs nobody's approval."""
-        await users.lock_admins(session)
-        user = await users.find_user(session, self.user_id)
+        await users.lock_admins(unit.session)
+        user = await users.find_user(unit.session, self.user_id)
         second = False if user.role == self.role else None
         return Ground((user.id,), facts={"role": user.role, "status": user.status}, second=second)
 
-    async def run(self, session: AsyncSession, doing: Doing) -> Done:
+    async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Give the role and end the user's sessions. Raises UserNotFound, LastAdmin."""
         user = await users.change_standing(
-            session, self.user_id, role=self.role, status=self.status, actor=doing.actor
+            unit.session, self.user_id, role=self.role, status=self.status, actor=doing.actor
         )
         return Done({"user_id": str(user.id)}, made=user)

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from core.foundation.database import Database
+from core.foundation.database import Database, UnitOfWork
 from core.foundation.errors import OutcomeUnknown
 from core.foundation.logging import describe, get_logger
 from core.foundation.sqlstates import CommitUnknownError, is_retryable
@@ -34,17 +32,18 @@ _THERE: Final[Mapping[str, str]] = {
 }
 
 
-async def commit(database: Database, session: AsyncSession, **made: UUID) -> None:
-    """Commit ``session``, which makes what ``made`` names, its own row first: ``account_id=…``.
+async def commit(database: Database, unit: UnitOfWork, **made: UUID) -> None:
+    """Commit ``unit``, which makes what ``made`` names, its own row first: ``account_id=…``.
 
     Returns where that row is known to be there, even if the answer to the commit was lost. Raises
     OutcomeUnknown, with all of ``made``, where it cannot be told.
     """
     try:
-        await session.commit()
+        await unit.commit()
     except CommitUnknownError as lost:
         if not await is_there(database, **made):
             raise OutcomeUnknown(**made) from lost
+        unit.found()
 
 
 async def is_there(database: Database, **made: UUID) -> bool:
@@ -52,8 +51,8 @@ async def is_there(database: Database, **made: UUID) -> bool:
     name, row_id = next(iter(made.items()))
     for look in range(1, LOOKS + 1):
         try:
-            async with database.raw_connection() as connection:
-                if await connection.fetchval(_THERE[name], row_id):
+            async with database.read() as reader:
+                if await reader.fetchval(_THERE[name], row_id):
                     return True
         except Exception as error:
             if not is_retryable(error):

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.log import Actor, record
 from core.foundation import clock
-from core.foundation.database import Database
+from core.foundation.database import Database, UnitOfWork
 from core.foundation.errors import (
     InvalidCredentials,
     InvalidToken,
@@ -79,9 +79,9 @@ class Logins:
         """
         email = comparable_email(email)
         query = select(User).where(User.email == email, User.deleted_at.is_(None))
-        async with self._database.session_unit_of_work() as session:
-            user = await session.scalar(query)
-            known = user is not None and await is_known(session, user.id, origin.ip)
+        async with self._database.unit_of_work() as unit:
+            user = await unit.session.scalar(query)
+            known = user is not None and await is_known(unit.session, user.id, origin.ip)
         gates = gates_of(email, origin.ip, known=known)
         stored = user.password_hash if user else None
         matches = await self._judge(gates, password, stored, whose=origin.ip)
@@ -109,15 +109,15 @@ class Logins:
     async def _record_failure(self, origin: Actor, user: User | None) -> None:
         if user is None:  # nobody's log would grow by what strangers type
             return
-        async with self._database.session_unit_of_work() as session:
-            record(session, origin, "login.failed", subject_type="user", subject_id=user.id)
-            await session.commit()
+        async with self._database.unit_of_work() as unit:
+            record(unit.session, origin, "login.failed", subject_type="user", subject_id=user.id)
+            await unit.commit()
 
     async def _open_session(self, user: User, origin: Actor) -> TokenPair:
         now = clock.now()
-        async with self._database.session_unit_of_work() as session:
+        async with self._database.unit_of_work() as unit:
             # The user may have been blocked, or have changed the password, while bcrypt computed.
-            current = await session.scalar(
+            current = await unit.session.scalar(
                 select(User)
                 .where(
                     User.id == user.id,
@@ -138,13 +138,13 @@ class Logins:
                 ip=origin.ip,
                 user_agent=origin.user_agent,
             )
-            session.add(login)
-            await session.flush()
-            await remember(session, user.id, origin.ip, now)
-            pair = self._issue(session, current, login, now)
+            unit.session.add(login)
+            await unit.session.flush()
+            await remember(unit.session, user.id, origin.ip, now)
+            pair = self._issue(unit.session, current, login, now)
             actor = Actor(user.id, current.role, origin.ip, origin.request_id)
-            record(session, actor, "login", subject_type="user", subject_id=user.id)
-            await session.commit()
+            record(unit.session, actor, "login", subject_type="user", subject_id=user.id)
+            await unit.commit()
         return pair
 
     def _issue(self, session: AsyncSession, user: User, login: Session, now: datetime) -> TokenPair:
@@ -175,40 +175,40 @@ class Logins:
         ends for both.
         """
         now = clock.now()
-        async with self._database.session_unit_of_work() as session:
-            token = await session.scalar(
+        async with self._database.unit_of_work() as unit:
+            token = await unit.session.scalar(
                 select(RefreshToken)
                 .where(RefreshToken.token_hash == hash_refresh_token(refresh_token))
                 .with_for_update()
             )
             if token is None:
                 raise InvalidToken
-            login = await session.get_one(Session, token.session_id, with_for_update=True)
+            login = await unit.session.get_one(Session, token.session_id, with_for_update=True)
             if token.used_at is not None:
-                await self._end_stolen(session, login, origin)
+                await self._end_stolen(unit, login, origin)
                 raise InvalidToken
             if login.revoked_at is not None or min(token.expires_at, login.expires_at) <= now:
                 raise InvalidToken
-            user = await session.get_one(User, login.user_id)
+            user = await unit.session.get_one(User, login.user_id)
             token.used_at = login.used_at = now
             login.expires_at = self._life.end(user.role, login.created_at, now)
             if login.expires_at <= now:  # begun before the setting was lowered
                 raise InvalidToken
-            pair = self._issue(session, user, login, now)
-            await session.commit()
+            pair = self._issue(unit.session, user, login, now)
+            await unit.commit()
         return pair
 
-    async def _end_stolen(self, session: AsyncSession, login: Session, origin: Actor) -> None:
-        await end_session(session, login.id, because="refresh token reused", at=clock.now())
-        record(session, origin, "token.reuse", subject_type="user", subject_id=login.user_id)
-        await session.commit()
+    async def _end_stolen(self, unit: UnitOfWork, login: Session, origin: Actor) -> None:
+        await end_session(unit.session, login.id, because="refresh token reused", at=clock.now())
+        record(unit.session, origin, "token.reuse", subject_type="user", subject_id=login.user_id)
+        await unit.commit()
 
     async def log_out(self, session_id: UUID, actor: Actor) -> None:
         """End the session; its access and refresh tokens are worth nothing from now on."""
-        async with self._database.session_unit_of_work() as session:
-            await end_session(session, session_id, because="logout", at=clock.now())
-            record(session, actor, "logout", subject_type="user", subject_id=actor.user_id)
-            await session.commit()
+        async with self._database.unit_of_work() as unit:
+            await end_session(unit.session, session_id, because="logout", at=clock.now())
+            record(unit.session, actor, "logout", subject_type="user", subject_id=actor.user_id)
+            await unit.commit()
 
     async def log_out_by(self, refresh_token: str, actor: Actor) -> None:
         """End the session of one of the caller's refresh tokens; another's is left alone."""
@@ -220,8 +220,8 @@ class Logins:
                 Session.user_id == actor.user_id,
             )
         )
-        async with self._database.session_unit_of_work() as session:
-            session_id = await session.scalar(query)
+        async with self._database.unit_of_work() as unit:
+            session_id = await unit.session.scalar(query)
         if session_id is not None:
             await self.log_out(session_id, actor)
 
@@ -229,27 +229,31 @@ class Logins:
         """End one of the caller's own sessions. Raises SessionNotFound."""
         assert actor.user_id is not None  # noqa: S101 - whoever has sessions is somebody
         now = clock.now()
-        async with self._database.session_unit_of_work() as session:
-            found = await find_living(session, actor.user_id, session_id, now)
-            await end_session(session, found.id, because="ended by the user", at=now)
-            record(session, actor, "session.end", subject_type="session", subject_id=found.id)
-            await session.commit()
+        async with self._database.unit_of_work() as unit:
+            found = await find_living(unit.session, actor.user_id, session_id, now)
+            await end_session(unit.session, found.id, because="ended by the user", at=now)
+            record(unit.session, actor, "session.end", subject_type="session", subject_id=found.id)
+            await unit.commit()
 
     async def end_others(self, session_id: UUID, actor: Actor) -> None:
         """End all of the caller's sessions but this one."""
         assert actor.user_id is not None  # noqa: S101 - whoever has sessions is somebody
-        async with self._database.session_unit_of_work() as session:
+        async with self._database.unit_of_work() as unit:
             await end_sessions_of(
-                session,
+                unit.session,
                 actor.user_id,
                 because="ended by the user",
                 at=clock.now(),
                 but=session_id,
             )
             record(
-                session, actor, "session.end_others", subject_type="user", subject_id=actor.user_id
+                unit.session,
+                actor,
+                "session.end_others",
+                subject_type="user",
+                subject_id=actor.user_id,
             )
-            await session.commit()
+            await unit.commit()
 
     async def change_password(self, user_id: UUID, current: str, new: str, actor: Actor) -> None:
         """Set another password and end all the user's sessions, this one too.
@@ -257,9 +261,9 @@ class Logins:
         Raises WrongPassword, WeakPassword, and TooManyAttempts: who has found a token may not guess
         the password with it.
         """
-        async with self._database.session_unit_of_work() as session:
-            person = await find_user(session, user_id)
-            known = await is_known(session, user_id, actor.ip)
+        async with self._database.unit_of_work() as unit:
+            person = await find_user(unit.session, user_id)
+            known = await is_known(unit.session, user_id, actor.ip)
         try:
             refuse_weak(new, (person.email, person.full_name))
         except WeakPassword as weakness:
@@ -269,11 +273,11 @@ class Logins:
         if not await self._judge(gates, current, known_hash, whose=actor.ip):
             raise WrongPassword
         new_hash = await self._passwords.hash(new, whose=actor.ip)
-        async with self._database.session_unit_of_work() as session:
-            user = await find_user(session, user_id, lock=True)
+        async with self._database.unit_of_work() as unit:
+            user = await find_user(unit.session, user_id, lock=True)
             if user.password_hash != known_hash:  # changed meanwhile, by somebody faster
                 raise WrongPassword
             user.password_hash = new_hash
-            await end_sessions_of(session, user_id, because="password", at=clock.now())
-            record(session, actor, "user.password", subject_type="user", subject_id=user_id)
-            await session.commit()
+            await end_sessions_of(unit.session, user_id, because="password", at=clock.now())
+            record(unit.session, actor, "user.password", subject_type="user", subject_id=user_id)
+            await unit.commit()

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.log import Actor, forget_origins_of, record
 from core.foundation import clock, outcome
-from core.foundation.database import Database, driver
+from core.foundation.database import Database, UnitOfWork
 from core.foundation.errors import EmailTaken, LastAdmin, UserNotFound
 from core.foundation.ids import new_id
 from core.foundation.sqlstates import constraint_name
@@ -63,8 +63,8 @@ async def register(
     role: Role = Role.CUSTOMER,
 ) -> User:
     """Make a user and commit. Raises WeakPassword, CountryNotAllowed or EmailTaken."""
-    async with database.session_unit_of_work() as session:
-        await refuse_taken(session, comparable_email(email))
+    async with database.unit_of_work() as unit:
+        await refuse_taken(unit.session, comparable_email(email))
     new = await prepare(
         database,
         passwords,
@@ -74,9 +74,9 @@ async def register(
         role=role,
         whose=actor.ip,
     )
-    async with database.session_unit_of_work() as session:
-        user = await insert(session, new, actor)
-        await outcome.commit(database, session, user_id=user.id)
+    async with database.unit_of_work() as unit:
+        user = await insert(unit.session, new, actor)
+        await outcome.commit(database, unit, user_id=user.id)
     return user
 
 
@@ -95,8 +95,8 @@ async def prepare(
     Raises WeakPassword or CountryNotAllowed.
     """
     email = comparable_email(email)
-    async with database.session_unit_of_work() as session:
-        person = await _with_country_code(session, person)
+    async with database.unit_of_work() as unit:
+        person = await _with_country_code(unit.session, person)
     # A quarter of a second of computing: no connection is held meanwhile.
     password_hash = await passwords.hash(password, (email, person.full_name), whose=whose)
     return NewUser(email, password_hash, role, person)
@@ -182,13 +182,14 @@ async def update_profile(
     return user
 
 
-async def delete_user(session: AsyncSession, user_id: UUID, actor: Actor) -> None:
+async def delete_user(unit: UnitOfWork, user_id: UUID, actor: Actor) -> None:
     """Say farewell: end the sessions and forget the person, what was written to him, and from where
     he came; the row stays for the books.
 
     Whether money or a loan is left is for the caller to find out, in the same unit of work, which
     the caller commits. Raises LastAdmin.
     """
+    session = unit.session
     if (await find_user(session, user_id)).role == Role.ADMIN:
         await lock_admins(session)
     user = await find_user(session, user_id, lock=True)
@@ -207,7 +208,7 @@ async def delete_user(session: AsyncSession, user_id: UUID, actor: Actor) -> Non
     await forget_origins_of_sessions(session, user_id)
     await forget_addresses_of(session, user_id)
     await forget_origins_of(session, user_id)
-    await forget_notices_of(await driver(session), user_id)
+    await forget_notices_of(unit.connection, user_id)
 
 
 async def change_standing(

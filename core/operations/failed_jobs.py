@@ -23,8 +23,8 @@ async def record_failure(
     failed_at: datetime,
 ) -> None:
     """Keep one failed job, in a unit of work of its own."""
-    async with database.session_unit_of_work() as session:
-        session.add(
+    async with database.unit_of_work() as unit:
+        unit.session.add(
             FailedJob(
                 id=job_id,
                 queue=queue,
@@ -35,7 +35,7 @@ async def record_failure(
                 failed_at=failed_at,
             )
         )
-        await session.commit()
+        await unit.commit()
 
 
 async def failed_jobs(session: AsyncSession, *, limit: int) -> list[FailedJob]:

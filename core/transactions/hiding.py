@@ -4,9 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.foundation.database import driver
+from core.foundation.database import UnitOfWork
 from core.foundation.errors import TransactionNotFound, TransactionPending
 from core.identity.persons import refuse_own
 from core.ledger.accounts import owners_of
@@ -14,22 +13,22 @@ from core.transactions.tables import Status, Transaction
 
 
 async def hide_transaction(
-    session: AsyncSession, transaction_id: UUID, at: datetime, *, by: UUID
+    unit: UnitOfWork, transaction_id: UUID, at: datetime, *, by: UUID
 ) -> None:
     """Hide a final transaction, as the admin ``by``.
 
     Raises TransactionNotFound, TransactionPending, or FourEyes for one on an own account.
     """
-    row = await session.scalar(
+    row = await unit.session.scalar(
         select(Transaction)
         .where(Transaction.id == transaction_id, Transaction.hidden_at.is_(None))
         .with_for_update()
     )
     if row is None:
         raise TransactionNotFound
-    owners = await owners_of(session, [row.debit_account_id, row.credit_account_id])
-    await refuse_own(await driver(session), by, owners)
+    owners = await owners_of(unit.session, [row.debit_account_id, row.credit_account_id])
+    await refuse_own(unit.connection, by, owners)
     if row.status == Status.PENDING:
         raise TransactionPending
     row.hidden_at = at
-    await session.flush()
+    await unit.session.flush()

@@ -14,9 +14,9 @@ from core.foundation.database import Database
 async def test_entries_are_neither_changed_nor_removed(
     database: Database, superuser: asyncpg.Connection, statement: str
 ) -> None:
-    async with database.session_unit_of_work() as session:
-        record(session, Actor(None, "system"), "test.deed", subject_type="test")
-        await session.commit()
+    async with database.unit_of_work() as unit:
+        record(unit.session, Actor(None, "system"), "test.deed", subject_type="test")
+        await unit.commit()
     # No program holds the privilege; a superuser, who needs none, trips over the trigger.
     with pytest.raises(asyncpg.PostgresError, match="permission denied"):
         async with database.raw_unit_of_work() as connection:

@@ -15,23 +15,23 @@ SYSTEM = Actor(None, "system")
 
 
 async def make_admin(database: Database) -> User:
-    async with database.session_unit_of_work() as session:
+    async with database.unit_of_work() as unit:
         user = User(id=new_id(), email=f"{new_id()}@example.org", role="admin", password_hash="!")
         user.status = "active"
-        session.add(user)
-        await session.commit()
+        unit.session.add(user)
+        await unit.commit()
     return user
 
 
 async def demote(database: Database, admin: User) -> bool:
-    async with database.session_unit_of_work() as session:
+    async with database.unit_of_work() as unit:
         try:
             await users.change_standing(
-                session, admin.id, role=Role.CUSTOMER, status=None, actor=SYSTEM
+                unit.session, admin.id, role=Role.CUSTOMER, status=None, actor=SYSTEM
             )
         except LastAdmin:
             return False
-        await session.commit()
+        await unit.commit()
     return True
 
 
@@ -40,12 +40,12 @@ async def test_of_two_admins_demoted_at_once_one_stays(database: Database) -> No
     done = await asyncio.gather(*(demote(database, admin) for admin in pair))
     assert sorted(done) == [False, True]
     last = pair[done.index(False)]
-    async with database.session_unit_of_work() as session:
+    async with database.unit_of_work() as unit:
         with pytest.raises(LastAdmin):
-            await users.delete_user(session, last.id, SYSTEM)
+            await users.delete_user(unit, last.id, SYSTEM)
         with pytest.raises(LastAdmin):
             await users.change_standing(
-                session, last.id, role=None, status=UserStatus.BLOCKED, actor=SYSTEM
+                unit.session, last.id, role=None, status=UserStatus.BLOCKED, actor=SYSTEM
             )
     await make_admin(database)
     assert await demote(database, last)

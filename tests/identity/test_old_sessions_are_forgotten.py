@@ -22,21 +22,21 @@ async def test_only_what_ended_before_the_instant_goes(database: Database) -> No
         "alive": (now + MONTH, None),
     }
     ids = {name: new_id() for name in ends}
-    async with database.session_unit_of_work() as session:
-        session.add(user)
-        await session.flush()
+    async with database.unit_of_work() as unit:
+        unit.session.add(user)
+        await unit.session.flush()
         for name, (expires_at, revoked_at) in ends.items():
             login = Session(id=ids[name], user_id=user.id, expires_at=expires_at)
             login.revoked_at = revoked_at
-            session.add(login)
-            await session.flush()
+            unit.session.add(login)
+            await unit.session.flush()
             token_hash = new_refresh_token()[1]
             token = RefreshToken(token_hash=token_hash, session_id=login.id, expires_at=expires_at)
-            session.add(token)
-        await session.commit()
-    async with database.session_unit_of_work() as session:
-        assert await forget_ended_sessions(session, now - MONTH) == 2
-        await session.commit()
-    async with database.session_unit_of_work() as session:
-        left = {name for name, known in ids.items() if await session.get(Session, known)}
+            unit.session.add(token)
+        await unit.commit()
+    async with database.unit_of_work() as unit:
+        assert await forget_ended_sessions(unit.session, now - MONTH) == 2
+        await unit.commit()
+    async with database.unit_of_work() as unit:
+        left = {name for name, known in ids.items() if await unit.session.get(Session, known)}
     assert left == {"expired just now", "alive"}

@@ -22,9 +22,9 @@ async def test_nobody_writes_his_own_address_into_the_audit_log(bank: Bank) -> N
     customer = await bank.customer()
     assert await login_from(bank, customer.email, "203.0.113.9") == "127.0.0.1"
     database = Database.from_settings(bank.system.settings, name="test")
-    async with database.session_unit_of_work() as session:
+    async with database.unit_of_work() as unit:
         wanted = AuditFilter(subject_id=customer.user_id)
-        entries = await read(session, wanted, before_id=None, limit=10)
+        entries = await read(unit.session, wanted, before_id=None, limit=10)
     await database.close()
     assert {entry.ip for entry in entries} == {"127.0.0.1"}
 

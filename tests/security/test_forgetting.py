@@ -77,12 +77,14 @@ async def test_who_leaves_is_forgotten_in_every_corner(bank: Bank) -> None:
 
 
 async def test_the_log_without_its_origins_stays_append_only(database: Database) -> None:
-    async with database.session_unit_of_work() as session:
-        record(session, Actor(None, "system", "192.0.2.1"), "test.deed", subject_type="test",
+    async with database.unit_of_work() as unit:
+        record(unit.session, Actor(None, "system", "192.0.2.1"), "test.deed", subject_type="test",
                subject_id="origins")  # fmt: skip
-        await session.commit()
-    async with database.session_unit_of_work() as session:
-        (entry,) = await read(session, AuditFilter(subject_id="origins"), before_id=None, limit=2)
+        await unit.commit()
+    async with database.unit_of_work() as unit:
+        (entry,) = await read(
+            unit.session, AuditFilter(subject_id="origins"), before_id=None, limit=2
+        )
         assert entry.ip == "192.0.2.1"
 
 
@@ -108,13 +110,13 @@ async def test_each_kind_goes_when_its_time_has_come_and_no_sooner(
 ) -> None:
     now = clock.now()
     user = User(id=new_id(), email=f"{new_id()}@example.org", password_hash="!")
-    async with database.session_unit_of_work() as session:
-        session.add(user)
-        await session.flush()
-        session.add(Session(user_id=user.id, expires_at=now, ip="192.0.2.1"))
-        session.add(LoginAddress(user_id=user.id, address="192.0.2.1", last_at=now))
-        record(session, Actor(user.id, "customer", "192.0.2.1"), "login", subject_type="user")
-        await session.commit()
+    async with database.unit_of_work() as unit:
+        unit.session.add(user)
+        await unit.session.flush()
+        unit.session.add(Session(user_id=user.id, expires_at=now, ip="192.0.2.1"))
+        unit.session.add(LoginAddress(user_id=user.id, address="192.0.2.1", last_at=now))
+        record(unit.session, Actor(user.id, "customer", "192.0.2.1"), "login", subject_type="user")
+        await unit.commit()
     async with database.raw_unit_of_work() as connection:
         await write(connection, [Notice(user.id, "test", "A title", "A body")])
         await win_key(connection, Idempotency(user.id, "k"), b"f", new_id())
@@ -135,17 +137,17 @@ async def test_each_kind_goes_when_its_time_has_come_and_no_sooner(
     ):
         await forget_what_is_old(runtime, now + timedelta(days=days))
         assert await left() == everything - gone, days
-    async with database.session_unit_of_work() as session:
-        assert await session.scalar(select(User.id).where(User.id == user.id)) == user.id
+    async with database.unit_of_work() as unit:
+        assert await unit.session.scalar(select(User.id).where(User.id == user.id)) == user.id
 
 
 async def test_a_kind_that_fails_keeps_no_other(
     database: Database, runtime: Runtime, superuser: asyncpg.Connection
 ) -> None:
     user = User(id=new_id(), email=f"{new_id()}@example.org", password_hash="!")
-    async with database.session_unit_of_work() as session:
-        session.add(user)
-        await session.commit()
+    async with database.unit_of_work() as unit:
+        unit.session.add(user)
+        await unit.commit()
     async with database.raw_unit_of_work() as connection:
         await win_key(connection, Idempotency(user.id, "k"), b"f", new_id())
     later = clock.now() + timedelta(days=121)

@@ -29,9 +29,9 @@ Trouble = Callable[[Database], Awaitable[None]]
 
 
 async def by_the_orm(database: Database) -> None:
-    async with database.session_unit_of_work() as session:
-        session.add(User(id=new_id(), **SECRETS))
-        await session.commit()
+    async with database.unit_of_work() as unit:
+        unit.session.add(User(id=new_id(), **SECRETS))
+        await unit.commit()
 
 
 async def by_the_driver(database: Database) -> None:
@@ -55,9 +55,9 @@ async def by_a_cast(database: Database) -> None:
 
 
 async def by_an_argument_of_the_orm(database: Database) -> None:
-    async with database.session_unit_of_work() as session:
-        session.add(User(id=new_id(), **(SECRETS | {"created_at": SECRETS["id_document"]})))
-        await session.commit()
+    async with database.unit_of_work() as unit:
+        unit.session.add(User(id=new_id(), **(SECRETS | {"created_at": SECRETS["id_document"]})))
+        await unit.commit()
 
 
 async def by_a_shape(_database: Database) -> None:

@@ -271,9 +271,9 @@ async def test_a_number_that_cannot_be_one_of_ours_is_looked_up_nowhere(quiet: Q
     order = dataclasses.replace(transfer_order(anna, bert, 1), credit=Party(wrong))
     with pytest.raises(AccountNotFound):
         await quiet.intake.submit(order)
-    async with quiet.database.session_unit_of_work() as session:
+    async with quiet.database.unit_of_work() as unit:
         with pytest.raises(AccountNotFound):
-            await find_account(session, wrong)
+            await find_account(unit.session, wrong)
 
 
 async def test_rows_keep_the_order_of_submission(quiet: Quiet) -> None:
