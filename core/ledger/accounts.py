@@ -9,13 +9,19 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.foundation.errors import AccountNotFound, AccountStateConflict, MoneyLeft, OverdraftInUse
+from core.foundation.errors import (
+    AccountNotFound,
+    AccountStateConflict,
+    CapReached,
+    MoneyLeft,
+    OverdraftInUse,
+)
 from core.foundation.ids import parse_id
 from core.ledger.balances import AccountStatus
-from core.ledger.numbers import is_account_number
+from core.ledger.numbers import is_account_number, make_iban, next_account_number
 from core.ledger.tables import Account
 
 SHORTEST_ID: Final = 32
@@ -41,6 +47,48 @@ async def find_account(
     account = await session.scalar(query)
     if account is None:
         raise AccountNotFound
+    return account
+
+
+async def add_account(
+    session: AsyncSession,
+    owner_id: UUID,
+    *,
+    account_id: UUID,
+    currency: str,
+    nickname: str | None,
+    balance_minor: int,
+    country: str,
+    bank_code: str,
+    max_accounts: int,
+) -> Account:
+    """Add an account to a locked owner's; the first of them is the primary one.
+
+    ``balance_minor`` is what the caller posts on it in this unit of work: the database refuses the
+    commit of a balance that no posting carries. Raises CapReached at ``max_accounts`` open ones.
+    """
+    siblings = await accounts_of(session, owner_id)
+    if sum(sibling.status != AccountStatus.CLOSED for sibling in siblings) >= max_accounts:
+        raise CapReached(f"a customer has at most {max_accounts} accounts")
+    number = await next_account_number(session)
+    # The database's clock, by which all postings are booked.
+    opened_at = await session.scalar(text("SELECT clock_timestamp()"))
+    account = Account(
+        id=account_id,
+        owner_id=owner_id,
+        account_number=number,
+        iban=make_iban(number, country=country, bank_code=bank_code),
+        currency=currency,
+        status=AccountStatus.ACTIVE,
+        nickname=nickname,
+        is_primary=not any(sibling.is_primary for sibling in siblings),
+        balance_minor=balance_minor,
+        overdraft_limit_minor=0,
+        created_at=opened_at,
+        last_booked_at=opened_at,
+    )
+    session.add(account)
+    await session.flush()
     return account
 
 

@@ -6,12 +6,14 @@ Every change of state is guarded: only what is pending changes.
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
 from core.foundation.database import Connection, UnitOfWork
 from core.foundation.logging import get_logger
 from core.foundation.metrics import stage
 from core.ledger import posting
-from core.ledger.balances import Accounts
+from core.ledger.balances import Accounts, Leg
 from core.ledger.posting import Dated, Entry
 from core.transactions.decide import Outcome
 from core.transactions.kinds import Kinds
@@ -37,6 +39,39 @@ WHERE t.id = f.id AND t.status || '' = 'pending'
 """
 
 
+_RECORD = """
+INSERT INTO transactions
+  (id, type, status, amount_minor, currency, credit_account_id, contra_code, initiated_by,
+   description, details, request_id, created_at, settled_at)
+SELECT id, type, 'success', amount_minor, currency, credit_account_id, contra_code, initiated_by,
+       description, details, request_id, $11, $11
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::text[], $7::uuid[],
+            $8::text[], $9::jsonb[], $10::text[]) WITH ORDINALITY
+  AS f (id, type, amount_minor, currency, credit_account_id, contra_code, initiated_by, description,
+        details, request_id, place)
+ORDER BY place
+"""
+
+
+class Final(NamedTuple):
+    """A transaction that is booked as it is recorded: nothing about it has to be decided.
+
+    ``legs`` on customers' accounts carry the balance after them; ``details`` is JSON.
+    """
+
+    id: UUID
+    type: str
+    amount_minor: int
+    currency: str
+    legs: Sequence[Leg]
+    credit_account_id: UUID | None = None
+    contra_code: str | None = None
+    initiated_by: UUID | None = None
+    description: str | None = None
+    details: str | None = None
+    request_id: str | None = None
+
+
 class LostRace(Exception):  # noqa: N818 - an event between workers, not an error
     """Another worker settled one of the rows first; the unit of work rolls back and runs again."""
 
@@ -59,6 +94,16 @@ async def end(
         await _fail(connection, [o for o in outcomes if o.failure is not None], now)
     await posting.post(connection, dated, accounts.values())
     await _apply_effects(unit, kinds, outcomes)
+
+
+async def record(connection: Connection, finals: Sequence[Final], booked_at: datetime) -> None:
+    """Write transactions that are final from the start, with their postings, in order."""
+    if not finals:
+        return
+    columns = zip(*(final[:4] + final[5:] for final in finals), strict=True)
+    await connection.execute(_RECORD, *columns, booked_at)
+    entries = [Entry(final.id, final.legs) for final in finals]
+    await posting.post(connection, {booked_at: entries})
 
 
 async def _amend(connection: Connection, succeeded: Sequence[Outcome]) -> None:

@@ -11,25 +11,11 @@ from uuid import UUID
 
 from core.foundation.database import Connection
 from core.foundation.ids import new_id
+from core.ledger.balances import Leg, refuse_unbalanced
 from core.ledger.chart import LedgerCode
+from core.transactions import finish
 from core.transactions.details import Details, encode
-
-_INSERT = """
-INSERT INTO transactions
-  (id, type, status, amount_minor, currency, contra_code, description, details, request_id,
-   created_at, settled_at)
-SELECT id, type, 'success', amount_minor, currency, contra_code, description, details, request_id,
-  $9, $9
-FROM unnest(
-  $1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[]
-) AS e (id, type, amount_minor, currency, contra_code, description, details, request_id)
-"""
-_POST = """
-INSERT INTO postings (transaction_id, leg, ledger_code, amount_minor, currency, booked_at)
-SELECT transaction_id, leg, ledger_code, amount_minor, currency, $6
-FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::text[])
-  AS p (transaction_id, leg, ledger_code, amount_minor, currency)
-"""
+from core.transactions.finish import Final
 
 
 class JournalEntry(NamedTuple):
@@ -53,30 +39,24 @@ async def book_journal(
 ) -> list[UUID]:
     """Write the entries; answers one transaction id each, in order.
 
-    Raises ValueError for an entry whose legs do not sum to zero; the database refuses it, too.
+    Raises IllegalLegs for an entry whose legs do not sum to zero; the database refuses it, too.
     """
-    for entry in entries:
-        if not entry.legs or sum(amount for _, amount in entry.legs) != 0:
-            raise ValueError(f"{entry.type}: the legs of a journal entry must sum to zero")
-    if not entries:
-        return []
-    ids = [new_id() for _ in entries]
-    await connection.execute(
-        _INSERT,
-        ids,
-        [entry.type for entry in entries],
-        [entry.amount_minor for entry in entries],
-        [entry.currency for entry in entries],
-        [entry.legs[0][0].value for entry in entries],
-        [entry.description for entry in entries],
-        [encode(entry.details) for entry in entries],
-        [entry.request_id for entry in entries],
-        booked_at,
+    finals = [_final(entry) for entry in entries]
+    await finish.record(connection, finals, booked_at)
+    return [final.id for final in finals]
+
+
+def _final(entry: JournalEntry) -> Final:
+    legs = [Leg(None, code.value, amount, entry.currency) for code, amount in entry.legs]
+    refuse_unbalanced(legs)
+    return Final(
+        id=new_id(),
+        type=entry.type,
+        amount_minor=entry.amount_minor,
+        currency=entry.currency,
+        legs=legs,
+        contra_code=legs[0].ledger_code,
+        description=entry.description,
+        details=encode(entry.details),
+        request_id=entry.request_id,
     )
-    postings = [
-        (transaction_id, number, code.value, amount_minor, entry.currency)
-        for transaction_id, entry in zip(ids, entries, strict=True)
-        for number, (code, amount_minor) in enumerate(entry.legs)
-    ]
-    await connection.execute(_POST, *zip(*postings, strict=True), booked_at)
-    return ids

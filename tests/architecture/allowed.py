@@ -25,8 +25,5 @@ TO_GO: Final = {
     ("lending", "transactions", "writes"),
     ("lending", "users", "reads"),
     ("rewards", "transactions", "reads"),
-    ("transactions", "accounts", "locks"),
     ("transactions", "accounts", "reads"),
-    ("transactions", "accounts", "writes"),
-    ("transactions", "postings", "writes"),
 }
