@@ -141,7 +141,7 @@ async def test_set_off_takes_the_due_amount_from_other_accounts_and_never_their_
     assert taken + 100_00 == paid
     found = await case(lender, loan_id)
     assert found.stage == "closed"
-    actions = [step["action"] for step in found.history]
+    actions = [step.action for step in found.history]
     assert actions == ["opened", "stage", "set_off", "set_off", "closed"]
 
 
@@ -246,14 +246,14 @@ async def test_a_settlement_without_the_money_leaves_the_loan_as_it_was(lender, 
     await lender.close_through(due + timedelta(days=91))
     await act(lender, recovery.settle, loan_id, Decimal(4_000))
     assert (await lender.view(loan_id)).status == "active"
-    history = [step["action"] for step in (await case(lender, loan_id)).history]
+    history = [step.action for step in (await case(lender, loan_id)).history]
     assert history[-1] == "settle_failed"
 
 
 async def test_only_an_admin_writes_off_and_what_comes_later_is_income(lender, officer):
     borrower, loan_id, due = await broke(lender)
     await lender.close_through(due + timedelta(days=200))
-    assert "write_off_proposed" in [s["action"] for s in (await case(lender, loan_id)).history]
+    assert "write_off_proposed" in [s.action for s in (await case(lender, loan_id)).history]
     with pytest.raises(Forbidden):
         await act(lender, recovery.write_off, loan_id, "Moved away")
     await act(lender, recovery.write_off, loan_id, "Moved away", admin=True)
@@ -284,7 +284,7 @@ async def test_what_is_recovered_after_a_write_off_is_in_the_case_until_it_is_al
     await lender.pay(borrower, loan_id, "500")
     await lender.settle()
     found = await case(lender, loan_id)
-    assert (found.stage, found.history[-1]["detail"]) == (
+    assert (found.stage, found.history[-1].detail) == (
         "write_off",
         "500 EUR came in after the write-off",
     )
@@ -303,8 +303,8 @@ async def test_a_case_says_who_did_what_and_its_officer_is_told(lender, officer)
     await lender.close_through(due + timedelta(days=91))
     await act(lender, recovery.assign, loan_id, officer)
     found = await case(lender, loan_id)
-    assert [step["actor"] for step in found.history] == ["system", "system", "officer@example.org"]
-    assert found.history[-1]["detail"] == "Assigned to officer@example.org"
+    assert [step.actor for step in found.history] == ["system", "system", "officer@example.org"]
+    assert found.history[-1].detail == "Assigned to officer@example.org"
     told = await lender.rows(
         "SELECT kind FROM notifications WHERE user_id = $1 AND loan_id = $2", officer, loan_id
     )
