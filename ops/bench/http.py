@@ -14,8 +14,8 @@ from core.foundation import clock
 from core.foundation.config import Settings
 from ops.bench import backlog, load, seed
 from ops.bench.plan import Plan
-from ops.demo.stage import percentile
 from ops.embedded import EmbeddedError
+from ops.figures import percentile
 
 # Requests made beforehand for each connection, sent round and round.
 PREPARED = 400

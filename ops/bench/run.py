@@ -16,12 +16,12 @@ from core.foundation.config import Settings
 from ops.bench import backlog, baseline, engine, http, lending, report, stages
 from ops.bench.machine import describe
 from ops.bench.plan import Plan
+from ops.books import verify_books
 from ops.embedded import EmbeddedServers, Urls
 from ops.embedded.ports import free_port
 from ops.run.output import Output
 from ops.run.stack import Options, Stack
 from ops.run.target import settings_of
-from ops.run.verification import verify_books
 
 UNLIMITED = "100000000/minute"
 ENVIRONMENT: Mapping[str, str] = {

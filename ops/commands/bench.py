@@ -15,7 +15,7 @@ from core.foundation.logging import configure
 from ops.bench import report
 from ops.bench.plan import QUICK, Plan
 from ops.bench.run import run
-from ops.run.interrupts import treat_sigterm_as_ctrl_c
+from ops.commands.interrupts import treat_sigterm_as_ctrl_c
 
 
 def command(

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ops.commands.interrupts import treat_sigterm_as_ctrl_c
 from ops.demo.show import show
 from ops.demo.stage import DemoFailedError
-from ops.run.interrupts import treat_sigterm_as_ctrl_c
 
 
 def command(

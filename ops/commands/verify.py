@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ops.books import render, verify_books
 from ops.run.target import target_settings
-from ops.run.verification import render, verify_books
 
 
 def command(

@@ -13,9 +13,10 @@ from rich.table import Table
 
 from core.foundation.config import Settings
 from ops.demo.scenes import SCENES, Scene
-from ops.demo.stage import Stage, percentile, time_to_final_ms
+from ops.demo.stage import Stage, time_to_final_ms
 from ops.embedded import EmbeddedServers
 from ops.embedded.ports import free_port
+from ops.figures import percentile
 from ops.run.output import Output
 from ops.run.stack import Options, Stack
 

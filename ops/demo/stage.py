@@ -137,14 +137,6 @@ def time_to_final_ms(record: Json) -> float:
     return (settled - created).total_seconds() * 1000
 
 
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The nearest-rank percentile; 0.0 of nothing."""
-    if not values:
-        return 0.0
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
-
-
 def _jsonable(value: Any) -> Any:
     """Decimals as strings, which the API takes as exactly as numbers."""
     if isinstance(value, Decimal):

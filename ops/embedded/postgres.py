@@ -16,6 +16,7 @@ from core.privileges import Role
 from ops.embedded.errors import EmbeddedError
 from ops.embedded.home import Place, Record, own_directory, write_private
 from ops.embedded.ports import LOOPBACK
+from ops.embedded.postgres_settings import SETTINGS, shared_buffers
 from ops.embedded.software import Software
 from ops.embedded.tethered import tethered
 
@@ -31,44 +32,6 @@ WHERE EXISTS (SELECT FROM pg_roles WHERE rolname = 'giro')
 """
 # Fast shutdown: roll back what is open, write a checkpoint, end.
 STOP_SIGNAL = signal.SIGINT
-
-# Fully durable, sized for a small machine that PostgreSQL shares with everything else.
-SETTINGS: Mapping[str, str] = {
-    "listen_addresses": LOOPBACK,
-    "unix_socket_directories": "",
-    "max_connections": "200",
-    "fsync": "on",
-    "synchronous_commit": "on",
-    "full_page_writes": "on",
-    "max_wal_size": "4GB",
-    "min_wal_size": "256MB",
-    "checkpoint_timeout": "15min",
-    "checkpoint_completion_target": "0.9",
-    "random_page_cost": "1.1",
-    "effective_io_concurrency": "32",
-    "jit": "off",
-    "autovacuum": "on",
-    "autovacuum_naptime": "10s",
-    "autovacuum_vacuum_scale_factor": "0.05",
-    "autovacuum_analyze_scale_factor": "0.02",
-    "autovacuum_vacuum_insert_scale_factor": "0.1",
-    "track_io_timing": "on",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "log_min_messages": "warning",
-    "log_checkpoints": "off",
-    # Without DETAIL: it is the row that was refused.
-    "log_error_verbosity": "terse",
-    "log_line_prefix": "%m [%p] %u@%d ",
-    "password_encryption": "scram-sha-256",
-}
-# Tests kill processes, not machines: what the operating system holds survives. The commit must
-# still reach it, so synchronous_commit stays on.
-FORGETFUL: Mapping[str, str] = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "shared_buffers": "128MB",
-}
 
 
 @dataclass(frozen=True)
@@ -103,7 +66,7 @@ class Postgres:
         self._place = place
         self._record = record
         self._software = software
-        self._settings = {"shared_buffers": _shared_buffers(), **SETTINGS, **(settings or {})}
+        self._settings = {"shared_buffers": shared_buffers(), **SETTINGS, **(settings or {})}
         self._directory = place.root / "postgres"
         self._data = self._directory / "data"
         self.log = place.home / "logs" / "postgres.log"
@@ -301,9 +264,3 @@ class Postgres:
         except OSError:
             return False
         return True
-
-
-def _shared_buffers() -> str:
-    """512 MB, or an eighth of the memory on a machine under 4 GB."""
-    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    return f"{min(512, memory_mb // 8)}MB"

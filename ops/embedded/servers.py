@@ -14,7 +14,8 @@ from typing import Self
 from ops.embedded.errors import EmbeddedError
 from ops.embedded.home import HomeLock, Record, create_home, find_place
 from ops.embedded.ports import free_port
-from ops.embedded.postgres import FORGETFUL, DatabaseUrls, Postgres
+from ops.embedded.postgres import DatabaseUrls, Postgres
+from ops.embedded.postgres_settings import FORGETFUL
 from ops.embedded.software import find_software
 from ops.embedded.valkey import Valkey
 

@@ -14,22 +14,19 @@ from typing import Self
 
 import httpx2
 
-from core.foundation.config import DATABASE_URLS, Settings
+from core.foundation.config import Settings
 from ops.embedded import DatabaseUrls, EmbeddedError, EmbeddedServers, Urls
 from ops.embedded.home import HomeLock, create_home, write_private
 from ops.embedded.ports import LOOPBACK, free_port, next_free_port, why_not
 from ops.embedded.servers import Server
-from ops.run import processes
+from ops.run import processes, specs
+from ops.run.child import Child, ChildFailedError
 from ops.run.output import Output
 from ops.run.run_file import LOCK_NAME, Process, RunFile, remove_run_file
 from ops.run.stores import ask_database, ask_redis
-from ops.run.supervisor import Child, ChildFailedError, Spec, Supervisor
+from ops.run.supervisor import Supervisor
 
-# Waits for what is being settled to be committed.
-WORKER_GRACE_SECONDS = 30.0
 READY_WITHIN_SECONDS = 120.0
-# What issues no tokens is given no key to sign them with.
-NO_KEYS = {"SECRET_KEY": "", "SECRET_KEY_PREVIOUS": "", "METRICS_TOKEN": ""}
 
 
 class StackError(EmbeddedError):
@@ -129,7 +126,7 @@ class Stack:
             "SECRET_KEY": self._settings.secret_key or _kept_secret(self._home),
             **options.environment,
         }
-        await self._migrate({**environment, **as_owner(urls.database)})
+        await self._migrate({**environment, **specs.as_owner(urls.database)})
         for url in {urls.database.api, urls.database.worker}:
             (await ask_database(url)).refuse_other()
         await self._start_programs(environment, urls.database, port)
@@ -153,11 +150,11 @@ class Stack:
             self._servers = servers
             wanted += [] if "database_url" in given else [servers.postgres]
             wanted += [] if "redis_url" in given else [servers.valkey]
-        started = [(server, await self.supervisor.start(_server_spec(server))) for server in wanted]
+        started = [(server, await self.supervisor.start(specs.store(server))) for server in wanted]
         for server, child in started:
             await self.supervisor.until_ready(child, server.is_ready)
         if "database_url" in given:
-            database = given_urls(self._settings)
+            database = specs.given_urls(self._settings)
         else:
             await asyncio.to_thread(servers.postgres.make_roles)
             database = servers.postgres.urls()
@@ -169,7 +166,7 @@ class Stack:
         schema.refuse_newer()
         process = await asyncio.create_subprocess_exec(
             *processes.migrate(),
-            env={**os.environ, **environment, **NO_KEYS},
+            env={**os.environ, **environment, **specs.NO_KEYS},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -184,19 +181,11 @@ class Stack:
         self, environment: Mapping[str, str], database: DatabaseUrls, port: int
     ) -> None:
         options = self._options
-        settling = {**environment, **NO_KEYS, **as_program(database.worker)}
-        api = await self.supervisor.start(
-            Spec(
-                "api",
-                processes.api(options.host, port, options.api_processes),
-                {**environment, **as_program(database.api)},
-                grace_seconds=processes.API_GRACE_SECONDS + 5,
-                port=port,
-            )
-        )
+        command = processes.api(options.host, port, options.api_processes)
+        api = await self.supervisor.start(specs.api(command, environment, database, port))
         for number in range(1, options.workers + 1):
-            await self.supervisor.start(_worker_spec(number, settling, free_port()))
-        await self.supervisor.start(Spec("scheduler", processes.scheduler(), settling))
+            await self.supervisor.start(specs.worker(number, environment, database, free_port()))
+        await self.supervisor.start(specs.scheduler(environment, database))
         async with httpx2.AsyncClient(base_url=self.run.api_url, timeout=5) as client:
             await _until_api_ready(client, api)
 
@@ -253,52 +242,6 @@ def choose_port(options: Options, output: Output) -> int:
     port = next_free_port(wanted + 1, options.host)
     output.line(f"port {wanted} is taken, using {port}")
     return port
-
-
-def given_urls(settings: Settings) -> DatabaseUrls:
-    """The databases that the settings name: one role for all, unless they name more."""
-    return DatabaseUrls(
-        owner=settings.owner_url,
-        api=settings.database_url,
-        worker=settings.worker_url,
-        auditor=settings.auditor_url,
-    )
-
-
-def as_program(database_url: str) -> dict[str, str]:
-    """The environment of a program that runs as one role and knows of no other."""
-    return {name.upper(): "" for name in DATABASE_URLS} | {"DATABASE_URL": database_url}
-
-
-def as_owner(database: DatabaseUrls) -> dict[str, str]:
-    """The environment of the migrations."""
-    return {**as_program(database.api), "MIGRATION_DATABASE_URL": database.owner}
-
-
-def _worker_spec(number: int, environment: Mapping[str, str], metrics_port: int) -> Spec:
-    # Each worker its own port: they share the machine here, and one setting.
-    own = {**environment, "WORKER_METRICS_PORT": str(metrics_port)}
-    return Spec(
-        f"worker-{number}",
-        processes.worker(),
-        own,
-        grace_seconds=WORKER_GRACE_SECONDS,
-        port=metrics_port,
-    )
-
-
-def _server_spec(server: Server) -> Spec:
-    return Spec(
-        server.name,
-        server.command(),
-        stop_signal=server.stop_signal,
-        grace_seconds=60,
-        # Killed, it would have to recover at the next start; its fast shutdown takes no second.
-        hurried_grace_seconds=5,
-        port=server.port,
-        is_tied=True,
-        before_restart=server.prepare,
-    )
 
 
 def _kept_secret(home: Path) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ops.run.interrupts import treat_sigterm_as_ctrl_c
+from ops.commands.interrupts import treat_sigterm_as_ctrl_c
 from ops.run.processes import ROOT
 from tests.faults import table
 from tests.faults.campaign import Plan, run

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.foundation.config import Settings
+from ops.run.child import Child, Spec
 from ops.run.output import Output
 from ops.run.stack import Options, Stack
-from ops.run.supervisor import Child, Spec, Supervisor
+from ops.run.supervisor import Supervisor
 from tests.faults import clocks
 
 ENVIRONMENT: Mapping[str, str] = {

@@ -21,11 +21,11 @@ import httpx2
 from core.foundation.cache import connect
 from core.foundation.config import Settings
 from core.verification import Result
+from ops.books import verify_books
 from ops.embedded.ports import free_port
 from ops.embedded.tethered import tethered
 from ops.run.processes import ROOT
 from ops.run.run_file import RunFile, read_run_file
-from ops.run.verification import verify_books
 from tests.faults import clocks
 from tests.faults.host import ENVIRONMENT
 from tests.faults.processes import family, title

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from ops.demo.scenes import SCENES
 from ops.demo.show import show
-from ops.demo.stage import DemoFailedError, Stage, check, percentile
+from ops.demo.stage import DemoFailedError, Stage, check
+from ops.figures import percentile
 
 
 def homes() -> set[Path]:

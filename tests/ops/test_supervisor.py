@@ -11,9 +11,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from ops.run import supervisor as rules
+from ops.run import backoff as rules
+from ops.run.backoff import Backoff
+from ops.run.child import ChildFailedError, Spec
 from ops.run.output import Output
-from ops.run.supervisor import Backoff, ChildFailedError, Spec, Supervisor
+from ops.run.supervisor import Supervisor
 from tests.ops.terminal import REPOSITORY, is_alive
 
 PATIENT = "import time; print('up', flush=True); time.sleep(60)"
@@ -198,7 +200,8 @@ def test_children_do_not_outlive_a_killed_supervisor(patience):
         "import asyncio, sys\n"
         "from ops.run import watchdog\n"
         "from ops.run.output import Output\n"
-        "from ops.run.supervisor import Spec, Supervisor\n"
+        "from ops.run.child import Spec\n"
+        "from ops.run.supervisor import Supervisor\n"
         "watchdog.Watchdog.__init__.__defaults__ = (0.5,)\n"
         "async def main():\n"
         "    output = Output()\n"

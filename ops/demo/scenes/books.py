@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from rich.table import Table
 
+from ops.books import render, verify_books
 from ops.demo.stage import DemoFailedError, Stage, check
 from ops.run.target import running_settings
-from ops.run.verification import render, verify_books
 
 TITLE = "The books"
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ops.demo.stage import Json, Stage, check, percentile, time_to_final_ms
+from ops.demo.stage import Json, Stage, check, time_to_final_ms
+from ops.figures import percentile
 
 TITLE = "A thousand transfers at once"
 TRANSFERS = 1000
