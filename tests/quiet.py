@@ -16,8 +16,9 @@ from core.foundation.config import Settings
 from core.foundation.database import Database
 from core.foundation.ids import new_id
 from core.foundation.locks import Locks
+from core.transactions import orders
 from core.transactions.intake import Intake
-from core.transactions.kinds import Kinds, TransactionType
+from core.transactions.kinds import Kinds
 from core.transactions.orders import Accepted, Order, Party
 from core.transactions.settle import Settler
 from core.transactions.waiting import Announcer
@@ -76,13 +77,7 @@ class Quiet:
     async def deposit(self, account: UUID, amount: Any, **fields: Any) -> Accepted:
         """Submit a cash deposit of ``amount`` major units."""
         return await self.intake.submit(
-            Order(
-                type=TransactionType.DEPOSIT,
-                amount=Decimal(amount),
-                credit=Party(str(account)),
-                contra_code="1000",
-                **fields,
-            )
+            orders.deposit(Party(str(account)), Decimal(amount), **fields)
         )
 
     async def as_owner(self, statement: str, *values: Any) -> None:
@@ -114,10 +109,4 @@ class Quiet:
 
 def transfer_order(debit: UUID, credit: UUID, amount: Any, **fields: Any) -> Order:
     """An order for a transfer of ``amount`` major units."""
-    return Order(
-        type=TransactionType.TRANSFER,
-        amount=Decimal(amount),
-        debit=Party(str(debit)),
-        credit=Party(str(credit)),
-        **fields,
-    )
+    return orders.transfer(Party(str(debit)), Party(str(credit)), Decimal(amount), **fields)

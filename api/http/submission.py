@@ -1,7 +1,7 @@
 """Submit and poll: the answers to a submitted transaction, held back as the client prefers."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -59,21 +59,19 @@ async def submit(
     services: Services,
     order: Order,
     prefer: str | None,
-    *,
-    extra: Mapping[str, Any] | None = None,
 ) -> Response:
     """Accept ``order``, ring for the workers, and answer 202; or 200 with the end, if it came
-    while the client preferred to wait. ``extra`` are further fields of the 202."""
+    while the client preferred to wait."""
     wait = wait_seconds(prefer)
     waiting = asyncio.create_task(services.waiters.wait(order.id, wait)) if wait else None
     try:
         accepted = await _accept(services, order)
         if waiting is None or accepted.transaction_id != order.id:
-            return await answer(services, accepted, prefer, extra=extra)
+            return await answer(services, accepted, prefer)
         await waiting
         view = await _look(services, accepted, None)
         if view is None:
-            return _answer_briefly(accepted, wait=wait, extra=extra)
+            return _answer_briefly(accepted, wait=wait)
         return answer_view(view, wait=wait)
     finally:
         if waiting is not None:
@@ -97,16 +95,14 @@ async def answer(
     services: Services,
     accepted: Accepted,
     prefer: str | None,
-    *,
-    extra: Mapping[str, Any] | None = None,
 ) -> Response:
     """The answer to a transaction that is accepted already, waiting for its end if preferred."""
     wait = wait_seconds(prefer)
     if accepted.status == PENDING and not wait and not accepted.replayed:
-        return _answer_briefly(accepted, wait=wait, extra=extra)
+        return _answer_briefly(accepted, wait=wait)
     view = await _look(services, accepted, wait)
     if view is None:
-        return _answer_briefly(accepted, wait=wait, extra=extra)
+        return _answer_briefly(accepted, wait=wait)
     return answer_view(view, wait=wait, replayed=accepted.replayed)
 
 
@@ -122,17 +118,14 @@ async def _look(services: Services, accepted: Accepted, wait: int | None) -> Tra
         return None
 
 
-def _answer_briefly(
-    accepted: Accepted, *, wait: int | None, extra: Mapping[str, Any] | None = None
-) -> Response:
+def _answer_briefly(accepted: Accepted, *, wait: int | None) -> Response:
     """A submitted transaction's id and status: 200 where it is final, else 202."""
     pending = accepted.status == PENDING
+    brief = {"transaction_id": accepted.transaction_id, "status": accepted.status}
+    if accepted.payment_ref is not None:
+        brief["payment_ref"] = accepted.payment_ref
     return reply(
-        {
-            "transaction_id": accepted.transaction_id,
-            "status": accepted.status,
-            **(extra or {}),
-        },
+        brief,
         status=202 if pending else 200,
         headers=_headers(
             accepted.transaction_id, pending=pending, wait=wait, replayed=accepted.replayed

@@ -1,6 +1,6 @@
 """Submitting movements of money."""
 
-from typing import Any, Final
+from collections.abc import Callable
 
 from fastapi import APIRouter, Request, Response
 
@@ -39,17 +39,12 @@ from core.approvals.deeds import Deed
 from core.approvals.money import ByHand
 from core.foundation import metrics
 from core.foundation.errors import SelfServiceCashOff
+from core.transactions import orders
 from core.transactions.batch import submit_batch
-from core.transactions.details import PaymentDetails
-from core.transactions.kinds import CONTRA, TransactionType
-from core.transactions.orders import Idempotency, Order, Party
-from core.transactions.payments import next_payment_ref
+from core.transactions.kinds import TransactionType
+from core.transactions.orders import Asked, Idempotency, Order, Party
 
 router = APIRouter(prefix="/transactions", tags=["Transactions"], route_class=StrictRoute)
-
-
-# Which side of the movement the customer's account is on; the other one is the bank's.
-CREDITED: Final = frozenset({TransactionType.DEPOSIT, TransactionType.CREDIT})
 
 
 @submission(router, "/transfer")
@@ -63,16 +58,26 @@ async def transfer(request: Request, body: Transfer, caller: Customer) -> Respon
 def _transfer_order(
     item: TransferItem, caller: Caller, request_id: str, idempotency: Idempotency | None = None
 ) -> Order:
-    return Order(
-        type=TransactionType.TRANSFER.value,
-        amount=item.amount,
-        debit=Party(item.from_account, caller.user_id),
-        credit=Party(item.to_account),
+    return orders.transfer(
+        Party(item.from_account, caller.user_id),
+        Party(item.to_account),
+        item.amount,
         initiated_by=caller.user_id,
         description=item.description,
         reference=item.reference,
         request_id=request_id,
         idempotency=idempotency,
+    )
+
+
+def _asked(request: Request, body: BankMovement, caller: Caller) -> Asked:
+    """What a customer says with a movement between his account and the bank."""
+    return Asked(
+        initiated_by=caller.user_id,
+        description=body.description,
+        reference=body.reference,
+        request_id=request_id(request),
+        idempotency=_key(request, caller, body.idempotency_key),
     )
 
 
@@ -86,7 +91,7 @@ async def deposit(
     request: Request, body: CashMovement, caller: Customer, services: Wired
 ) -> Response:
     """Pay cash in, on an own account."""
-    return await _submit_cash(TransactionType.DEPOSIT, request, body, caller, services)
+    return await _submit_cash(orders.deposit, request, body, caller, services)
 
 
 @submission(router, "/withdrawal")
@@ -94,15 +99,19 @@ async def withdrawal(
     request: Request, body: CashMovement, caller: Customer, services: Wired
 ) -> Response:
     """Take cash out, of an own account."""
-    return await _submit_cash(TransactionType.WITHDRAWAL, request, body, caller, services)
+    return await _submit_cash(orders.withdrawal, request, body, caller, services)
 
 
 async def _submit_cash(
-    kind: TransactionType, request: Request, body: CashMovement, caller: Caller, services: Services
+    of_kind: Callable[..., Order],
+    request: Request,
+    body: CashMovement,
+    caller: Caller,
+    services: Services,
 ) -> Response:
-    refusal = None if services.settings.cash_desk_open else SelfServiceCashOff()
-    party = Party(body.account, caller.user_id)
-    order = _bank_order(kind, request, body, caller, party, refusal=refusal)
+    asked = _asked(request, body, caller)
+    asked["refusal"] = None if services.settings.cash_desk_open else SelfServiceCashOff()
+    order = of_kind(Party(body.account, caller.user_id), body.amount, **asked)
     return await submit(services, order, prefer_header(request))
 
 
@@ -130,42 +139,13 @@ async def _submit_by_hand(
 @submission(router, "/payment", model=PaymentSubmitted)
 async def payment(request: Request, body: Payment, caller: Customer, services: Wired) -> Response:
     """Pay somebody outside the bank."""
-    reference = await next_payment_ref(services.database)
-    order = _bank_order(
-        TransactionType.PAYMENT,
-        request,
-        body,
-        caller,
+    order = orders.payment(
         Party(body.from_account, caller.user_id),
-        payment_ref=reference,
-        details=PaymentDetails(body.payee),
+        body.amount,
+        payee=body.payee,
+        **_asked(request, body, caller),
     )
-    return await submit(services, order, prefer_header(request), extra={"payment_ref": reference})
-
-
-def _bank_order(
-    kind: TransactionType,
-    request: Request,
-    body: BankMovement,
-    caller: Caller,
-    party: Party,
-    **fields: Any,
-) -> Order:
-    """An order between the account of ``party`` and the bank."""
-    credited = kind in CREDITED
-    return Order(
-        type=kind.value,
-        amount=body.amount,
-        debit=None if credited else party,
-        credit=party if credited else None,
-        contra_code=CONTRA[kind].value,
-        initiated_by=caller.user_id,
-        description=body.description,
-        reference=body.reference,
-        request_id=request_id(request),
-        idempotency=_key(request, caller, body.idempotency_key),
-        **fields,
-    )
+    return await submit(services, order, prefer_header(request))
 
 
 @router.post(
@@ -181,11 +161,11 @@ async def batch(
 ) -> Response:
     """Submit up to a thousand transfers at once; each is settled by itself."""
     identity = request_id(request)
-    orders = [_transfer_order(item, caller, identity) for item in body.items]
+    transfers = [_transfer_order(item, caller, identity) for item in body.items]
     key = idempotency_key(request, body.idempotency_key)
     async with services.batch_gate.admitted(caller.user_id):
         view = await submit_batch(
-            services.database, orders, owner_id=caller.user_id, idempotency_key=key
+            services.database, transfers, owner_id=caller.user_id, idempotency_key=key
         )
     services.bell.ring(identity)
     if not view.replayed:

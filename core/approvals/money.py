@@ -18,10 +18,8 @@ from core.ledger.accounts import find_account, owners_of
 from core.ledger.balances import refuse_inactive
 from core.ledger.tables import Account
 from core.transactions.by_hand import lock_sum, moved_by_hand
-from core.transactions.details import ApprovedDetails
 from core.transactions.intake import accept
-from core.transactions.kinds import CONTRA, TransactionType
-from core.transactions.orders import Accepted, Order, Party
+from core.transactions.orders import Accepted, Party, credit_by_hand, debit_by_hand
 from core.transactions.reversal import accept_reversal, find_original, refuse_irreversible
 
 # What one person moves on one account within a day counts together: many small ones are a big one.
@@ -77,18 +75,14 @@ class ByHand:
         """Accept the transaction."""
         await find_others_account(unit, self.account, doing.actor)
         approval_id = doing.approval_id
-        side, kind = Party(self.account), TransactionType(self.deed.value)
-        credited = self.deed is Deed.CREDIT
-        order = Order(
-            type=kind.value,
-            amount=self.amount,
-            debit=None if credited else side,
-            credit=side if credited else None,
-            contra_code=CONTRA[kind].value,
+        by_hand = credit_by_hand if self.deed is Deed.CREDIT else debit_by_hand
+        order = by_hand(
+            Party(self.account),
+            self.amount,
+            approval_id=approval_id,
             initiated_by=doing.asked_by,
             description=self.description,
             reference=self.reference,
-            details=None if approval_id is None else ApprovedDetails(approval_id),
             request_id=doing.actor.request_id,
             idempotency=doing.key,
             id=doing.run_id,
@@ -100,7 +94,7 @@ class ByHand:
             details = {"account": self.account, "amount": str(self.amount)}
             if approval_id is not None:
                 details["approval_id"] = str(approval_id)
-            _note(unit, doing.actor, kind.value, order.id, details)
+            _note(unit, doing.actor, order.type, order.id, details)
         return _done(result)
 
     def _refuse(self, account: Account, amount_minor: int) -> None:

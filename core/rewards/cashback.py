@@ -15,14 +15,13 @@ from uuid import UUID
 from core.foundation.database import Connection, Database, UnitOfWork
 from core.foundation.errors import AccountClosed
 from core.foundation.money import to_major
-from core.ledger.chart import LedgerCode
 from core.notifications import notices
 from core.rewards.clawback import ReversalKind, cashback_rule, payment_of
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.details import CashbackDetails, PaymentDetails
 from core.transactions.intake import Result, accept
 from core.transactions.kinds import Kinds, TransactionType
-from core.transactions.orders import Accepted, Order, Party
+from core.transactions.orders import Accepted, Order, Party, cashback
 
 CREDITED_AFTER: Final = timedelta(hours=24)
 TRY_AGAIN_AFTER: Final = timedelta(hours=24)
@@ -149,13 +148,11 @@ async def credit_due(database: Database, now: datetime) -> int:
 
 
 def _order(row: Any) -> Order:
-    return Order(
-        type=TransactionType.CASHBACK.value,
-        amount=to_major(row["amount_minor"], row["currency"]),
-        credit=Party(str(row["account_id"])),
-        contra_code=LedgerCode.CASHBACK_EXPENSE.value,
+    return cashback(
+        Party(str(row["account_id"])),
+        to_major(row["amount_minor"], row["currency"]),
+        payment_id=row["payment_id"],
         description=f"Cashback of {row['payment_ref']}",
-        details=CashbackDetails(row["payment_id"]),
     )
 
 

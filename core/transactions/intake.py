@@ -34,7 +34,7 @@ from core.foundation.sqlstates import (
 from core.ledger.numbers import is_account_number
 from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
 from core.transactions.details import encode
-from core.transactions.orders import Accepted, Idempotency, Order
+from core.transactions.orders import Accepted, BankOrder, Idempotency, Order
 
 log = get_logger(__name__)
 
@@ -69,28 +69,29 @@ FROM accounts a WHERE a.id = ANY($1::uuid[])
 """
 
 _FIND_KEYS = """
-SELECT k.owner_id, k.key, k.fingerprint, k.resource_id, t.status
+SELECT k.owner_id, k.key, k.fingerprint, k.resource_id, t.status, t.payment_ref
 FROM idempotency_keys k
 JOIN unnest($1::uuid[], $2::text[]) AS asked (owner_id, key) USING (owner_id, key)
 LEFT JOIN transactions t ON t.id = k.resource_id
 """
 
 # One statement, one transaction: a row with an idempotency key goes in only where this statement
-# won the key. ``WITH ORDINALITY`` numbers the rows in the order in which they were submitted.
+# won the key. ``WITH ORDINALITY`` numbers the rows in the order in which they were submitted. A
+# payment gets its reference here; refused ones take none.
 _ACCEPT = """
 WITH asked AS (
   SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::uuid[], $7::text[],
-    $8::uuid[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::uuid[], $14::uuid[],
-    $15::text[], $16::uuid[], $17::text[], $18::bytea[]
+    $8::uuid[], $9::text[], $10::text[], $11::jsonb[], $12::uuid[], $13::uuid[], $14::text[],
+    $15::uuid[], $16::text[], $17::bytea[]
   ) WITH ORDINALITY AS a (
     id, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
-    initiated_by, description, reference, payment_ref, details, reverses, batch_id,
-    request_id, key_owner_id, key, fingerprint, place
+    initiated_by, description, reference, details, reverses, batch_id, request_id,
+    key_owner_id, key, fingerprint, place
   )
 ), won AS (
   INSERT INTO idempotency_keys (owner_id, key, fingerprint, resource_id, created_at)
-  SELECT key_owner_id, key, fingerprint, id, $19 FROM asked WHERE key IS NOT NULL
+  SELECT key_owner_id, key, fingerprint, id, $18 FROM asked WHERE key IS NOT NULL
   ORDER BY key_owner_id, key
   ON CONFLICT DO NOTHING
   RETURNING resource_id
@@ -101,14 +102,17 @@ INSERT INTO transactions (
   created_at
 )
 SELECT id, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
-  initiated_by, description, reference, payment_ref, details, reverses, batch_id, request_id, $19
+  initiated_by, description, reference,
+  CASE WHEN type = 'payment' THEN 'payment' || nextval('payment_ref_seq') END,
+  details, reverses, batch_id, request_id, $18
 FROM asked
 WHERE key IS NULL OR id IN (SELECT resource_id FROM won)
 ORDER BY place
-RETURNING id
+RETURNING id, payment_ref
 """
 
 Result = Accepted | Exception
+Row = tuple[UUID, *tuple[object, ...]]  # _ACCEPT's columns, the id first
 
 
 class Intake:
@@ -178,10 +182,13 @@ class Intake:
     async def _read_back(self, orders: Sequence[Order]) -> dict[UUID, Result]:
         async with self._database.raw_connection() as connection:
             rows = await connection.fetch(
-                "SELECT id, status FROM transactions WHERE id = ANY($1::uuid[])",
+                "SELECT id, status, payment_ref FROM transactions WHERE id = ANY($1::uuid[])",
                 [order.id for order in orders],
             )
-        return {row["id"]: Accepted(row["id"], row["status"]) for row in rows}
+        return {
+            row["id"]: Accepted(row["id"], row["status"], payment_ref=row["payment_ref"])
+            for row in rows
+        }
 
 
 def _certain(order: Order, result: Result, unsure: set[UUID]) -> Result:
@@ -220,8 +227,7 @@ async def accept(
         checked = _one_per_key(checked)
     if checked:
         with stage("commit_pending"):
-            accepted = await _insert(connection, checked, unsure)
-        results |= {row_id: Accepted(row_id, "pending") for row_id in accepted}
+            results |= await _insert(connection, [_row(item) for item in checked], unsure)
     # Another request may have won a key while its twin was under way here, and changed what the
     # twin was then refused for: a replay is one whatever has become of its ground.
     others = [order for order in orders if not isinstance(results.get(order.id), Accepted)]
@@ -246,7 +252,9 @@ async def replays(connection: Connection, orders: Sequence[Order]) -> dict[UUID,
         if row["fingerprint"] != order.fingerprint() or row["status"] is None:
             answers[order.id] = IdempotencyKeyReused()
         else:
-            answers[order.id] = Accepted(row["resource_id"], row["status"], replayed=True)
+            answers[order.id] = Accepted(
+                row["resource_id"], row["status"], replayed=True, payment_ref=row["payment_ref"]
+            )
     return answers
 
 
@@ -317,21 +325,29 @@ def _one_per_key(checked: Sequence[Checked]) -> list[Checked]:
     return first
 
 
+async def accept_own(connection: Connection, orders: Sequence[BankOrder]) -> None:
+    """Insert ``orders``, unchecked, in the transaction that is open on ``connection``."""
+    if orders:
+        await _insert(connection, [_row_of_own(order) for order in orders])
+
+
 async def _insert(
-    connection: Connection, checked: Sequence[Checked], unsure: set[UUID] | None
-) -> list[UUID]:
-    """Insert the rows in order; answers the ids of those that are in."""
-    rows = [_row(item) for item in checked]
+    connection: Connection, rows: Sequence[Row], unsure: set[UUID] | None = None
+) -> dict[UUID, Accepted]:
+    """Insert the rows in order; answers those that are in, by their ids."""
     try:
-        accepted = await connection.fetch(_ACCEPT, *map(list, zip(*rows, strict=True)), clock.now())
+        accepted = await connection.fetch(_ACCEPT, *zip(*rows, strict=True), clock.now())
     except Exception as error:
         if unsure is not None and is_connection_loss(error):
-            unsure.update(item.order.id for item in checked)
+            unsure.update(row[0] for row in rows)
         raise
-    return [row["id"] for row in accepted]
+    return {
+        row_id: Accepted(row_id, "pending", payment_ref=payment_ref)
+        for row_id, payment_ref in accepted
+    }
 
 
-def _row(item: Checked) -> tuple[object, ...]:
+def _row(item: Checked) -> Row:
     order, key = item.order, item.order.idempotency
     return (
         order.id,
@@ -344,7 +360,6 @@ def _row(item: Checked) -> tuple[object, ...]:
         order.initiated_by,
         order.description,
         order.reference,
-        order.payment_ref,
         encode(order.details),
         order.reverses,
         order.batch_id,
@@ -352,4 +367,26 @@ def _row(item: Checked) -> tuple[object, ...]:
         key.owner_id if key else None,
         key.key if key else None,
         order.fingerprint() if key else None,
+    )
+
+
+def _row_of_own(order: BankOrder) -> Row:
+    return (
+        order.id,
+        order.type,
+        order.amount_minor,
+        order.currency,
+        order.debit_account_id,
+        order.credit_account_id,
+        order.contra_code,
+        order.initiated_by,
+        order.description,
+        None,
+        encode(order.details),
+        None,
+        None,
+        order.request_id,
+        None,
+        None,
+        None,
     )

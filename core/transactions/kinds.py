@@ -12,7 +12,6 @@ from typing import Protocol
 from uuid import UUID
 
 from core.foundation.database import UnitOfWork
-from core.ledger.chart import LedgerCode
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.details import (
     ApprovedDetails,
@@ -36,16 +35,6 @@ class TransactionType(StrEnum):
     CASHBACK = "cashback"
     REVERSAL = "reversal"
 
-
-# The ledger account that stands for the bank's side of a simple type.
-CONTRA: dict[TransactionType, LedgerCode] = {
-    TransactionType.DEPOSIT: LedgerCode.CASH,
-    TransactionType.WITHDRAWAL: LedgerCode.CASH,
-    TransactionType.CREDIT: LedgerCode.SUSPENSE,
-    TransactionType.DEBIT: LedgerCode.SUSPENSE,
-    TransactionType.PAYMENT: LedgerCode.CLEARING,
-    TransactionType.CASHBACK: LedgerCode.CASHBACK_EXPENSE,
-}
 
 # What the simple types carry beside their sides and amount; the others carry nothing.
 DETAILS: dict[TransactionType, Shape] = {

@@ -12,8 +12,8 @@ from core.foundation.ids import new_id
 from core.foundation.money import to_major
 from core.foundation.sqlstates import constraint_name
 from core.transactions.intake import accept
-from core.transactions.kinds import REVERSIBLE, TransactionType
-from core.transactions.orders import Accepted, Idempotency, Order, Party
+from core.transactions.kinds import REVERSIBLE
+from core.transactions.orders import Accepted, Idempotency, Party, reversal
 from core.transactions.tables import Status
 
 _ORIGINAL = """
@@ -74,15 +74,13 @@ async def accept_reversal(
     Raises what ``refuse_irreversible`` raises, IdempotencyKeyReused, or what refuses the movement
     at once (InsufficientFunds, AccountFrozen, …).
     """
-    order = Order(
-        type=TransactionType.REVERSAL,
-        amount=to_major(original.amount_minor, original.currency),
-        debit=_party(original.credit_account_id),
-        credit=_party(original.debit_account_id),
+    order = reversal(
+        _party(original.credit_account_id),
+        _party(original.debit_account_id),
+        to_major(original.amount_minor, original.currency),
         contra_code=original.contra_code,
-        initiated_by=by,
-        description=f"Reversal of {original.id}",
         reverses=original.id,
+        initiated_by=by,
         request_id=request_id,
         idempotency=idempotency,
         refusal=_refusal(original),

@@ -8,6 +8,7 @@ import pytest
 
 from core.foundation.errors import IdempotencyKeyReused, SelfServiceCashOff
 from core.foundation.ids import new_id
+from core.transactions import orders
 from core.transactions.orders import Idempotency, Order, Party
 from tests.bank import Bank, Person
 from tests.quiet import Quiet
@@ -137,11 +138,9 @@ async def test_what_refuses_an_order_refuses_no_replay_of_it(quiet: Quiet) -> No
     account, owner = await quiet.account(), new_id()
 
     def deposit(amount: int, refusal: Any = None, key: str = "cash") -> Order:
-        return Order(
-            type="deposit",
-            amount=Decimal(amount),
-            credit=Party(str(account)),
-            contra_code="1000",
+        return orders.deposit(
+            Party(str(account)),
+            Decimal(amount),
             idempotency=Idempotency(owner, key),
             refusal=refusal,
         )

@@ -21,8 +21,9 @@ from core.lending.servicing import kinds, payments, schedule_views, views
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.details import PaymentMode
 from core.lending.servicing.payments import PaymentRequest
+from core.transactions import orders
 from core.transactions.kinds import Kinds
-from core.transactions.orders import Order, Party
+from core.transactions.orders import Party
 from core.transactions.settle import Settler
 from core.verification import verify
 from tests.quiet import Quiet
@@ -231,12 +232,7 @@ class Lender:
 
     async def take_out(self, account: UUID, amount_minor: int) -> None:
         await self.quiet.intake.submit(
-            Order(
-                type="withdrawal",
-                amount=Decimal(amount_minor) / 100,
-                debit=Party(str(account)),
-                contra_code="1000",
-            )
+            orders.withdrawal(Party(str(account)), Decimal(amount_minor) / 100)
         )
         await self.settle()
 

@@ -12,8 +12,9 @@ from core.foundation.database import Database
 from core.foundation.ids import new_id
 from core.ledger.chart import LedgerCode
 from core.rewards.cashback import credit_due, earned_minor, register
-from core.transactions.kinds import CONTRA, Kinds, TransactionType
-from core.transactions.orders import Order, Party
+from core.transactions import orders
+from core.transactions.kinds import Kinds
+from core.transactions.orders import Party
 from core.transactions.reversal import accept_reversal, find_original
 from core.transactions.settle import Settler
 from tests.quiet import Quiet
@@ -30,13 +31,7 @@ def settler(quiet: Quiet) -> Settler:
 
 async def pay(quiet: Quiet, account: UUID, amount: str) -> UUID:
     """A settled payment of ``amount`` euros."""
-    order = Order(
-        type=TransactionType.PAYMENT,
-        amount=Decimal(amount),
-        debit=Party(str(account)),
-        contra_code=CONTRA[TransactionType.PAYMENT],
-        payment_ref=f"test-{clock.now().timestamp()}",
-    )
+    order = orders.payment(Party(str(account)), Decimal(amount), payee="Stadtwerke")
     await quiet.intake.submit(order)
     await settler(quiet).drain()
     return order.id

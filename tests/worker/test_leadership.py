@@ -27,7 +27,7 @@ from core.operations.leadership import (
     renew,
     resign,
 )
-from core.transactions.kinds import CONTRA, TransactionType
+from core.transactions import orders
 from core.transactions.orders import Order, Party
 from tests.conftest import fresh_settings
 from tests.quiet import Quiet
@@ -136,21 +136,10 @@ async def led(town: Quiet) -> AsyncIterator[Runtime]:
 async def paid(town: Quiet) -> tuple[Order, Order]:
     """A settled payment whose cashback is due, and a transfer that waits to be swept."""
     anna, bert = await town.account(50_000), await town.account()
-    payment = Order(
-        type=TransactionType.PAYMENT,
-        amount=Decimal(100),
-        debit=Party(str(anna)),
-        contra_code=CONTRA[TransactionType.PAYMENT],
-        payment_ref=f"test-{new_id()}",
-    )
+    payment = orders.payment(Party(str(anna)), Decimal(100), payee="Stadtwerke")
     await town.intake.submit(payment)
     await town.settler().drain()
-    transfer = Order(
-        type=TransactionType.TRANSFER,
-        amount=Decimal(1),
-        debit=Party(str(anna)),
-        credit=Party(str(bert)),
-    )
+    transfer = orders.transfer(Party(str(anna)), Party(str(bert)), Decimal(1))
     await town.intake.submit(transfer)
     async with town.database.raw_unit_of_work() as connection:
         await connection.execute(

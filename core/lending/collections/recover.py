@@ -17,10 +17,10 @@ from core.lending.collections import cases
 from core.lending.collections.cases import Stage, Step
 from core.lending.collections.classify import Standing
 from core.lending.origination.products import parse_terms
-from core.lending.servicing import booking
-from core.lending.servicing.booking import PendingOrder
-from core.lending.servicing.details import RecoveryAction, RecoveryDetails
+from core.lending.servicing import orders
 from core.notifications import notices as inbox
+from core.transactions.intake import accept_own
+from core.transactions.orders import BankOrder
 
 _SETTING_OFF = """
 SELECT l.id, l.user_id, l.account_id, l.currency, l.terms::text AS terms, l.dpd,
@@ -77,9 +77,9 @@ async def set_off(connection: Connection, chunk: Chunk, day: date) -> list[UUID]
         for loan_id in moved
     ]
     await cases.add_steps(connection, steps)
-    orders = _orders(loans, await _money(connection, loans), day)
-    await booking.insert_pending(connection, orders)
-    return [order.id for order in orders]
+    asked = _orders(loans, await _money(connection, loans), day)
+    await accept_own(connection, asked)
+    return [order.id for order in asked]
 
 
 async def close_cured(connection: Connection, chunk: Chunk) -> None:
@@ -123,30 +123,19 @@ async def _money(
 
 def _orders(
     loans: Sequence[Any], money: dict[tuple[UUID, str], list[tuple[UUID, int]]], day: date
-) -> list[PendingOrder]:
+) -> list[BankOrder]:
     """One order per account until a loan's dues are covered; an account's money is used once."""
-    orders = []
+    asked = []
     for loan in loans:
         due = loan["due_minor"]
         accounts = money[loan["user_id"], loan["currency"]]
         for index, (account_id, balance) in enumerate(accounts):
             amount = min(due, balance)
             if amount > 0:
-                orders.append(_order(loan, account_id, amount, day))
+                asked.append(orders.set_off(loan["id"], account_id, amount, loan["currency"], day))
                 accounts[index] = (account_id, balance - amount)
                 due -= amount
-    return orders
-
-
-def _order(loan: Any, account_id: UUID, amount: int, day: date) -> PendingOrder:
-    return PendingOrder(
-        type="recovery",
-        amount_minor=amount,
-        currency=loan["currency"],
-        debit_account_id=account_id,
-        description="Set-off of an overdue loan",
-        details=RecoveryDetails(loan["id"], day, RecoveryAction.SET_OFF),
-    )
+    return asked
 
 
 async def _propose_write_offs(connection: Connection, loans: Sequence[Any]) -> None:

@@ -3,7 +3,7 @@
 Four eyes: nobody works on a loan of his own.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -27,14 +27,14 @@ from core.lending.collections.cases import Stage, Step
 from core.lending.notices import money
 from core.lending.origination.figures import monthly_emi_minor
 from core.lending.origination.products import no_schedule
-from core.lending.servicing import booking, endings
-from core.lending.servicing.booking import PendingOrder
+from core.lending.servicing import booking, endings, orders
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.details import RecoveryAction, RecoveryDetails, WriteOffDetails
+from core.lending.servicing.details import WriteOffDetails
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
+from core.transactions.intake import accept_own
 
 _CASE = """
 SELECT c.id, c.stage, c.opened_at, c.closed_at, c.officer_id FROM recovery_cases c
@@ -156,17 +156,20 @@ async def set_off(connection: Connection, loan_id: UUID, worker: Worker) -> list
     require_allowed(book.status, LoanEvent.COLLECT)
     await _case_for(connection, loan_id, worker, Stage.SET_OFF)
     due = owed_in_all(book.due(worker.today)).total
-    orders = []
+    asked = []
     for row in await connection.fetch(_MONEY, book.user_id, book.currency):
         amount = min(due, row["balance_minor"])
         if amount > 0:
-            orders.append(_order(book, worker, row["id"], amount, RecoveryAction.SET_OFF))
+            order = orders.set_off(
+                loan_id, row["id"], amount, book.currency, worker.today, by=worker.user_id
+            )
+            asked.append(order)
             due -= amount
-    if not orders:
+    if not asked:
         raise NothingDue("nothing is due, or none of the borrower's accounts holds money")
-    await booking.insert_pending(connection, orders)
+    await accept_own(connection, asked)
     await loans.write(connection)
-    return [order.id for order in orders]
+    return [order.id for order in asked]
 
 
 async def set_off_by(connection: Connection, loan_id: UUID, first: UUID) -> list[UUID]:
@@ -228,10 +231,16 @@ async def settle(
     require_allowed(book.status, LoanEvent.SETTLE)
     await _case_for(connection, loan_id, worker, Stage.SETTLEMENT)
     amount_minor = to_minor(amount, book.currency)
-    order = _order(book, worker, book.account_id, amount_minor, RecoveryAction.SETTLE)
-    if transaction_id is not None:
-        order = replace(order, id=transaction_id)
-    await booking.insert_pending(connection, [order])
+    order = orders.settlement(
+        loan_id,
+        book.account_id,
+        amount_minor,
+        book.currency,
+        worker.today,
+        by=worker.user_id,
+        transaction_id=transaction_id,
+    )
+    await accept_own(connection, [order])
     text = f"A settlement of {money(amount_minor, book.currency)} was agreed"
     await cases.add_steps(connection, [Step(loan_id, "settlement_agreed", text, worker.user_id)])
     return order.id
@@ -274,19 +283,3 @@ async def _case_for(
     if stage is not None and await cases.move(connection, [loan_id], stage, worker.today):
         steps.append(Step(loan_id, "stage", f"Stage: {stage.replace('_', ' ')}", worker.user_id))
     await cases.add_steps(connection, steps)
-
-
-def _order(
-    book: LoanBook, worker: Worker, account_id: UUID, amount: int, action: RecoveryAction
-) -> PendingOrder:
-    return PendingOrder(
-        type="recovery",
-        amount_minor=amount,
-        currency=book.currency,
-        debit_account_id=account_id,
-        initiated_by=worker.user_id,
-        description="Settlement of a loan"
-        if action is RecoveryAction.SETTLE
-        else "Set-off of an overdue loan",
-        details=RecoveryDetails(book.id, worker.today, action, worker.user_id),
-    )

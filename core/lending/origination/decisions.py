@@ -17,11 +17,12 @@ from core.lending.origination import creditability
 from core.lending.origination.applications import Change, changed_figures
 from core.lending.origination.assessment import Assessment, Recommendation
 from core.lending.origination.files import LoanFile, lock, write_figures
-from core.lending.servicing import booking
-from core.lending.servicing.booking import PendingOrder
+from core.lending.servicing import orders
 from core.lending.servicing.details import DisbursementDetails
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
+from core.transactions.intake import accept_own
+from core.transactions.orders import BankOrder
 
 _BORROWER = "SELECT user_id FROM loans WHERE id = $1 AND deleted_at IS NULL"
 _LOCK_BORROWERS_LOANS = """
@@ -90,7 +91,7 @@ async def approve(
         today=decider.today,
     )
     order = _disbursement(loan, decider)
-    await booking.insert_pending(connection, [order])
+    await accept_own(connection, [order])
     await connection.execute(_APPROVE, loan_id, decider.user_id, order.id)
     amount = notices.money(loan.amount_minor, loan.currency)
     await inbox.write(connection, notices.approved(loan.user_id, loan_id, amount))
@@ -120,7 +121,7 @@ async def disburse_again(connection: Connection, loan_id: UUID, decider: Decider
     if await _disbursement_state(connection, loan) != "failed":
         raise LoanStateConflict("the disbursement is under way already")
     order = _disbursement(loan, decider)
-    await booking.insert_pending(connection, [order])
+    await accept_own(connection, [order])
     await connection.execute(_DISBURSE_AGAIN, loan_id, order.id)
     return order.id
 
@@ -155,14 +156,12 @@ async def _disbursement_state(connection: Connection, loan: LoanFile) -> str:
     return state
 
 
-def _disbursement(loan: LoanFile, decider: Decider) -> PendingOrder:
-    return PendingOrder(
-        type="disbursement",
-        amount_minor=loan.amount_minor,
-        currency=loan.currency,
-        credit_account_id=loan.account_id,
-        initiated_by=decider.user_id,
+def _disbursement(loan: LoanFile, decider: Decider) -> BankOrder:
+    return orders.disbursement(
+        loan.account_id,
+        loan.amount_minor,
+        loan.currency,
+        DisbursementDetails(loan.id, decider.today),
+        by=decider.user_id,
         request_id=decider.request_id,
-        description="Loan disbursement",
-        details=DisbursementDetails(loan.id, decider.today),
     )

@@ -1,70 +1,24 @@
-"""Lending's way into the books: orders for settlement, and entries of the bank's alone.
+"""What lending writes into the books: a repayment's legs, and entries of the bank's alone.
 
-What touches a customer's account becomes a pending transaction for the settlement engine. What
-concerns only the bank's own ledger accounts (interest earned, a penalty charged, a loss written
-off) is booked at once in the caller's unit of work, as a transaction that is final from the start.
+What touches a customer's account is ordered (``orders``) and settled. What concerns only the bank's
+own ledger accounts (interest earned, a penalty charged, a loss written off) is booked at once in
+the caller's unit of work, as a transaction that is final from the start.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from uuid import UUID
 
-from core.foundation import clock
 from core.foundation.database import Connection
-from core.foundation.ids import new_id
 from core.ledger.balances import Leg
 from core.ledger.chart import LedgerCode
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.details import (
     AccrualDetails,
-    LoanDetails,
     PenaltyDetails,
     WriteOffDetails,
 )
-from core.transactions.details import Details, encode
+from core.transactions.details import Details
 from core.transactions.journal import JournalEntry, book_journal
-
-# In order: the rows are numbered as they come.
-_INSERT_PENDING = """
-INSERT INTO transactions (id, type, amount_minor, currency, debit_account_id, credit_account_id,
-                          contra_code, initiated_by, description, details, request_id, created_at)
-SELECT id, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
-       initiated_by, description, details, request_id, $12
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::uuid[], $7::text[],
-            $8::uuid[], $9::text[], $10::jsonb[], $11::text[]) WITH ORDINALITY
-  AS o (id, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
-        initiated_by, description, details, request_id, place)
-ORDER BY place
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class PendingOrder:
-    """A movement for the settlement engine; whether it can be done turns out there."""
-
-    type: str
-    amount_minor: int
-    currency: str
-    details: LoanDetails
-    debit_account_id: UUID | None = None
-    credit_account_id: UUID | None = None
-    contra_code: str = LedgerCode.LOANS_RECEIVABLE
-    initiated_by: UUID | None = None
-    description: str | None = None
-    request_id: str | None = None
-    id: UUID = field(default_factory=new_id)
-
-
-async def insert_pending(connection: Connection, orders: Sequence[PendingOrder]) -> None:
-    """Insert ``orders`` as pending transactions, in order; ring for workers after the commit."""
-    if not orders:
-        return
-    rows = [
-        (o.id, o.type, o.amount_minor, o.currency, o.debit_account_id, o.credit_account_id,
-         o.contra_code, o.initiated_by, o.description, encode(o.details), o.request_id)
-        for o in orders
-    ]  # fmt: skip
-    await connection.execute(_INSERT_PENDING, *zip(*rows, strict=True), clock.now())
 
 
 async def post(connection: Connection, entries: Sequence[JournalEntry]) -> list[UUID | None]:

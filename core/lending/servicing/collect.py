@@ -14,10 +14,11 @@ from core.business_day.chunks import Chunk
 from core.foundation.database import Connection
 from core.lending import notices
 from core.lending.notices import LineName, money
-from core.lending.servicing import booking
-from core.lending.servicing.booking import PendingOrder
+from core.lending.servicing import orders
 from core.lending.servicing.details import CollectionDetails
 from core.notifications import notices as inbox
+from core.transactions.intake import accept_own
+from core.transactions.orders import BankOrder
 
 DUE_SOON_DAYS: Final = 3
 
@@ -89,14 +90,14 @@ async def submit_due(connection: Connection, chunk: Chunk, day: date) -> list[UU
     loan_ids = [row["id"] for row in locked]
     await connection.execute(_RECONCILE, loan_ids, day)
     due = await connection.fetch(_DUE, loan_ids, day)
-    orders = [_order(row, day, chunk.run_id) for row in due]
-    await booking.insert_pending(connection, orders)
+    asked = [_order(row, day, chunk.run_id) for row in due]
+    await accept_own(connection, asked)
     attempts = [
-        (*row[:4], order.id, order.amount_minor) for row, order in zip(due, orders, strict=True)
+        (*row[:4], order.id, order.amount_minor) for row, order in zip(due, asked, strict=True)
     ]
     if attempts:
         await connection.execute(_ATTEMPT, *zip(*attempts, strict=True), day, chunk.run_id)
-    return [order.id for order in orders]
+    return [order.id for order in asked]
 
 
 async def announce_due(connection: Connection, chunk: Chunk, day: date) -> None:
@@ -127,14 +128,12 @@ async def results(connection: Connection, transaction_ids: Sequence[UUID]) -> tu
     return row["succeeded"], row["failed"]
 
 
-def _order(row: Any, day: date, run_id: UUID) -> PendingOrder:
-    return PendingOrder(
-        type="emi",
-        amount_minor=row["unpaid_minor"],
-        currency=row["currency"],
-        debit_account_id=row["account_id"],
-        description=f"Instalment {row['number']}, attempt {row['attempt']}",
-        details=CollectionDetails(
+def _order(row: Any, day: date, run_id: UUID) -> BankOrder:
+    return orders.collection(
+        row["account_id"],
+        row["unpaid_minor"],
+        row["currency"],
+        CollectionDetails(
             row["loan_id"],
             day,
             version=row["version"],

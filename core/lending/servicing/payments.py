@@ -1,13 +1,11 @@
 """What a customer can pay now, and the order that pays it."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from msgspec.structs import replace
 
 from core.foundation.database import Connection
@@ -46,17 +44,6 @@ class PaymentRequest:
     from_account: str | None
     idempotency_key: str | None
     request_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class LoanPaymentOrder(Order):
-    """An order whose identity is what the customer asked, not what that amounts to today."""
-
-    asked: tuple[str, ...] = ()
-
-    def fingerprint(self) -> bytes:
-        """A digest of the request: the same request is the same payment, whatever is due now."""
-        return hashlib.sha256(msgspec.json.encode((self.type, *self.asked))).digest()
 
 
 async def order(connection: Connection, request: PaymentRequest, on: date) -> Order:
@@ -158,7 +145,7 @@ async def _refuse_other_currency(
 
 def _order(request: PaymentRequest, amount: Decimal, **known: Any) -> Order:
     key = request.idempotency_key
-    return LoanPaymentOrder(
+    return Order(
         type="loan_payment",
         amount=amount,
         contra_code=LedgerCode.LOANS_RECEIVABLE,

@@ -1,0 +1,97 @@
+"""What lending orders: the payout of a loan, an instalment, what recovery takes.
+
+On the bank's side of each stand the loans receivable; what of it is interest, a penalty or a fee
+turns out where it is settled.
+"""
+
+from datetime import date
+from uuid import UUID
+
+from core.foundation.ids import new_id
+from core.ledger.chart import LedgerCode
+from core.lending.servicing.details import (
+    CollectionDetails,
+    DisbursementDetails,
+    RecoveryAction,
+    RecoveryDetails,
+)
+from core.transactions.orders import BankOrder
+
+LOANS_RECEIVABLE = LedgerCode.LOANS_RECEIVABLE.value
+
+
+def disbursement(
+    to: UUID,
+    amount_minor: int,
+    currency: str,
+    details: DisbursementDetails,
+    *,
+    by: UUID,
+    request_id: str | None,
+) -> BankOrder:
+    """The loan's amount paid out to the borrower's account, by the officer who decided."""
+    return BankOrder(
+        "disbursement",
+        amount_minor,
+        currency,
+        LOANS_RECEIVABLE,
+        credit_account_id=to,
+        initiated_by=by,
+        description="Loan disbursement",
+        details=details,
+        request_id=request_id,
+    )
+
+
+def collection(of: UUID, amount_minor: int, currency: str, details: CollectionDetails) -> BankOrder:
+    """One attempt to collect what is unpaid of an instalment."""
+    return BankOrder(
+        "emi",
+        amount_minor,
+        currency,
+        LOANS_RECEIVABLE,
+        debit_account_id=of,
+        description=f"Instalment {details.instalment}, attempt {details.attempt}",
+        details=details,
+    )
+
+
+def set_off(
+    loan_id: UUID, of: UUID, amount_minor: int, currency: str, on: date, *, by: UUID | None = None
+) -> BankOrder:
+    """What is due on a loan, out of an account of the borrower's; ``by`` the bank's rules alone
+    where nobody of the staff asked for it."""
+    return BankOrder(
+        "recovery",
+        amount_minor,
+        currency,
+        LOANS_RECEIVABLE,
+        debit_account_id=of,
+        initiated_by=by,
+        description="Set-off of an overdue loan",
+        details=RecoveryDetails(loan_id, on, RecoveryAction.SET_OFF, by),
+    )
+
+
+def settlement(
+    loan_id: UUID,
+    of: UUID,
+    amount_minor: int,
+    currency: str,
+    on: date,
+    *,
+    by: UUID,
+    transaction_id: UUID | None = None,
+) -> BankOrder:
+    """An agreed sum for all that is owed on a loan."""
+    return BankOrder(
+        "recovery",
+        amount_minor,
+        currency,
+        LOANS_RECEIVABLE,
+        debit_account_id=of,
+        initiated_by=by,
+        description="Settlement of a loan",
+        details=RecoveryDetails(loan_id, on, RecoveryAction.SETTLE, by),
+        id=transaction_id or new_id(),
+    )
