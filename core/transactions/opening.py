@@ -10,11 +10,12 @@ from core.foundation.ids import new_id
 from core.foundation.money import to_minor
 from core.ledger import accounts
 from core.ledger.balances import AccountState, Leg, move
+from core.ledger.chart import LedgerCode
 from core.ledger.currencies import refuse_unsupported
 from core.ledger.tables import Account
 from core.transactions import finish
 from core.transactions.finish import Final
-from core.transactions.kinds import CONTRA, TransactionType
+from core.transactions.kinds import TransactionType
 
 
 async def open_account(
@@ -61,7 +62,7 @@ def _deposit(account: Account, opened_by: UUID, request_id: str | None) -> Final
     amount_minor, currency = account.balance_minor, account.currency
     before = AccountState(account.id, currency, account.status, 0, 0)
     legs = (
-        Leg(None, CONTRA[TransactionType.DEPOSIT].value, -amount_minor, currency),
+        Leg(None, LedgerCode.CASH.value, -amount_minor, currency),
         Leg(account.id, None, amount_minor, currency),
     )
     return Final(
@@ -71,7 +72,7 @@ def _deposit(account: Account, opened_by: UUID, request_id: str | None) -> Final
         currency=currency,
         legs=move(legs, {account.id: before}),
         credit_account_id=account.id,
-        contra_code=CONTRA[TransactionType.DEPOSIT].value,
+        contra_code=LedgerCode.CASH.value,
         initiated_by=opened_by,
         description="Opening deposit",
         request_id=request_id,
