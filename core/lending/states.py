@@ -23,6 +23,21 @@ class LoanStatus(StrEnum):
     WRITTEN_OFF = "written_off"
 
 
+class Classification(StrEnum):
+    """The asset classes, best first."""
+
+    STANDARD = "standard"
+    SMA0 = "sma0"
+    SMA1 = "sma1"
+    SMA2 = "sma2"
+    NPA = "npa"
+
+    @property
+    def severity(self) -> int:
+        """0 for standard up to 4 for NPA."""
+        return list(Classification).index(self)
+
+
 class LoanEvent(StrEnum):
     """What can happen to a loan."""
 
@@ -79,6 +94,8 @@ TRANSITIONS: dict[LoanStatus, dict[LoanEvent, LoanStatus | None]] = {
 
 # The states in which instalments fall due.
 REPAYING = frozenset({LoanStatus.ACTIVE, LoanStatus.RESTRUCTURED})
+# The states in which everything was paid.
+PAID_OFF = frozenset({LoanStatus.CLOSED, LoanStatus.FORECLOSED})
 # The states in which the customer owes, or is about to owe, money.
 LIVE = REPAYING | {LoanStatus.PENDING, LoanStatus.APPROVED}
 

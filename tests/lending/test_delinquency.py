@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from core.lending.collections.delinquency import (
     Arrears,
-    Classification,
     bucket,
     classify_borrower,
     days_past_due,
     worst,
 )
 from core.lending.origination.products import BucketEdges
+from core.lending.states import Classification
 
 EDGES = BucketEdges()
 STANDARD, SMA0, SMA1, SMA2, NPA = Classification

@@ -11,12 +11,12 @@ from core.business_day.chunks import Chunk
 from core.foundation.database import Connection
 from core.lending.collections.delinquency import (
     Arrears,
-    Classification,
     classify_borrower,
     days_past_due,
 )
 from core.lending.origination.products import parse_terms
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.states import Classification
 
 # Borrowers of whom a loan is overdue, or was at an earlier day's end; with all their loans.
 _LOCK = """

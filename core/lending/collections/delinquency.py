@@ -9,24 +9,9 @@ of interest and principal are paid.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 
 from core.lending.origination.products import BucketEdges
-
-
-class Classification(StrEnum):
-    """The asset classes, best first."""
-
-    STANDARD = "standard"
-    SMA0 = "sma0"
-    SMA1 = "sma1"
-    SMA2 = "sma2"
-    NPA = "npa"
-
-    @property
-    def severity(self) -> int:
-        """0 for standard up to 4 for NPA."""
-        return list(Classification).index(self)
+from core.lending.states import Classification
 
 
 @dataclass(frozen=True, slots=True)

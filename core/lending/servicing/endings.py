@@ -50,7 +50,6 @@ def foreclose(book: LoanBook, on: date) -> Ending:
     )
     book.move(LoanEvent.FORECLOSE if upcoming else LoanEvent.REPAY_IN_FULL, on)
     book.earn_rest()
-    book.dpd = 0
     return Ending(
         owed.split, early_fee=owed.foreclosure_fee, advance_interest=owed.advance_interest
     )
@@ -69,7 +68,7 @@ def settle(book: LoanBook, amount: int, on: date) -> Ending:
     lost = debt - paid
     _lose(book, lost)
     book.move(LoanEvent.SETTLE, on)
-    book.dpd = 0
+    book.cure()
     return Ending(paid, lost)
 
 
@@ -108,7 +107,7 @@ def restructure(
     start_schedule(book, basis, on, calendar, carried)
     book.move(LoanEvent.RESTRUCTURE, on)
     book.rate, book.tenure_months = rate, tenure_months
-    book.dpd = 0
+    book.cure()
 
 
 def fold(book: LoanBook, old: Sequence[Line], now: Split, refunded: Split, on: date) -> None:

@@ -7,14 +7,20 @@ minor units of the loan's currency.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from decimal import Decimal
 from uuid import UUID
 
 from core.foundation.errors import NothingDue
 from core.lending.origination.products import ProductTerms
 from core.lending.servicing.accrual import Window, earned
 from core.lending.servicing.allocation import Allocation, Owed, Split, allocate, total
-from core.lending.states import LoanEvent, LoanStatus, require_allowed
+from core.lending.states import (
+    PAID_OFF,
+    Classification,
+    LoanEvent,
+    LoanStatus,
+    require_allowed,
+)
 
 LineKey = tuple[int, int]
 
@@ -67,7 +73,7 @@ class LoanBook:
     status: LoanStatus
     currency: str
     amount: int
-    rate: Any
+    rate: Decimal
     terms: ProductTerms
     fee: int
     emi: int
@@ -84,7 +90,8 @@ class LoanBook:
     window: Window | None
     tenure_months: int
     dpd: int
-    classification: str
+    classification: Classification
+    in_default: bool
     lines: dict[LineKey, Line] = field(default_factory=dict)
     # Interest earned in this unit of work that the bank's books do not have yet.
     newly_accrued: int = 0
@@ -121,6 +128,8 @@ class LoanBook:
             self.status = status
             if status in ENDED:
                 self.closed_on = on
+            if status in PAID_OFF:
+                self.cure()
 
     def pay(self, amount: int, lines: Sequence[Line], on: date) -> Split:
         """Lay ``amount`` over ``lines``; answers what it settled by component."""
@@ -135,8 +144,19 @@ class LoanBook:
             split = allocation.split
         self.count_paid(split)
         if self.dpd and not self.due(on):
-            self.dpd = 0
+            self.cure()
         return split
+
+    def cure(self) -> None:
+        """No arrears are left: not past due, out of default, and standard again.
+
+        Out of non-performance only where the loan is paid off: while it runs, that is the
+        borrower's, and a day's end decides on it (``collections.delinquency``).
+        """
+        self.dpd, self.in_default = 0, False
+        if self.classification is not Classification.NPA or self.status in PAID_OFF:
+            self.classification = Classification.STANDARD
+        self.reshaped = self.changed = True
 
     def count_paid(self, split: Split) -> None:
         """Move the totals by what was paid."""
@@ -195,9 +215,7 @@ class LoanBook:
         return Window(following[0].period_start, following[0].due_date, following[0].asked.interest)
 
 
-ENDED = frozenset(
-    {LoanStatus.CLOSED, LoanStatus.FORECLOSED, LoanStatus.SETTLED, LoanStatus.WRITTEN_OFF}
-)
+ENDED = PAID_OFF | {LoanStatus.SETTLED, LoanStatus.WRITTEN_OFF}
 
 
 def owed_in_all(lines: Iterable[Line]) -> Split:

@@ -12,9 +12,9 @@ from core.lending.amortisation import DayCount, Method
 from core.lending.origination.basis import Basis
 from core.lending.origination.products import FrequencySpec
 from core.lending.servicing.allocation import Split, total
+from core.lending.servicing.line_rows import LINE_COLUMNS, line_of
 from core.lending.servicing.loan_book import Line
 from core.lending.servicing.overdue import IS_OVERDUE
-from core.lending.servicing.storage import LINE_COLUMNS, line_of
 from core.lending.servicing.views import LoanView, find_loan
 
 _LINES = f"""

@@ -1,0 +1,100 @@
+"""An instalment's row: read as a ``Line``, and written back, set-based."""
+
+from collections.abc import Iterable
+
+from asyncpg import Record
+
+from core.foundation.database import Connection
+from core.lending.servicing.allocation import Split
+from core.lending.servicing.loan_book import Line, LoanBook
+
+LINE_COLUMNS = """
+loan_id, version, number, period_start, due_date, opening_minor, penalty_minor, fee_minor,
+interest_minor, principal_minor, penalty_paid_minor, fee_paid_minor, interest_paid_minor,
+principal_paid_minor, prepaid_minor, attempts, first_attempt_on, next_attempt_on, paid_on
+"""
+DUE_LINES = f"""
+SELECT {LINE_COLUMNS} FROM loan_instalments
+WHERE loan_id = ANY($1::uuid[]) AND superseded_at IS NULL AND paid_on IS NULL AND due_date <= $2
+ORDER BY loan_id, number
+"""  # noqa: S608 - columns of this file
+ALL_LINES = f"""
+SELECT {LINE_COLUMNS} FROM loan_instalments
+WHERE loan_id = ANY($1::uuid[]) AND superseded_at IS NULL ORDER BY loan_id, number
+"""  # noqa: S608 - columns of this file
+_SUPERSEDE = """
+UPDATE loan_instalments i SET superseded_at = clock_timestamp(), next_attempt_on = NULL
+FROM unnest($1::uuid[], $2::int[], $3::int[]) AS s (loan_id, version, number)
+WHERE i.loan_id = s.loan_id AND i.version = s.version AND i.number = s.number
+"""
+_WRITE_LINES = """
+UPDATE loan_instalments i SET penalty_paid_minor = b.penalty, fee_paid_minor = b.fee,
+  interest_paid_minor = b.interest, principal_paid_minor = b.principal,
+  attempts = b.attempts, first_attempt_on = b.first_attempt_on,
+  next_attempt_on = b.next_attempt_on, paid_on = b.paid_on
+FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[],
+            $7::bigint[], $8::int[], $9::date[], $10::date[], $11::date[])
+  AS b (loan_id, version, number, penalty, fee, interest, principal, attempts, first_attempt_on,
+        next_attempt_on, paid_on)
+WHERE i.loan_id = b.loan_id AND i.version = b.version AND i.number = b.number
+"""
+_INSERT_LINES = f"""
+INSERT INTO loan_instalments ({LINE_COLUMNS})
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::date[], $5::date[], $6::bigint[],
+  $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
+  $13::bigint[], $14::bigint[], $15::bigint[], $16::int[], $17::date[], $18::date[], $19::date[])
+"""  # noqa: S608 - columns of this file
+
+
+def line_of(row: Record) -> Line:
+    """The line of a row that begins with LINE_COLUMNS."""
+    _, version, number, start, due, opening, *amounts = row[:14]
+    prepaid, attempts, first, following, paid_on = row[14:19]
+    asked, paid = Split(*amounts[:4]), Split(*amounts[4:])
+    return Line(
+        version,
+        number,
+        start,
+        due,
+        opening,
+        asked,
+        paid,
+        prepaid,
+        attempts,
+        first,
+        following,
+        paid_on,
+    )
+
+
+async def write_lines(connection: Connection, books: Iterable[LoanBook]) -> None:
+    """Write the lines that changed, were replaced or are new; they are clean then."""
+    lines = [
+        (book, line)
+        for book in books
+        for line in book.lines.values()
+        if line.changed or line.is_new
+    ]
+    # Both orders matter: numbers are unique among lines that are not superseded.
+    dropped = [(b.id, x.version, x.number) for b, x in lines if x.superseded and not x.is_new]
+    kept = [
+        (b.id, x.version, x.number, x.paid.penalty, x.paid.fee, x.paid.interest, x.paid.principal,
+         x.attempts, x.first_attempt_on, x.next_attempt_on, x.paid_on)
+        for b, x in lines if not x.is_new and not x.superseded
+    ]  # fmt: skip
+    fresh = [_line_row(b, x) for b, x in lines if x.is_new and not x.superseded]
+    for statement, rows in ((_SUPERSEDE, dropped), (_WRITE_LINES, kept), (_INSERT_LINES, fresh)):
+        if rows:
+            await connection.execute(statement, *map(list, zip(*rows, strict=True)))
+    for _, line in lines:
+        line.changed = line.is_new = False
+
+
+def _line_row(book: LoanBook, line: Line) -> tuple[object, ...]:
+    asked, paid = line.asked, line.paid
+    return (
+        book.id, line.version, line.number, line.period_start, line.due_date, line.opening,
+        asked.penalty, asked.fee, asked.interest, asked.principal,
+        paid.penalty, paid.fee, paid.interest, paid.principal,
+        line.prepaid, line.attempts, line.first_attempt_on, line.next_attempt_on, line.paid_on,
+    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""A loan's row: read as a ``LoanBook``, and written back, set-based."""
+
+from collections.abc import Sequence
+
+from asyncpg import Record
+
+from core.foundation.database import Connection
+from core.lending.origination.products import parse_terms
+from core.lending.servicing.accrual import Window
+from core.lending.servicing.loan_book import ENDED, LoanBook
+from core.lending.states import Classification, LoanStatus
+
+LOCK_LOANS = """
+SELECT id, user_id, account_id, status, currency, amount_minor AS amount, interest_rate AS rate,
+       terms::text AS terms, processing_fee_minor AS fee, emi_minor AS emi,
+       disbursement_transaction_id, principal_outstanding_minor AS outstanding,
+       principal_repaid_minor AS repaid,
+       principal_written_off_minor AS principal_written_off,
+       interest_accrued_minor AS interest_accrued, interest_paid_minor AS interest_paid,
+       written_off_minor AS written_off, recovered_minor AS recovered,
+       schedule_version AS version, schedule_basis::text AS basis, tenure_months, dpd,
+       classification, in_default,
+       period_start, period_end, period_interest_minor, period_accrued_minor
+FROM loans WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE
+"""
+LOCK_FREE_LOANS = f"{LOCK_LOANS} SKIP LOCKED"
+READ_LOANS = LOCK_LOANS.replace(" FOR NO KEY UPDATE", "")
+_WRITE_LOANS = """
+UPDATE loans l SET status = b.status, emi_minor = b.emi,
+  principal_outstanding_minor = b.outstanding, principal_repaid_minor = b.repaid,
+  principal_written_off_minor = b.principal_written_off, interest_accrued_minor = b.accrued,
+  interest_paid_minor = b.interest_paid, written_off_minor = b.written_off,
+  recovered_minor = b.recovered, schedule_version = b.version, schedule_basis = b.basis,
+  period_start = b.period_start, period_end = b.period_end,
+  period_interest_minor = b.period_interest, period_accrued_minor = b.period_accrued,
+  dpd = b.dpd, classification = b.classification, in_default = b.in_default,
+  closed_at = CASE WHEN b.ended THEN coalesce(l.closed_at, clock_timestamp()) END
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::jsonb[],
+            $13::date[], $14::date[], $15::bigint[], $16::bigint[], $17::int[], $18::text[],
+            $19::bool[], $20::bool[])
+  AS b (id, status, emi, outstanding, repaid, principal_written_off, accrued, interest_paid,
+        written_off, recovered, version, basis, period_start, period_end, period_interest,
+        period_accrued, dpd, classification, in_default, ended)
+WHERE l.id = b.id
+"""
+# What a collection or a plain payment changes; most days bring nothing else, by the thousand.
+_COUNT_REPAID = """
+UPDATE loans l SET principal_outstanding_minor = b.outstanding, principal_repaid_minor = b.repaid,
+  interest_paid_minor = b.interest_paid
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[])
+  AS b (id, outstanding, repaid, interest_paid)
+WHERE l.id = b.id
+"""
+
+
+def book_of(row: Record) -> LoanBook:
+    """The loan of a row of these statements, without lines."""
+    values = dict(row)
+    start, end = values.pop("period_start"), values.pop("period_end")
+    interest, accrued = values.pop("period_interest_minor"), values.pop("period_accrued_minor")
+    return LoanBook(
+        status=LoanStatus(values.pop("status")),
+        classification=Classification(values.pop("classification")),
+        terms=parse_terms(values.pop("terms")),
+        window=Window(start, end, interest, accrued) if end is not None else None,
+        **values,
+    )
+
+
+async def write_loans(connection: Connection, changed: Sequence[LoanBook]) -> None:
+    """Write the totals of these loans, and what else changed of those that were reshaped."""
+    repaid = [
+        (book.id, book.outstanding, book.repaid, book.interest_paid)
+        for book in changed
+        if not book.reshaped
+    ]
+    reshaped = [_loan_row(book) for book in changed if book.reshaped]
+    for statement, rows in ((_COUNT_REPAID, repaid), (_WRITE_LOANS, reshaped)):
+        if rows:
+            await connection.execute(statement, *map(list, zip(*rows, strict=True)))
+
+
+def _loan_row(book: LoanBook) -> tuple[object, ...]:
+    window = book.window
+    return (
+        book.id, book.status.value, book.emi, book.outstanding, book.repaid,
+        book.principal_written_off, book.interest_accrued, book.interest_paid, book.written_off,
+        book.recovered, book.version,
+        book.basis,
+        window and window.start, window and window.end,
+        window.interest_minor if window else 0, window.accrued_minor if window else 0,
+        book.dpd, book.classification.value, book.in_default, book.status in ENDED,
+    )  # fmt: skip
