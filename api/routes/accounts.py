@@ -44,8 +44,9 @@ from core.foundation.errors import AccountStateConflict, Forbidden, InvalidAmoun
 from core.foundation.money import minor_units, to_major
 from core.ledger import accounts
 from core.ledger.balances import AccountStatus
-from core.ledger.entries import EntryFilter, balance_before, entries_of
+from core.ledger.directory import balance_before
 from core.ledger.tables import Account
+from core.reporting.entries import EntryFilter, entries_of
 
 AmountQuery = Annotated[
     str | None, Query(max_length=40, description="Major units, of credits and debits alike")

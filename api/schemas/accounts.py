@@ -16,8 +16,8 @@ from api.schemas.fields import (
 )
 from core.foundation.money import to_major
 from core.ledger.balances import AccountStatus
-from core.ledger.entries import Entry
 from core.ledger.tables import Account
+from core.reporting.entries import Entry
 
 
 class AccountOpening(Body):

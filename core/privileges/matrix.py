@@ -70,6 +70,7 @@ TABLES: Final[dict[str, Table]] = {
         ),
         worker="SELECT, UPDATE (balance_minor, last_booked_at)",
     ),
+    "account_directory": Table(api=READ, worker=READ),  # a view: numbers and owners
     "postings": Table(api=ADD, worker=ADD),
     "ledger_balance_snapshots": Table(api=READ, worker=ADD),
     # --- transactions: final states are settlement's, the api may hide a record

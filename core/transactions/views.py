@@ -20,8 +20,8 @@ SELECT t.id, t.type, t.status, t.amount_minor, t.currency, t.debit_account_id, t
        t.failure_code, t.failure_reason,
        t.reverses, r.id AS reversed_by, t.batch_id, t.created_at, t.settled_at
 FROM transactions t
-LEFT JOIN accounts d ON d.id = t.debit_account_id
-LEFT JOIN accounts c ON c.id = t.credit_account_id
+LEFT JOIN account_directory d ON d.id = t.debit_account_id
+LEFT JOIN account_directory c ON c.id = t.credit_account_id
 LEFT JOIN transactions r ON r.reverses = t.id AND r.status = 'success'
 """
 _BY_IDS = _SELECT + "WHERE t.id = ANY($1::uuid[]) AND t.hidden_at IS NULL"

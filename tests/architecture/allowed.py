@@ -18,7 +18,6 @@ TO_GO: Final = {
     ("foundation", "transaction_batches", "reads"),
     ("foundation", "transactions", "reads"),
     ("foundation", "users", "reads"),
-    ("ledger", "transactions", "reads"),
     ("lending", "accounts", "reads"),
     ("lending", "postings", "reads"),
     ("lending", "transactions", "reads"),

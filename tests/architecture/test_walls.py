@@ -118,5 +118,10 @@ def test_what_only_the_running_program_knows_is_refused() -> None:
     assert len(read([loose]).unread) == 1
 
 
+def test_what_an_owner_publishes_may_be_read_by_everybody_and_written_by_nobody() -> None:
+    assert found('A = "SELECT 1 FROM notifications JOIN account_directory USING (id)"') == set()
+    assert found('A = "DELETE FROM account_directory"') == {("account_directory", Way.WRITES)}
+
+
 def test_a_table_that_nobody_owns_is_a_leak() -> None:
     assert found('A = "SELECT 1 FROM user"') == {("user", Way.READS)}

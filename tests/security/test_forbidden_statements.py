@@ -118,6 +118,8 @@ REFUSED = {
     asyncpg.InsufficientPrivilegeError.sqlstate,
     # GRANT of what one does not hold says so; of nothing at all it is refused.
     asyncpg.InvalidGrantOperationError.sqlstate,
+    # What is done to tables is not done to views, whoever asks.
+    asyncpg.WrongObjectTypeError.sqlstate,
 }
 
 

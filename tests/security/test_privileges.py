@@ -98,6 +98,10 @@ FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
 WHERE d.refclassid = 'pg_authid'::regclass AND d.deptype = 'o' AND r.rolname = ANY($1::text[])
 """
 IN_PUBLIC = " WHERE schemaname = 'public'"
+TABLES_AND_VIEWS = f"""
+SELECT tablename AS what FROM pg_tables {IN_PUBLIC}
+UNION ALL SELECT viewname FROM pg_views {IN_PUBLIC}
+"""
 ROLES = [str(role) for role in RUNTIME_ROLES]
 
 
@@ -115,7 +119,7 @@ async def all_of(connection: asyncpg.Connection, query: str, *values: Any) -> li
 
 
 async def test_every_table_has_its_line_in_the_matrix(catalog: asyncpg.Connection) -> None:
-    tables = set(await all_of(catalog, "SELECT tablename AS what FROM pg_tables" + IN_PUBLIC))
+    tables = set(await all_of(catalog, TABLES_AND_VIEWS))
     assert tables - TABLES.keys() == set(), (
         "these tables have no line in core/privileges/matrix.py: say there what the api and the "
         "worker may do with each, or neither can reach it"
@@ -245,7 +249,7 @@ async def test_the_auditor_reads_everything_and_may_dump_it(
     catalog: asyncpg.Connection, quiet_settings: Settings
 ) -> None:
     auditor = await asyncpg.connect(quiet_settings.auditor_url)
-    for table in await all_of(catalog, "SELECT tablename AS what FROM pg_tables" + IN_PUBLIC):
+    for table in await all_of(catalog, TABLES_AND_VIEWS):
         await auditor.fetch(f"SELECT * FROM {table} LIMIT 1")
     await auditor.close()
     done = await asyncio.create_subprocess_exec(

@@ -10,8 +10,9 @@ import pytest_asyncio
 
 from core.foundation.database import Database
 from core.foundation.locks import Locks
-from core.ledger.entries import EntryFilter, balance_before, entries_of
+from core.ledger.directory import balance_before
 from core.ledger.snapshots import take_snapshot
+from core.reporting.entries import EntryFilter, entries_of
 from core.transactions.kinds import Kinds
 from core.transactions.settle import Settler
 from core.transactions.waiting import Announcer

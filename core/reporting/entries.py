@@ -1,4 +1,8 @@
-"""An account's ledger entries, and its balance at any moment."""
+"""The entries of an account: its postings, each with what the transaction behind it says.
+
+A report: it reads the ledger and the transactions together, page by page, which neither of the two
+could do alone without reading more than it shows.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,11 +32,6 @@ LIMIT $9
 """
 _OLDEST_FIRST: Final = _ENTRIES.format(beyond=">", direction="ASC")
 _NEWEST_FIRST: Final = _ENTRIES.format(beyond="<", direction="DESC")
-
-_BALANCE_BEFORE: Final = """
-SELECT balance_after_minor FROM postings WHERE account_id = $1 AND booked_at < $2
-ORDER BY booked_at DESC, entry_no DESC LIMIT 1
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +98,3 @@ async def entries_of(
         limit,
     )
     return [Entry(*row) for row in rows]
-
-
-async def balance_before(connection: Connection, account_id: UUID, instant: datetime) -> int:
-    """The account's balance in minor units just before ``instant``; 0 before its first entry."""
-    balance = await connection.fetchval(_BALANCE_BEFORE, account_id, instant)
-    return int(balance or 0)
