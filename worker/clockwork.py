@@ -8,13 +8,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from core.business_day.close import drive, forgotten_runs
+from core.business_day.drive import drive, forgotten_runs
 from core.foundation.logging import describe, get_logger
 from core.foundation.sqlstates import is_retryable
 from core.operations.leadership import database_now
 from core.operations.ticks import begin_tick, end_tick
+from core.rewards.cashback import credit_due
 from core.transactions.backlog import Front
-from worker.cashbacks import credit_cashbacks
 from worker.desk import desk
 from worker.runtime import Runtime
 from worker.schedule import DailyJob, daily_jobs
@@ -70,7 +70,9 @@ class Clockwork:
 
     async def credit_cashbacks(self) -> None:
         """Credit the cashbacks that have fallen due."""
-        await credit_cashbacks(self._runtime, await database_now(self._runtime.database))
+        database = self._runtime.database
+        if await credit_due(database, await database_now(database)):
+            await self._runtime.jobs.ring()
 
     async def run_due(self) -> None:
         """Run every daily job for its latest due instant, unless that was done."""

@@ -5,13 +5,13 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
-from core.business_day.close import Desk
 from core.business_day.dates import BankClock
+from core.business_day.desk import Desk
 from core.foundation.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
 from core.foundation.logging import describe, get_logger
-from core.lending.servicing.calendar import CollectionCalendar
 from core.transactions.settle import LANES
 from worker.runtime import Runtime
+from worker.steps import every_step
 
 log = get_logger(__name__)
 
@@ -33,7 +33,7 @@ def desk(runtime: Runtime, *, helpers: bool = True) -> Desk:
     return Desk(
         database=runtime.database,
         bell=runtime.jobs,
-        calendar=CollectionCalendar(runtime.settings.holiday_country),
+        steps=every_step(runtime.settings),
         bank_clock=BankClock.of(runtime.settings),
         settle=settle_some,
         call_helpers=call_helpers if helpers else None,

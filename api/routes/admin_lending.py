@@ -20,7 +20,7 @@ from api.services import Services
 from core.audit.log import Actor, record
 from core.business_day import runs
 from core.business_day.dates import BankClock, business_date
-from core.business_day.runs import Job, Run
+from core.business_day.runs import Run
 from core.foundation import outcome
 from core.foundation.errors import RunNotFound
 from core.foundation.ids import parse_id
@@ -29,6 +29,7 @@ from core.foundation.logging import describe, get_logger
 from core.lending.origination import catalogue
 from core.lending.origination.catalogue import Product
 from core.lending.origination.products import ProductTerms
+from core.lending.steps import DEFAULT_RECOVERY, EMI_COLLECTION
 
 log = get_logger(__name__)
 
@@ -95,6 +96,7 @@ class Products(BaseModel):
 
 
 RunStatus = Literal["queued", "running", "completed", "failed"]
+JobName = Literal["close-day", "emi-collection", "default-recovery"]
 
 
 class JobRequest(Body):
@@ -113,7 +115,7 @@ class RunStarted(BaseModel):
 class RunAnswer(RunStarted):
     """A run and its progress."""
 
-    job: Job
+    job: JobName
     business_date: date
     status: RunStatus
     total: int
@@ -174,7 +176,7 @@ async def collect_emis(
     caller: Admin, actor: ActingUser, services: Wired, body: JobRequest | None = None
 ) -> Response:
     """Collect the instalments that are due by a business date; twice collects nothing twice."""
-    return await _start(services, Job.EMI_COLLECTION, body, caller, actor)
+    return await _start(services, EMI_COLLECTION, body, caller, actor)
 
 
 @router.post("/jobs/default-recovery", status_code=202, response_model=RunStarted)
@@ -182,7 +184,7 @@ async def recover_defaults(
     caller: Admin, actor: ActingUser, services: Wired, body: JobRequest | None = None
 ) -> Response:
     """Classify overdue loans, open recovery cases for those in default, and set money off."""
-    return await _start(services, Job.DEFAULT_RECOVERY, body, caller, actor)
+    return await _start(services, DEFAULT_RECOVERY, body, caller, actor)
 
 
 @router.get("/jobs/runs", response_model=Runs)
@@ -210,7 +212,7 @@ async def show_run(run_id: str, _: Admin, services: Wired) -> Response:
 
 
 async def _start(
-    services: Services, job: Job, body: JobRequest | None, caller: Caller, actor: Actor
+    services: Services, job: str, body: JobRequest | None, caller: Caller, actor: Actor
 ) -> Response:
     async with services.database.unit_of_work() as unit:
         connection = unit.connection
@@ -224,7 +226,7 @@ async def _start(
             "job.start",
             subject_type="run",
             subject_id=run_id,
-            details={"job": job.value, "business_date": day.isoformat()},
+            details={"job": job, "business_date": day.isoformat()},
         )
         await outcome.commit(services.database, unit, run_id=run_id)
     try:

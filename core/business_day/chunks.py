@@ -1,9 +1,9 @@
-"""A run's chunks: all loans of some borrowers, worked on by one worker at a time.
+"""A run's chunks: the shares of its parts, each worked on by one worker at a time.
 
 A lease is in the database, with an owner and an expiry: a worker that dies leaves nothing locked
 for longer than ``LEASE_SECONDS``. A worker that was only slow notices at its commit that the
-lease is another's, and rolls back. A chunk that fails again and again is cut in halves until the
-one borrower stands alone for whom it cannot be done; he is set aside for this run.
+lease is another's, and rolls back. A chunk that fails again and again is cut in halves until what
+cannot be done stands alone; it is set aside for this run.
 """
 
 import asyncio
@@ -11,80 +11,54 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from core.business_day.runs import Job
+from core.business_day.steps import Part, Share
 from core.foundation.database import Connection, Database
 from core.foundation.logging import describe, get_logger
 from core.foundation.sqlstates import is_retryable
+from core.transactions.results import all_final
 
 log = get_logger(__name__)
 
-CHUNK_LOANS: Final = 1_000
 LEASE_SECONDS: Final = 10
 MAX_ATTEMPTS: Final = 5
-# Where more borrowers than this would have to be set aside it is no borrower's fault.
+# Where more would have to be set aside it is the fault of none of them.
 MAX_SET_ASIDE: Final = 20
+# So many chunks that wait are looked at, the first ones: they all have to come to their end.
+LOOKS: Final = 4
 
-
-class Phase(StrEnum):
-    """What is to be done next with a chunk."""
-
-    COLLECT = "collect"
-    ASSESS = "assess"
-    RECOVER = "recover"
-    DONE = "done"
-
-
-FIRST_PHASE: Final = {
-    Job.CLOSE_DAY: Phase.COLLECT,
-    Job.EMI_COLLECTION: Phase.COLLECT,
-    Job.DEFAULT_RECOVERY: Phase.ASSESS,
-}
-
-# Chunks cover all borrowers without a gap, so that a loan disbursed meanwhile falls into one.
-_PLAN = """
-WITH borrowers AS (
-  SELECT user_id, count(*) AS loans FROM loans
-  WHERE status IN ('active', 'restructured') GROUP BY user_id
-), numbered AS (
-  SELECT user_id, loans, ((sum(loans) OVER (ORDER BY user_id) - 1) / $2)::int AS bucket
-  FROM borrowers
-), ranges AS (
-  SELECT (array_agg(user_id ORDER BY user_id))[1] AS first_user, sum(loans)::int AS loans,
-         row_number() OVER (ORDER BY bucket) AS number
-  FROM numbered GROUP BY bucket
-)
-INSERT INTO business_day_chunks (run_id, number, first_user, next_user, loans, phase)
-SELECT $1, number,
-       CASE WHEN number = 1 THEN '00000000-0000-0000-0000-000000000000' ELSE first_user END,
-       lead(first_user) OVER (ORDER BY number), loans, $3
-FROM ranges
-"""
-_BEGIN = """
-UPDATE business_day_runs SET status = 'running', started_at = clock_timestamp()
-WHERE id = $1 AND status = 'queued' RETURNING job
+_INSERT = """
+INSERT INTO business_day_chunks (run_id, number, part, first_id, next_id, size, phase)
+SELECT $1, $2 + place, $3, first_id, next_id, size, $4
+FROM unnest($5::uuid[], $6::uuid[], $7::int[]) WITH ORDINALITY
+  AS s (first_id, next_id, size, place)
 """
 # A lease that ends later than any that is given was given before the clock stepped back.
-_TAKE = """
-UPDATE business_day_chunks SET lease_owner = $2, attempts = attempts + 1,
-       lease_until = clock_timestamp() + make_interval(secs => $3)
-WHERE (run_id, number) = (
-  SELECT run_id, number FROM business_day_chunks c
-  WHERE run_id = $1 AND phase <> 'done'
-    AND (lease_until IS NULL OR lease_until < clock_timestamp() OR (
-      lease_until > clock_timestamp() + make_interval(secs => 2 * $3) AND lease_until < 'infinity'
-    ))
-    AND NOT EXISTS (
-      SELECT FROM unnest(c.waiting_for) AS awaited (id)
-      JOIN transactions t ON t.id = awaited.id AND t.status = 'pending'
-    )
-  ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
+_IS_FREE = """
+phase <> 'done' AND (
+  lease_until IS NULL OR lease_until < clock_timestamp()
+  OR (lease_until > clock_timestamp() + make_interval(secs => 2 * $2::float8)
+      AND lease_until < 'infinity')
 )
-RETURNING run_id, number, first_user, next_user, loans, phase, attempts, waiting_for
 """
+# A part begins when those before it are done, or given up.
+_FREE = f"""
+SELECT number, phase, waiting_for FROM business_day_chunks c
+WHERE run_id = $1 AND {_IS_FREE} AND NOT EXISTS (
+  SELECT FROM business_day_chunks e
+  WHERE e.run_id = $1 AND e.phase <> 'done' AND e.lease_until IS DISTINCT FROM 'infinity'
+    AND array_position($3::text[], e.part) < array_position($3::text[], c.part)
+)
+ORDER BY cardinality(waiting_for) > 0, number LIMIT $4
+"""  # noqa: S608 - our own condition
+_TAKE = f"""
+UPDATE business_day_chunks SET lease_owner = $5, attempts = attempts + 1,
+       lease_until = clock_timestamp() + make_interval(secs => $2::float8)
+WHERE run_id = $1 AND number = $3 AND phase = $4 AND {_IS_FREE}
+RETURNING run_id, number, part, first_id, next_id, size, phase, attempts, waiting_for
+"""  # noqa: S608 - our own condition
 _EXTEND = """
 UPDATE business_day_chunks SET lease_until = clock_timestamp() + make_interval(secs => $4)
 WHERE run_id = $1 AND number = $2 AND lease_owner = $3
@@ -98,34 +72,19 @@ _GIVE_BACK = """
 UPDATE business_day_chunks SET lease_owner = NULL, lease_until = NULL, error = $4
 WHERE run_id = $1 AND number = $2 AND lease_owner = $3
 """
-# The second half of a chunk's borrowers becomes a chunk of its own, the last of the run. What the
-# chunk waited for stays with the first half. Each half has one more attempt before it is cut again.
+# The second half becomes a chunk of its own, the last of the run. What the chunk waited for stays
+# with the first half. Each half has one more attempt before it is cut again.
 _SPLIT = """
-WITH borrowers AS (
-  SELECT user_id, count(*) AS loans, row_number() OVER (ORDER BY user_id) AS place,
-         count(*) OVER () AS number
-  FROM loans WHERE user_id >= $4 AND ($5::uuid IS NULL OR user_id < $5)
-    AND status IN ('active', 'restructured')
-  GROUP BY user_id
-), second AS (
-  SELECT (array_agg(user_id ORDER BY user_id))[1] AS first_user,
-         least(sum(loans), $6)::int AS loans
-  FROM borrowers WHERE place > number / 2 AND number > 1
-), first AS (
-  UPDATE business_day_chunks c SET next_user = s.first_user, loans = c.loans - s.loans,
-         attempts = $7, lease_owner = NULL, lease_until = NULL
-  FROM second s
-  WHERE c.run_id = $1 AND c.number = $2 AND c.lease_owner = $3 AND s.first_user IS NOT NULL
-  RETURNING c.run_id, c.phase
+WITH first AS (
+  UPDATE business_day_chunks SET next_id = $4, size = size - $6, attempts = $7,
+         lease_owner = NULL, lease_until = NULL
+  WHERE run_id = $1 AND number = $2 AND lease_owner = $3
+  RETURNING run_id, part, phase
 )
-INSERT INTO business_day_chunks (run_id, number, first_user, next_user, loans, phase, attempts)
-SELECT f.run_id, (SELECT max(number) + 1 FROM business_day_chunks WHERE run_id = $1),
-       s.first_user, $5, s.loans, f.phase, $7
-FROM first f, second s
-"""
-_LOANS = """
-SELECT id FROM loans WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
-  AND status IN ('active', 'restructured') ORDER BY id
+INSERT INTO business_day_chunks (run_id, number, part, first_id, next_id, size, phase, attempts)
+SELECT run_id, (SELECT max(number) + 1 FROM business_day_chunks WHERE run_id = $1), part, $4, $5,
+       $6, phase, $7
+FROM first
 """
 _COUNT_SET_ASIDE = """
 SELECT count(*) FROM business_day_chunks WHERE run_id = $1 AND phase = 'done' AND error IS NOT NULL
@@ -151,27 +110,28 @@ class Chunk:
 
     run_id: UUID
     number: int
-    first_user: UUID
-    next_user: UUID | None
-    loans: int
-    phase: Phase
+    part: str
+    share: Share
+    phase: str
     attempts: int
     waiting_for: Sequence[UUID]
     owner: str
 
 
-async def plan(connection: Connection, run_id: UUID) -> None:
-    """Cut a queued run into chunks and set it running; a run that is under way stays as it is."""
-    job = await connection.fetchval(_BEGIN, run_id)
-    if job is None:
-        return
-    await connection.execute(_PLAN, run_id, CHUNK_LOANS, FIRST_PHASE[Job(job)].value)
-    if job != Job.EMI_COLLECTION:
-        await connection.execute(
-            "UPDATE business_day_runs SET total = coalesce("
-            "(SELECT sum(loans) FROM business_day_chunks WHERE run_id = $1), 0) WHERE id = $1",
-            run_id,
-        )
+async def insert(
+    connection: Connection, run_id: UUID, part: Part, shares: Sequence[Share], *, after: int
+) -> None:
+    """Write a part's shares as chunks at their first phase, numbered from ``after`` + 1."""
+    await connection.execute(
+        _INSERT,
+        run_id,
+        after,
+        part.name,
+        part.phases[0].name,
+        [share.first_id for share in shares],
+        [share.next_id for share in shares],
+        [share.size for share in shares],
+    )
 
 
 async def count(connection: Connection, run_id: UUID) -> int:
@@ -182,18 +142,31 @@ async def count(connection: Connection, run_id: UUID) -> int:
     return found
 
 
-async def take(connection: Connection, run_id: UUID, owner: str) -> Chunk | None:
-    """Lease a chunk whose next phase can be done now; None if there is none."""
-    row = await connection.fetchrow(_TAKE, run_id, owner, LEASE_SECONDS)
-    if row is None:
-        return None
+async def take(
+    connection: Connection, run_id: UUID, parts: Sequence[Part], owner: str
+) -> Chunk | None:
+    """Lease a chunk whose next phase can be done now; None if there is none.
+
+    ``parts``: the run's, in their order.
+    """
+    names = [part.name for part in parts]
+    for free in await connection.fetch(_FREE, run_id, LEASE_SECONDS, names, LOOKS):
+        if await all_final(connection, free["waiting_for"]):
+            row = await connection.fetchrow(
+                _TAKE, run_id, LEASE_SECONDS, free["number"], free["phase"], owner
+            )
+            if row is not None:  # None: another worker was quicker
+                return _chunk(row, owner)
+    return None
+
+
+def _chunk(row: Any, owner: str) -> Chunk:
     return Chunk(
         run_id=row["run_id"],
         number=row["number"],
-        first_user=row["first_user"],
-        next_user=row["next_user"],
-        loans=row["loans"],
-        phase=Phase(row["phase"]),
+        part=row["part"],
+        share=Share(row["first_id"], row["next_id"], row["size"]),
+        phase=row["phase"],
         attempts=row["attempts"],
         waiting_for=row["waiting_for"],
         owner=owner,
@@ -201,23 +174,17 @@ async def take(connection: Connection, run_id: UUID, owner: str) -> Chunk | None
 
 
 async def move_on(
-    connection: Connection, chunk: Chunk, phase: Phase, waiting_for: Sequence[UUID] = ()
+    connection: Connection, chunk: Chunk, phase: str, waiting_for: Sequence[UUID] = ()
 ) -> None:
     """Commit with the phase's work: the chunk goes on once ``waiting_for`` are settled.
 
     Raises LeaseLost where the chunk is no longer held.
     """
     moved = await connection.execute(
-        _MOVE_ON, chunk.run_id, chunk.number, chunk.owner, phase.value, list(waiting_for)
+        _MOVE_ON, chunk.run_id, chunk.number, chunk.owner, phase, list(waiting_for)
     )
     if not moved.endswith("1"):
         raise LeaseLost
-
-
-async def loans_of(connection: Connection, chunk: Chunk) -> list[UUID]:
-    """The running loans of the chunk's borrowers."""
-    rows = await connection.fetch(_LOANS, chunk.first_user, chunk.next_user)
-    return [row["id"] for row in rows]
 
 
 async def give_back(connection: Connection, chunk: Chunk, error: str) -> None:
@@ -225,19 +192,23 @@ async def give_back(connection: Connection, chunk: Chunk, error: str) -> None:
     await connection.execute(_GIVE_BACK, chunk.run_id, chunk.number, chunk.owner, error)
 
 
-async def split(connection: Connection, chunk: Chunk) -> bool:
-    """Cut the chunk in halves for others to take; False where it holds one borrower only."""
+async def split(connection: Connection, chunk: Chunk, second: Share) -> None:
+    """Cut the chunk in halves for others to take; ``second`` is what is cut off.
+
+    Raises LeaseLost where the chunk is no longer held.
+    """
     # One at a time, for the numbers' sake.
     await connection.execute("SELECT FROM business_day_runs WHERE id = $1 FOR UPDATE", chunk.run_id)
     done = await connection.execute(
-        _SPLIT, chunk.run_id, chunk.number, chunk.owner, chunk.first_user, chunk.next_user,
-        chunk.loans, MAX_ATTEMPTS - 1,
+        _SPLIT, chunk.run_id, chunk.number, chunk.owner, second.first_id, second.next_id,
+        min(second.size, chunk.share.size), MAX_ATTEMPTS - 1,
     )  # fmt: skip
-    return done.endswith("1")
+    if not done.endswith("1"):
+        raise LeaseLost
 
 
 async def set_aside(connection: Connection, chunk: Chunk, error: str) -> bool:
-    """Leave the one borrower out of the run; False where too many were left out before.
+    """Leave the chunk out of the run; False where too many were left out before.
 
     Raises LeaseLost where the chunk is no longer held.
     """

@@ -1,7 +1,7 @@
-"""Which business date it is for loans, and which is the next: by the database's clock."""
+"""Which business date it is, and which is the next: by the database's clock."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,12 +12,8 @@ from core.foundation.errors import BusinessDateInFuture
 _NOW = """
 SELECT clock_timestamp() AS now, (SELECT last_closed_on FROM bank_day WHERE id = 1) AS last_closed
 """
-_LAST_CLOSED = "SELECT last_closed_on FROM bank_day WHERE id = 1"
 _CLOSED = """
 UPDATE bank_day SET last_closed_on = greatest(last_closed_on, $1) WHERE id = 1
-"""
-_FIRST_OPEN = """
-SELECT min(last_closed_on) + 1 FROM loans WHERE status IN ('active', 'restructured')
 """
 
 
@@ -45,6 +41,11 @@ class Today:
     def business_date(self) -> date:
         """The calendar's date, or the last closed one if later."""
         return max(self.calendar_date, self.last_closed or self.calendar_date)
+
+    @property
+    def first_open(self) -> date | None:
+        """The first date that the bank has not closed; None before any closing."""
+        return self.last_closed + timedelta(days=1) if self.last_closed else None
 
 
 def next_business_date(today: Today, *, may_run_ahead: bool) -> date:
@@ -81,13 +82,15 @@ async def refuse_future(reader: Reader, day: date, bank_clock: BankClock) -> Non
         raise BusinessDateInFuture(f"{day} lies beyond {latest}, the next business date")
 
 
-async def first_open_date(reader: Reader) -> date | None:
-    """The first date that the bank has not closed; None before any loan or closing."""
-    last: date | None = await reader.fetchval(_LAST_CLOSED)
-    if last is not None:
-        return last + timedelta(days=1)
-    first: date | None = await reader.fetchval(_FIRST_OPEN)
-    return first
+async def due_by(reader: Reader, day: date, time_zone: str) -> datetime:
+    """By which instant what falls due by the clock is due for ``day``: now, or for a date ahead of
+    the calendar that date's end, since the bank's clock is moved with it.
+    """
+    row: Any = await reader.fetchrow(_NOW)
+    now: datetime = row["now"]
+    end = datetime.combine(day + timedelta(days=1), time.min, ZoneInfo(time_zone))
+    ahead = day > now.astimezone(ZoneInfo(time_zone)).date()
+    return end - timedelta(microseconds=1) if ahead else now
 
 
 async def mark_closed(connection: Connection, day: date) -> None:

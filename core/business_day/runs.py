@@ -2,24 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from core.business_day.dates import BankClock, refuse_future
+from core.business_day import notices
+from core.business_day.dates import BankClock, mark_closed, refuse_future
+from core.business_day.steps import Progress
 from core.foundation.database import Connection
 from core.foundation.errors import RunNotFound
 from core.foundation.ids import new_id
-from core.lending import notices
 from core.notifications import notices as inbox
 
-
-class Job(StrEnum):
-    """What a run does with the date."""
-
-    CLOSE_DAY = "close-day"
-    EMI_COLLECTION = "emi-collection"
-    DEFAULT_RECOVERY = "default-recovery"
+# The job that closes its date: once a run of it is completed, the bank's date has moved on.
+CLOSE_DAY: Final = "close-day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +22,7 @@ class Run:
     """A run and its progress."""
 
     id: UUID
-    job: Job
+    job: str
     business_date: date
     status: str
     total: int
@@ -44,15 +39,6 @@ class Run:
         return self.status in {"completed", "failed"}
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run that has just ended."""
-
-    job: Job
-    business_date: date
-    failed: bool
-
-
 _COLUMNS = """
 id, job, business_date, status, total, done, succeeded, failed, started_at, finished_at, error
 """
@@ -65,6 +51,10 @@ _UNDER_WAY = """
 SELECT id FROM business_day_runs
 WHERE job = $1 AND business_date = $2 AND status IN ('queued', 'running')
 """
+_BEGIN = f"""
+UPDATE business_day_runs SET status = 'running', started_at = clock_timestamp()
+WHERE id = $1 AND status = 'queued' RETURNING {_COLUMNS}
+"""  # noqa: S608 - our own columns
 _FIND = f"SELECT {_COLUMNS} FROM business_day_runs WHERE id = $1"  # noqa: S608 - our own columns
 _LATEST = f"""
 SELECT {_COLUMNS} FROM business_day_runs
@@ -84,9 +74,10 @@ WHERE r.status IN ('queued', 'running')
   )
 ORDER BY r.created_at
 """
-_PROGRESS = """
-UPDATE business_day_runs SET total = total + $2, done = done + $3, succeeded = succeeded + $4,
-       failed = failed + $5 WHERE id = $1
+_COUNT = """
+UPDATE business_day_runs SET total = total + $2, succeeded = succeeded + $3, failed = failed + $4,
+       done = done + $3 + $4
+WHERE id = $1
 """
 # A chunk that was given up holds its lease for ever; one that was set aside is done with an error.
 _FINISH = """
@@ -107,7 +98,7 @@ RETURNING r.job, r.business_date, r.status
 
 async def start(
     connection: Connection,
-    job: Job,
+    job: str,
     business_date: date,
     bank_clock: BankClock,
     requested_by: UUID | None = None,
@@ -119,12 +110,18 @@ async def start(
     await refuse_future(connection, business_date, bank_clock)
     while True:
         run_id = new_id()
-        made = await connection.execute(_START, run_id, job.value, business_date, requested_by)
+        made = await connection.execute(_START, run_id, job, business_date, requested_by)
         if made.endswith("1"):
             return run_id
-        known: UUID | None = await connection.fetchval(_UNDER_WAY, job.value, business_date)
+        known: UUID | None = await connection.fetchval(_UNDER_WAY, job, business_date)
         if known is not None:
             return known
+
+
+async def begin(connection: Connection, run_id: UUID) -> Run | None:
+    """Set a queued run running; None where it is under way or over, or unknown."""
+    row: Any = await connection.fetchrow(_BEGIN, run_id)
+    return None if row is None else _run(row)
 
 
 async def find(connection: Connection, run_id: UUID) -> Run:
@@ -143,8 +140,7 @@ async def latest(
 
 
 def _run(row: Any) -> Run:
-    run_id, job, *rest = row
-    return Run(run_id, Job(job), *rest)
+    return Run(*row)
 
 
 async def forgotten(connection: Connection, lease_seconds: float) -> list[UUID]:
@@ -155,30 +151,25 @@ async def forgotten(connection: Connection, lease_seconds: float) -> list[UUID]:
     return [row["id"] for row in await connection.fetch(_FORGOTTEN, lease_seconds)]
 
 
-async def progress(
-    connection: Connection,
-    run_id: UUID,
-    *,
-    total: int = 0,
-    done: int = 0,
-    succeeded: int = 0,
-    failed: int = 0,
-) -> None:
+async def count(connection: Connection, run_id: UUID, progress: Progress) -> None:
     """Add to the run's counts, in the unit of work of what they count."""
-    await connection.execute(_PROGRESS, run_id, total, done, succeeded, failed)
+    total, succeeded, failed = progress.total, progress.succeeded, progress.failed
+    if total or succeeded or failed:
+        await connection.execute(_COUNT, run_id, total, succeeded, failed)
 
 
-async def finish(connection: Connection, run_id: UUID) -> Finished | None:
-    """End the run if nothing is left to do; answers how to who did it.
+async def finish(connection: Connection, run_id: UUID) -> bool:
+    """End the run if nothing is left to do; whether this was its end.
 
-    With chunks given up it has failed: the staff are told, the date stays open, and the job can be
-    run for it again.
+    ``close-day`` closes its date. With chunks given up the run has failed: the staff are told, the
+    date stays open, and the job can be run for it again.
     """
-    row = await connection.fetchrow(_FINISH, run_id)
+    row: Any = await connection.fetchrow(_FINISH, run_id)
     if row is None:
-        return None
-    finished = Finished(Job(row["job"]), row["business_date"], row["status"] == "failed")
-    if finished.failed:
-        told = notices.run_failed(run_id, finished.job, finished.business_date)
-        await inbox.write(connection, [told])
-    return finished
+        return False
+    job, day = row["job"], row["business_date"]
+    if row["status"] == "failed":
+        await inbox.write(connection, [notices.run_failed(run_id, job, day)])
+    elif job == CLOSE_DAY:
+        await mark_closed(connection, day)
+    return True

@@ -60,18 +60,20 @@ business_day_runs = Table(
     ),
 )
 
-# A run's share of the borrowers: those from ``first_user`` on, up to the next chunk's first. A
-# worker holds it by a lease; the phase moves on in the same commit as the phase's work, so a crash
-# at any point leaves either all of a phase or nothing of it.
+# A share of a part of a run: what lies from ``first_id`` on, up to the next chunk's first. A worker
+# holds it by a lease; the phase moves on in the same commit as the phase's work, so a crash at any
+# point leaves either all of a phase or nothing of it. Parts and their phases are the features' own
+# (``steps``); ``done`` is everybody's last.
 business_day_chunks = Table(
     "business_day_chunks",
     Base.metadata,
     Column("run_id", Uuid, ForeignKey("business_day_runs.id"), nullable=False),
     Column("number", Integer, nullable=False),
-    Column("first_user", Uuid, nullable=False),
-    Column("next_user", Uuid),
-    Column("loans", Integer, nullable=False),
-    Column("phase", Text, nullable=False, server_default="collect"),
+    Column("part", Text, nullable=False),
+    Column("first_id", Uuid, nullable=False),
+    Column("next_id", Uuid),
+    Column("size", Integer, nullable=False),
+    Column("phase", Text, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=ZERO),
     # The transactions whose settlement the next phase waits for.
     Column("waiting_for", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
@@ -79,6 +81,5 @@ business_day_chunks = Table(
     Column("lease_until", INSTANT),
     Column("error", Text),
     PrimaryKeyConstraint("run_id", "number"),
-    CheckConstraint("phase IN ('collect', 'assess', 'recover', 'done')", name="phase"),
     CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease"),
 )

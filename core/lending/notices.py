@@ -144,14 +144,6 @@ def case_assigned(officer_id: UUID, loan_id: UUID) -> Notice:
                   "The recovery of a loan was assigned to you.", loan_id)  # fmt: skip
 
 
-def run_failed(run_id: UUID, job: str, business_date: date) -> Notice:
-    """A run of the business day was given up."""
-    return Notice(None, "run_failed", "A business day's job has failed",
-                  f"The run {run_id} of {job} for {business_date} was given up after repeated "
-                  "errors. The job has to be run again for that date.",
-                  once=f"run_failed:{run_id}")  # fmt: skip
-
-
 def set_aside(run_id: UUID, job: str, business_date: date, loan_id: UUID) -> Notice:
     """A loan was left out of a run, which went on for all others."""
     return Notice(None, "loan_set_aside", "A loan could not be processed",

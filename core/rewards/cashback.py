@@ -9,7 +9,7 @@ it when the payment is taken back stands in ``clawback``.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from core.foundation.database import Connection, Database, UnitOfWork
@@ -26,6 +26,7 @@ from core.transactions.orders import Accepted, Order, Party, cashback
 CREDITED_AFTER: Final = timedelta(hours=24)
 TRY_AGAIN_AFTER: Final = timedelta(hours=24)
 AT_ONCE: Final = 500
+_FIRST_OF_ALL: Final = UUID(int=0)
 
 _EARN = """
 INSERT INTO cashbacks (payment_id, account_id, currency, amount_minor, due_at)
@@ -37,6 +38,7 @@ _DUE = """
 SELECT c.payment_id, c.account_id, c.currency, c.amount_minor, p.payment_ref
 FROM cashbacks c JOIN transactions p ON p.id = c.payment_id
 WHERE c.due_at <= $1 AND c.transaction_id IS NULL AND c.cancelled_at IS NULL
+  AND c.payment_id >= $3 AND ($4::uuid IS NULL OR c.payment_id < $4)
   AND NOT EXISTS (SELECT FROM transactions r
                   WHERE r.reverses = c.payment_id AND r.status <> 'failed')
 ORDER BY c.due_at, c.payment_id LIMIT $2 FOR UPDATE OF c SKIP LOCKED
@@ -131,20 +133,43 @@ def earned_minor(amount_minor: int, percent: Decimal) -> int:
     return int(amount_minor * percent / 100)
 
 
-async def credit_due(database: Database, now: datetime) -> int:
-    """Submit what has fallen due by ``now``; answers how many. Ring for the workers afterwards.
+class Credited(NamedTuple):
+    """How many cashbacks were looked at, and the transactions that credit them."""
 
-    An account that is frozen waits for another day, which the staff are told; one that was closed
-    has lost its cashback. Each cashback is looked at once.
+    looked_at: int
+    submitted: Sequence[UUID]
+
+
+async def credit_due(database: Database, now: datetime) -> int:
+    """Submit all that has fallen due by ``now``; answers how many. Ring for the workers afterwards.
+
+    Each cashback is looked at once.
     """
     submitted = 0
     while True:
         async with database.raw_unit_of_work() as connection:
-            due = await connection.fetch(_DUE, now, AT_ONCE)
-            if not due:
-                return submitted
-            results = await accept(connection, [_order(row) for row in due])
-            submitted += await _note(connection, due, results, now)
+            credited = await credit(connection, now)
+        if not credited.looked_at:
+            return submitted
+        submitted += len(credited.submitted)
+
+
+async def credit(
+    connection: Connection,
+    now: datetime,
+    first: UUID = _FIRST_OF_ALL,
+    following: UUID | None = None,
+) -> Credited:
+    """Submit what has fallen due by ``now``, ``AT_ONCE`` at most; of payments in that range of ids.
+
+    An account that is frozen waits for another day, which the staff are told; one that was closed
+    has lost its cashback.
+    """
+    due = await connection.fetch(_DUE, now, AT_ONCE, first, following)
+    if not due:
+        return Credited(0, [])
+    results = await accept(connection, [_order(row) for row in due])
+    return Credited(len(due), await _note(connection, due, results, now))
 
 
 def _order(row: Any) -> Order:
@@ -158,7 +183,7 @@ def _order(row: Any) -> Order:
 
 async def _note(
     connection: Connection, due: Sequence[Any], results: Sequence[Result], now: datetime
-) -> int:
+) -> list[UUID]:
     paid: list[tuple[UUID, UUID]] = []
     lost: list[UUID] = []
     later: list[UUID] = []
@@ -174,7 +199,7 @@ async def _note(
     await connection.execute(_CANCEL, lost)
     if later:
         await _put_off(connection, later, now)
-    return len(paid)
+    return [transaction_id for _, transaction_id in paid]
 
 
 async def _put_off(

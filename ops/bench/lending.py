@@ -14,8 +14,9 @@ from typing import Final
 
 import asyncpg
 
-from core.business_day.close import Desk, run_job
-from core.business_day.runs import Job
+from core.business_day.close import run_job
+from core.business_day.desk import Desk
+from core.business_day.runs import CLOSE_DAY
 from core.foundation import clock
 from core.foundation.config import Settings
 from core.ledger.chart import LedgerCode
@@ -83,7 +84,7 @@ async def collect(loans: Loans, plan: Plan, number: int) -> float:
     async with _runtime(loans.due) as runtime, engine.workers(alone, 1) as started:
         bell = _Bell(started[0])
         begun = perf_counter()
-        run = await run_job(_desk(runtime, bell), Job.CLOSE_DAY, day)
+        run = await run_job(_desk(runtime, bell), CLOSE_DAY, day)
         seconds = perf_counter() - begun
         await bell.silence()
     if run.failed or run.done != plan.due_loans:
@@ -96,7 +97,7 @@ async def close_idle(loans: Loans, plan: Plan, number: int) -> float:
     async with _runtime(loans.idle) as runtime:
         begun = perf_counter()
         day = IDLE_FROM + timedelta(days=number)
-        run = await run_job(desk(runtime, helpers=False), Job.CLOSE_DAY, day)
+        run = await run_job(desk(runtime, helpers=False), CLOSE_DAY, day)
         seconds = perf_counter() - begun
     return run.done / seconds if plan.idle_loans else 0.0
 

@@ -17,7 +17,6 @@ from core.foundation.config import Settings
 from core.foundation.errors import BusinessDateInFuture
 from core.foundation.logging import configure
 from ops.run.target import target_settings
-from worker.cashbacks import credit_cashbacks_of
 from worker.desk import desk
 from worker.runtime import Runtime
 
@@ -35,7 +34,8 @@ def command(
     ] = None,
     home: Annotated[Path | None, typer.Option(help="Which home (GIRO_HOME).")] = None,
 ) -> None:
-    """Collect what is due, charge penalties, classify what is late, recover what is in default.
+    """Collect what is due, charge penalties, classify what is late, recover what is in default,
+    credit cashbacks.
 
     For DATE alone; with --through day by day from DATE, or without it from the first day that is
     still open. Without either: every open day through today. The same date twice does nothing
@@ -76,9 +76,7 @@ async def _close(
                 done = progress.tasks[0].completed
                 progress.update(task, total=done + left, description=f"closed {run.business_date}")
 
-            runs = await close_through(desk(runtime), last, since=first, closed=closed)
-            await credit_cashbacks_of(runtime, last)
-            return runs
+            return await close_through(desk(runtime), last, since=first, closed=closed)
     finally:
         await runtime.close()
 

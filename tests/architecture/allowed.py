@@ -9,8 +9,6 @@ from typing import Final
 TO_GO: Final = {
     ("api", "accounts", "writes"),
     ("api", "users", "reads"),
-    ("business_day", "loans", "reads"),
-    ("business_day", "transactions", "reads"),
     ("foundation", "accounts", "reads"),
     ("foundation", "approvals", "reads"),
     ("foundation", "business_day_runs", "reads"),

@@ -9,18 +9,20 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from core.business_day import close, dates, runs
-from core.business_day.close import Desk
+from core.business_day import close, dates, drive, runs
 from core.business_day.dates import BankClock
-from core.business_day.runs import Job, Run
+from core.business_day.desk import Desk
+from core.business_day.runs import Run
+from core.business_day.steps import Steps
 from core.foundation.database import Connection
+from core.lending import steps
 from core.lending.origination import applications, catalogue, decisions
 from core.lending.origination.applications import Application
 from core.lending.origination.decisions import Decider
 from core.lending.servicing import kinds, payments, schedule_views, views
-from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.details import PaymentMode
 from core.lending.servicing.payments import PaymentRequest
+from core.lending.steps import EMI_COLLECTION
 from core.transactions import orders
 from core.transactions.kinds import Kinds
 from core.transactions.orders import Party
@@ -35,6 +37,12 @@ def every_kind() -> Kinds:
     registry = Kinds()
     kinds.register(registry)
     return registry
+
+
+def every_step(holiday_country: str = "") -> Steps:
+    table = Steps()
+    steps.register(table, holiday_country=holiday_country)
+    return table
 
 
 class Silence:
@@ -77,7 +85,7 @@ class Lender:
         self.desk = Desk(
             self.quiet.database,
             Silence(),
-            CollectionCalendar(),
+            every_step(),
             BankClock("UTC", may_run_ahead=True),
             settle=self.settler.drain,
         )
@@ -173,8 +181,8 @@ class Lender:
         All that is pending is settled after the block, whoever borrowed it: the run waits for it.
         """
         unsettling = replace(self.desk, settle=None)
-        run_id = await self.started(Job.EMI_COLLECTION, day)
-        run = asyncio.create_task(close.drive(unsettling, run_id))
+        run_id = await self.started(EMI_COLLECTION, day)
+        run = asyncio.create_task(drive.drive(unsettling, run_id))
         while not await self.transactions(loan_id, "emi"):
             assert not run.done(), run.result()
             await asyncio.sleep(0.01)
@@ -196,7 +204,7 @@ class Lender:
     async def close_through(self, day: date) -> list[Run]:
         return await close.close_through(self.desk, day)
 
-    async def started(self, job: Job, day: date) -> UUID:
+    async def started(self, job: str, day: date) -> UUID:
         """A run for ``day``, as if every date before it had been closed, which none is."""
         async with (
             self.quiet.database.raw_unit_of_work() as connection,
@@ -204,8 +212,8 @@ class Lender:
         ):
             return await runs.start(connection, job, day, self.desk.bank_clock)
 
-    async def job(self, job: Job, day: date) -> Run:
-        return await close.drive(self.desk, await self.started(job, day))
+    async def job(self, job: str, day: date) -> Run:
+        return await drive.drive(self.desk, await self.started(job, day))
 
     async def view(self, loan_id: UUID) -> views.LoanView:
         async with self.quiet.database.raw_connection() as connection:

@@ -13,11 +13,12 @@ from decimal import Decimal
 import pytest
 
 from core.business_day import chunks, close
-from core.business_day.runs import Job
 from core.foundation.errors import GiroError
+from core.lending import borrowers
 from core.lending.collections import recovery
 from core.lending.collections.recovery import Worker
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.steps import EMI_COLLECTION
 from tests.lending.lender import OFFICER, Borrower, Lender
 
 PRODUCTS = {
@@ -106,14 +107,14 @@ class Year:
         elif luck < 0.2:
             await asyncio.gather(
                 close.close_through(self.lender.desk, day),
-                self.lender.job(Job.EMI_COLLECTION, day),
+                self.lender.job(EMI_COLLECTION, day),
             )
         await self.lender.close_through(day)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_every_promise_holds_all_year(lender, monkeypatch, seed):
-    monkeypatch.setattr(chunks, "CHUNK_LOANS", 5)
+    monkeypatch.setattr(borrowers, "SHARE_LOANS", 5)
     monkeypatch.setattr(chunks, "LEASE_SECONDS", 1)
     year = Year(lender, random.Random(seed))
     await year.begin(16)

@@ -8,12 +8,16 @@ from datetime import timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from core.business_day import chunks, close, runs
-from core.business_day.runs import Job
+from core.business_day import chunks, close, drive, runs
+from core.business_day.runs import CLOSE_DAY
+from core.business_day.steps import DONE
 from core.foundation.database import Database
 from core.foundation.errors import RunNotFound
 from core.foundation.ids import new_id
+from core.lending import borrowers
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.steps import EMI_COLLECTION
+from tests.lending.lender import every_step
 
 STATE = """
 SELECT (SELECT json_agg(l ORDER BY l.id) FROM loans l)::text
@@ -38,6 +42,11 @@ async def some_loans(lender, count=6):
         if number % 2:
             await lender.withdraw_all(borrower)
     return loans
+
+
+async def take(lender, connection, run_id, owner):
+    """Lease a chunk of a close-day run."""
+    return await chunks.take(connection, run_id, lender.desk.steps.parts(CLOSE_DAY), owner)
 
 
 async def first_due(lender, loan_id):
@@ -99,7 +108,7 @@ async def test_three_schedulers_at_once_close_the_day_once(lender):
 
 
 async def test_a_run_that_dies_anywhere_is_finished_by_the_next(lender, monkeypatch):
-    monkeypatch.setattr(chunks, "CHUNK_LOANS", 2)
+    monkeypatch.setattr(borrowers, "SHARE_LOANS", 2)
     monkeypatch.setattr(chunks, "LEASE_SECONDS", 1)
     loans = await some_loans(lender)
     due = await first_due(lender, loans[0])
@@ -123,16 +132,16 @@ async def test_a_lease_that_ran_out_is_taken_over_and_its_owner_changes_nothing(
     day = await lender.today() + timedelta(days=1)
     database = lender.quiet.database
     async with database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, Job.CLOSE_DAY, day, lender.desk.bank_clock)
-        await chunks.plan(connection, run_id)
+        run_id = await runs.start(connection, CLOSE_DAY, day, lender.desk.bank_clock)
+        await drive.plan(connection, run_id, lender.desk.steps)
     monkeypatch.setattr(chunks, "LEASE_SECONDS", 0)
     async with database.raw_unit_of_work() as connection:
-        slow = await chunks.take(connection, run_id, "slow")
+        slow = await take(lender, connection, run_id, "slow")
     monkeypatch.setattr(chunks, "LEASE_SECONDS", 60)
     await lender.close_through(day)
     with pytest.raises(chunks.LeaseLost):
         async with database.raw_unit_of_work() as connection:
-            await chunks.move_on(connection, slow, chunks.Phase.DONE)
+            await chunks.move_on(connection, slow, DONE)
 
 
 async def test_a_lease_that_once_could_not_be_extended_is_extended_the_next_time(
@@ -142,9 +151,9 @@ async def test_a_lease_that_once_could_not_be_extended_is_extended_the_next_time
     day = await lender.today() + timedelta(days=1)
     database = lender.quiet.database
     async with database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, Job.CLOSE_DAY, day, lender.desk.bank_clock)
-        await chunks.plan(connection, run_id)
-        held = await chunks.take(connection, run_id, "slow")
+        run_id = await runs.start(connection, CLOSE_DAY, day, lender.desk.bank_clock)
+        await drive.plan(connection, run_id, lender.desk.steps)
+        held = await take(lender, connection, run_id, "slow")
     # Given a pool that has nothing free when the lease is extended for the first time
     pool = Database(database.url, name="small", pool_size=1, timeout_seconds=0.1)
     async with chunks.kept(pool, held):
@@ -154,7 +163,7 @@ async def test_a_lease_that_once_could_not_be_extended_is_extended_the_next_time
         await asyncio.sleep(1.2)
         # Then nobody takes the chunk over, and its end is no failure
         async with database.raw_unit_of_work() as connection:
-            assert await chunks.take(connection, run_id, "other") is None
+            assert await take(lender, connection, run_id, "other") is None
     await pool.close()
     await lender.close_through(day)
 
@@ -163,15 +172,15 @@ async def test_a_forgotten_run_is_found(lender):
     await some_loans(lender, 1)
     day = await lender.today() + timedelta(days=1)
     async with lender.quiet.database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, Job.CLOSE_DAY, day, lender.desk.bank_clock)
+        run_id = await runs.start(connection, CLOSE_DAY, day, lender.desk.bank_clock)
         await connection.execute(
             "UPDATE business_day_runs SET created_at = now() - interval '1 minute' WHERE id = $1",
             run_id,
         )
-    assert run_id in await close.forgotten_runs(lender.quiet.database)
-    run = await close.drive(lender.desk, run_id)
+    assert run_id in await drive.forgotten_runs(lender.quiet.database)
+    run = await drive.drive(lender.desk, run_id)
     assert run.status == "completed"
-    assert run_id not in await close.forgotten_runs(lender.quiet.database)
+    assert run_id not in await drive.forgotten_runs(lender.quiet.database)
 
 
 @pytest.mark.parametrize("step", [timedelta(hours=1), timedelta(minutes=1)])
@@ -180,9 +189,9 @@ async def test_a_database_clock_that_stepped_back_keeps_no_run_waiting(lender, s
     await some_loans(lender, 1)
     day = await lender.today() + timedelta(days=1)
     async with lender.quiet.database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, Job.CLOSE_DAY, day, lender.desk.bank_clock)
-        await chunks.plan(connection, run_id)
-        assert await chunks.take(connection, run_id, "dead")
+        run_id = await runs.start(connection, CLOSE_DAY, day, lender.desk.bank_clock)
+        await drive.plan(connection, run_id, lender.desk.steps)
+        assert await take(lender, connection, run_id, "dead")
         await connection.execute(
             "UPDATE business_day_runs SET created_at = created_at + $2 WHERE id = $1", run_id, step
         )
@@ -192,9 +201,9 @@ async def test_a_database_clock_that_stepped_back_keeps_no_run_waiting(lender, s
             step,
         )
     # Then it is found, and done
-    assert run_id in await close.forgotten_runs(lender.quiet.database)
+    assert run_id in await drive.forgotten_runs(lender.quiet.database)
     async with asyncio.timeout(20):
-        assert (await close.drive(lender.desk, run_id)).status == "completed"
+        assert (await drive.drive(lender.desk, run_id)).status == "completed"
 
 
 async def test_what_cannot_be_done_for_one_loan_is_set_aside_and_the_day_closes_for_all_others(
@@ -255,9 +264,7 @@ async def test_what_breaks_for_many_is_no_loans_fault_and_the_date_stays_open(le
     finally:
         for loan in loans:
             await damage(lender, loan, terms)
-    assert REGISTRY.get_sample_value(
-        "giro_business_day_runs_failed_total", {"job": Job.CLOSE_DAY.value}
-    )
+    assert REGISTRY.get_sample_value("giro_business_day_runs_failed_total", {"job": CLOSE_DAY})
     (notice,) = await lender.rows(
         "SELECT body, to_staff FROM notifications WHERE kind = 'run_failed'"
     )
@@ -277,9 +284,9 @@ async def damage(lender, loan_id, terms):
 async def test_two_starts_for_one_date_are_one_run(lender):
     day = await lender.today() + timedelta(days=400)
 
-    started = await asyncio.gather(*(lender.started(Job.EMI_COLLECTION, day) for _ in range(8)))
+    started = await asyncio.gather(*(lender.started(EMI_COLLECTION, day) for _ in range(8)))
     assert len(set(started)) == 1
-    await close.drive(lender.desk, started[0])
+    await drive.drive(lender.desk, started[0])
 
 
 async def test_on_a_holiday_nobody_is_collected_from_and_nobody_is_late(lender):
@@ -299,7 +306,7 @@ async def test_on_a_holiday_nobody_is_collected_from_and_nobody_is_late(lender):
         loan_id,
         monday,
     )
-    desk = replace(lender.desk, calendar=calendar)
+    desk = replace(lender.desk, steps=every_step("DE"))
     day = due
     while day < monday:
         await close.close_through(desk, day)
@@ -317,4 +324,4 @@ async def test_on_a_holiday_nobody_is_collected_from_and_nobody_is_late(lender):
 
 async def test_an_unknown_run_is_not_found(lender):
     with pytest.raises(RunNotFound):
-        await close.drive(lender.desk, new_id())
+        await drive.drive(lender.desk, new_id())

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.business_day.runs import Job
+from core.lending.steps import EMI_COLLECTION
 
 EMI = 1_066_19
 
@@ -118,7 +118,7 @@ async def test_a_payment_and_the_collection_of_the_same_instalment_take_it_once(
         before = await lender.balance(borrower)
         if payment_first:
             await lender.pay(borrower, loan_id, "1066.19")
-            await lender.job(Job.EMI_COLLECTION, due)
+            await lender.job(EMI_COLLECTION, due)
         else:
             # The collection is submitted first and both settle in one batch.
             await lender.pay_behind_a_collection(borrower, loan_id, "1066.19", due)
@@ -131,12 +131,12 @@ async def test_the_same_date_twice_collects_nothing_twice(lender):
     borrower = await lender.borrower(balance_minor=50_000_00)
     loan_id = await lender.loan(borrower)
     due = await first_due(lender, loan_id)
-    first = await lender.job(Job.EMI_COLLECTION, due)
+    first = await lender.job(EMI_COLLECTION, due)
     # Other borrowers of this bank may be due, too; this one is collected once.
     assert first.total == first.done == first.succeeded + first.failed
     assert first.succeeded >= 1
     assert len(await lender.transactions(loan_id, "emi")) == 1
-    again = await lender.job(Job.EMI_COLLECTION, due)
+    again = await lender.job(EMI_COLLECTION, due)
     assert (again.total, again.done) == (0, 0)
     await lender.close_through(due)
     assert len(await lender.transactions(loan_id, "emi")) == 1
@@ -193,11 +193,11 @@ async def test_a_frozen_account_is_not_collected_from(lender):
     loan_id = await lender.loan(borrower)
     await lender.execute("UPDATE accounts SET status='frozen' WHERE id=$1", borrower.account_id)
     due = await first_due(lender, loan_id)
-    await lender.job(Job.EMI_COLLECTION, due)
+    await lender.job(EMI_COLLECTION, due)
     emis = await lender.transactions(loan_id, "emi")
     assert [(row["status"], row["failure_code"]) for row in emis] == [("failed", "account_frozen")]
     await lender.execute("UPDATE accounts SET status='active' WHERE id=$1", borrower.account_id)
-    await lender.job(Job.EMI_COLLECTION, due + timedelta(days=1))
+    await lender.job(EMI_COLLECTION, due + timedelta(days=1))
     assert (await lender.line(loan_id, 1)).status == "paid"
 
 
@@ -213,9 +213,9 @@ async def test_a_collection_that_was_set_aside_is_tried_again_the_next_day(lende
             str(loan_id),
         )
     assert (await run).failed >= 1
-    same_day = await lender.job(Job.EMI_COLLECTION, due)
+    same_day = await lender.job(EMI_COLLECTION, due)
     assert (same_day.status, same_day.total) == ("completed", 0)
-    again = await lender.job(Job.EMI_COLLECTION, due + timedelta(days=1))
+    again = await lender.job(EMI_COLLECTION, due + timedelta(days=1))
     assert again.succeeded == 1
     assert [row[0::2] for row in await attempts(lender, loan_id)] == [
         (1, "failed"),

@@ -9,10 +9,11 @@ import time_machine
 
 from core.business_day import close, dates
 from core.business_day.dates import BankClock, Today, next_business_date
-from core.business_day.runs import Job
+from core.business_day.runs import CLOSE_DAY
 from core.foundation import clock
 from core.foundation.config import Environment, Settings
 from core.foundation.errors import BusinessDateInFuture
+from tests.lending.lender import every_step
 
 D = date(2026, 11, 21)
 DAY = timedelta(days=1)
@@ -54,7 +55,7 @@ async def test_the_day_is_the_databases_in_the_banks_zone_whatever_the_host_beli
                 assert today.calendar_date == true.astimezone(ZoneInfo(zone)).date()
 
 
-@pytest.mark.parametrize("job", list(Job))
+@pytest.mark.parametrize("job", every_step().jobs)
 async def test_what_is_not_due_yet_is_not_collected(lender, job):
     borrower = await lender.borrower(balance_minor=50_000_00)
     loan_id = await lender.loan(borrower)
@@ -80,7 +81,7 @@ async def test_in_production_the_clock_is_not_moved_and_nothing_is_closed_on_the
     assert await lender.value("SELECT count(*) FROM business_day_runs") == runs_before
     await close.close_through(desk, tomorrow)
     with pytest.raises(BusinessDateInFuture):
-        await close.run_job(desk, Job.CLOSE_DAY, tomorrow + DAY)
+        await close.run_job(desk, CLOSE_DAY, tomorrow + DAY)
 
 
 async def test_in_development_a_date_ahead_is_reached_day_by_day(lender):

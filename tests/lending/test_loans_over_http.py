@@ -8,8 +8,8 @@ import pytest
 
 from core.business_day import runs
 from core.business_day.dates import BankClock, find_today
-from core.business_day.runs import Job
 from core.foundation.database import Database
+from core.lending.steps import EMI_COLLECTION
 from ops.run import processes
 from tests.lending.lender import moved_to
 
@@ -418,7 +418,7 @@ async def test_the_scheduler_goes_on_with_a_run_that_everybody_forgot(bank, syst
     database = Database(system.settings.owner_url, name="test")
     async with database.raw_unit_of_work() as connection:
         bank_clock = BankClock.of(system.settings)
-        run_id = await runs.start(connection, Job.EMI_COLLECTION, date(2020, 1, 1), bank_clock)
+        run_id = await runs.start(connection, EMI_COLLECTION, date(2020, 1, 1), bank_clock)
         await connection.execute(
             "UPDATE business_day_runs SET created_at = now() - interval '1 minute' WHERE id = $1",
             run_id,

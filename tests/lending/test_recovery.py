@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from core.business_day.runs import Job
 from core.foundation.errors import Forbidden, LoanNotEligible, LoanStateConflict, NothingDue
 from core.lending.collections import recovery
 from core.lending.collections.recovery import Worker
 from core.lending.origination import decisions
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.steps import DEFAULT_RECOVERY
 from tests.lending.lender import OFFICER
 
 EMI = 1_066_19
@@ -162,14 +162,14 @@ async def test_the_set_offs_of_one_step_are_found_again_by_the_first(lender, off
 
 async def test_an_earlier_date_assessed_later_makes_no_loan_younger(lender):
     _, loan_id, due = await broke(lender)
-    await lender.job(Job.DEFAULT_RECOVERY, due + timedelta(days=120))
-    await lender.job(Job.DEFAULT_RECOVERY, due + timedelta(days=5))
+    await lender.job(DEFAULT_RECOVERY, due + timedelta(days=120))
+    await lender.job(DEFAULT_RECOVERY, due + timedelta(days=5))
     assert await standing(lender, loan_id) == (121, "npa", True)
 
 
 async def test_default_recovery_as_a_job_of_its_own_needs_no_closed_days(lender):
     _, loan_id, due = await broke(lender)
-    run = await lender.job(Job.DEFAULT_RECOVERY, due + timedelta(days=120))
+    run = await lender.job(DEFAULT_RECOVERY, due + timedelta(days=120))
     assert run.status == "completed"
     assert await standing(lender, loan_id) == (121, "npa", True)
     assert (await case(lender, loan_id)).stage == "set_off"

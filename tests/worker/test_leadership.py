@@ -12,10 +12,10 @@ import time_machine
 
 from core.business_day import runs
 from core.business_day.dates import BankClock
-from core.business_day.runs import Job
 from core.foundation import clock
 from core.foundation.database import Database
 from core.foundation.ids import new_id
+from core.lending.steps import EMI_COLLECTION
 from core.operations.leadership import (
     LEASE_SECONDS,
     Beat,
@@ -169,7 +169,7 @@ async def test_a_deposed_leader_changes_nothing(town: Quiet, led: Runtime, deed:
     await paid(town)
     async with town.database.raw_unit_of_work() as connection:
         bank_clock = BankClock.of(town.settings)
-        run_id = await runs.start(connection, Job.EMI_COLLECTION, clock.today(), bank_clock)
+        run_id = await runs.start(connection, EMI_COLLECTION, clock.today(), bank_clock)
         await connection.execute(
             "UPDATE business_day_runs SET created_at = created_at - interval '1 minute'"
             " WHERE id = $1",

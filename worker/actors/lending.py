@@ -4,7 +4,7 @@ from uuid import UUID
 
 import dramatiq
 
-from core.business_day.close import drive
+from core.business_day.drive import drive
 from core.foundation.errors import RunNotFound
 from core.foundation.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
 from worker.broker import runtime

@@ -1,4 +1,4 @@
-"""Late fees and penal charges on what is overdue at a day's end.
+"""A step of the business day: late fees and penal charges on what is overdue at a day's end.
 
 The late fee comes once for an instalment, when its days of grace are over; the penal charge comes
 by the day after that, on unpaid interest and principal only.
@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from core.business_day.chunks import Chunk
+from core.business_day.steps import Work
 from core.foundation.database import Connection
 from core.lending import notices
 from core.lending.collections.delinquency import days_past_due
@@ -78,11 +78,10 @@ class Charge:
         return self.late_fee + self.penal
 
 
-async def charge(
-    connection: Connection, chunk: Chunk, day: date, calendar: CollectionCalendar
-) -> None:
-    """Charge every overdue instalment of the chunk for ``day``, and tell of new ones."""
-    locked = await connection.fetch(_LOCK_OVERDUE, chunk.first_user, chunk.next_user, day)
+async def charge(connection: Connection, work: Work, *, calendar: CollectionCalendar) -> None:
+    """Charge every overdue instalment of the share for the date, and tell of new ones."""
+    share, day = work.share, work.business_date
+    locked = await connection.fetch(_LOCK_OVERDUE, share.first_id, share.next_id, day)
     if not locked:
         return
     rows = await connection.fetch(_OVERDUE, [row["id"] for row in locked], day)

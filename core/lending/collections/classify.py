@@ -1,4 +1,4 @@
-"""Days past due, asset classes and default at a day's end, per borrower."""
+"""A step of the business day: days past due, asset classes and default, per borrower."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from core.business_day.chunks import Chunk
+from core.business_day.steps import Work
 from core.foundation.database import Connection
 from core.lending.collections.delinquency import (
     Arrears,
@@ -68,10 +68,11 @@ class Standing:
 
 
 async def classify(
-    connection: Connection, chunk: Chunk, day: date, calendar: CollectionCalendar
+    connection: Connection, work: Work, *, calendar: CollectionCalendar
 ) -> list[Standing]:
     """Write the standing of every loan of borrowers in arrears, or out of them again."""
-    locked = await connection.fetch(_LOCK, chunk.first_user, chunk.next_user, day)
+    share, day = work.share, work.business_date
+    locked = await connection.fetch(_LOCK, share.first_id, share.next_id, day)
     if not locked:
         return []
     rows = await connection.fetch(_LOANS, [row["id"] for row in locked], day)

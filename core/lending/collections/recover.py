@@ -1,4 +1,4 @@
-"""Default and recovery by the bank's own rules: cases open, money is set off, cases close.
+"""Steps of the business day: cases open on default, money is set off, cases close.
 
 Restructure, settlement and write-off are decided by people (``core.lending.collections.recovery``).
 """
@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from core.business_day.chunks import Chunk
+from core.business_day.steps import Done, Work
 from core.foundation.database import Connection
 from core.foundation.ids import new_id
 from core.lending import notices
@@ -64,13 +64,14 @@ async def open_cases(connection: Connection, standings: Sequence[Standing], day:
     await inbox.write(connection, told)
 
 
-async def set_off(connection: Connection, chunk: Chunk, day: date) -> list[UUID]:
-    """Submit set-offs from the borrowers' own accounts, for what is due; answers their ids."""
-    loans = await connection.fetch(_SETTING_OFF, chunk.first_user, chunk.next_user, day)
+async def set_off(connection: Connection, work: Work) -> Done:
+    """Submit set-offs from the borrowers' own accounts, for what is due."""
+    share, day = work.share, work.business_date
+    loans = await connection.fetch(_SETTING_OFF, share.first_id, share.next_id, day)
     await _propose_write_offs(connection, loans)
     loans = [loan for loan in loans if _may_set_off(loan, day)]
     if not loans:
-        return []
+        return Done()
     moved = await cases.move(connection, [loan["id"] for loan in loans], Stage.SET_OFF, day)
     steps = [
         Step(loan_id, "stage", "Set-off: the borrower's accounts here are looked at")
@@ -79,12 +80,12 @@ async def set_off(connection: Connection, chunk: Chunk, day: date) -> list[UUID]
     await cases.add_steps(connection, steps)
     asked = _orders(loans, await _money(connection, loans), day)
     await accept_own(connection, asked)
-    return [order.id for order in asked]
+    return Done([order.id for order in asked])
 
 
-async def close_cured(connection: Connection, chunk: Chunk) -> None:
+async def close_cured(connection: Connection, work: Work) -> None:
     """Close the cases of loans that are out of default."""
-    rows = await connection.fetch(_CURED, chunk.first_user, chunk.next_user)
+    rows = await connection.fetch(_CURED, work.share.first_id, work.share.next_id)
     cured = [row["loan_id"] for row in rows]
     await cases.add_steps(
         connection,

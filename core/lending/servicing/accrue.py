@@ -1,12 +1,10 @@
-"""Interest earned through a date, for all loans of a chunk at once.
+"""A step of the business day: interest earned through a date, for all loans of a share at once.
 
 The same rule as ``accrual.earned``, in SQL: what is booked by a day is a rounded running total of
 the period's interest. A loan that has closed the date already is left alone.
 """
 
-from datetime import date
-from uuid import UUID
-
+from core.business_day.steps import Work
 from core.foundation.database import Connection
 from core.lending.servicing import booking
 from core.lending.servicing.details import AccrualDetails
@@ -58,15 +56,14 @@ SELECT currency, sum(earned)::bigint AS earned FROM closed GROUP BY currency
 """
 
 
-async def accrue(
-    connection: Connection, first_user: UUID, next_user: UUID | None, day: date
-) -> None:
-    """Book the interest earned through ``day``, and close the day for these loans."""
+async def accrue(connection: Connection, work: Work) -> None:
+    """Book the interest earned through the date, and close the day for these loans."""
+    share, day = work.share, work.business_date
     earned: dict[str, int] = {}
-    while rolled := await connection.fetch(_ROLL, first_user, next_user, day):
+    while rolled := await connection.fetch(_ROLL, share.first_id, share.next_id, day):
         for row in rolled:
             earned[row["currency"]] = earned.get(row["currency"], 0) + row["earned"]
-    for row in await connection.fetch(_EARN, first_user, next_user, day):
+    for row in await connection.fetch(_EARN, share.first_id, share.next_id, day):
         earned[row["currency"]] = earned.get(row["currency"], 0) + row["earned"]
     await booking.post(
         connection,

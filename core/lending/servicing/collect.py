@@ -1,16 +1,15 @@
-"""One ``emi`` transaction for each instalment that is to be collected on a date.
+"""Steps of the business day: one ``emi`` transaction for each instalment to collect on a date.
 
 The attempt is written in the same unit of work as its transaction, and an instalment with an
 attempt under way is not collected; the attempt's end counts it and plans the next one. Two runs, or
 two schedulers, cannot collect one attempt twice.
 """
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from core.business_day.chunks import Chunk
+from core.business_day.steps import Done, Work
 from core.foundation.database import Connection
 from core.lending import notices
 from core.lending.notices import LineName, money
@@ -75,36 +74,33 @@ FROM broken b
 WHERE i.loan_id = b.loan_id AND i.version = b.version AND i.number = b.number
   AND i.superseded_at IS NULL AND i.paid_on IS NULL
 """
-_COUNT_RESULTS = """
-SELECT count(*) FILTER (WHERE status = 'success') AS succeeded,
-       count(*) FILTER (WHERE status = 'failed') AS failed
-FROM transactions WHERE id = ANY($1::uuid[])
-"""
 
 
-async def submit_due(connection: Connection, chunk: Chunk, day: date) -> list[UUID]:
-    """Submit the transactions of all instalments to collect by ``day``; answers their ids."""
-    locked = await connection.fetch(_LOCK_DUE, chunk.first_user, chunk.next_user, day)
+async def submit_due(connection: Connection, work: Work) -> Done:
+    """Submit the transactions of all instalments of the share to collect by the date."""
+    share, day = work.share, work.business_date
+    locked = await connection.fetch(_LOCK_DUE, share.first_id, share.next_id, day)
     if not locked:
-        return []
+        return Done()
     loan_ids = [row["id"] for row in locked]
     await connection.execute(_RECONCILE, loan_ids, day)
     due = await connection.fetch(_DUE, loan_ids, day)
-    asked = [_order(row, day, chunk.run_id) for row in due]
+    asked = [_order(row, day, work.run_id) for row in due]
     await accept_own(connection, asked)
     attempts = [
         (*row[:4], order.id, order.amount_minor) for row, order in zip(due, asked, strict=True)
     ]
     if attempts:
-        await connection.execute(_ATTEMPT, *zip(*attempts, strict=True), day, chunk.run_id)
-    return [order.id for order in asked]
+        await connection.execute(_ATTEMPT, *zip(*attempts, strict=True), day, work.run_id)
+    return Done([order.id for order in asked])
 
 
-async def announce_due(connection: Connection, chunk: Chunk, day: date) -> None:
+async def announce_due(connection: Connection, work: Work) -> None:
     """Tell borrowers what falls due tomorrow and in ``DUE_SOON_DAYS`` days, once each."""
+    share, day = work.share, work.business_date
     soon = day + timedelta(days=DUE_SOON_DAYS)
     days = [day + timedelta(days=1), soon]
-    rows = await connection.fetch(_FALLING_DUE, chunk.first_user, chunk.next_user, days)
+    rows = await connection.fetch(_FALLING_DUE, share.first_id, share.next_id, days)
     await inbox.write(
         connection,
         [
@@ -118,14 +114,6 @@ async def announce_due(connection: Connection, chunk: Chunk, day: date) -> None:
             for row in rows
         ],
     )
-
-
-async def results(connection: Connection, transaction_ids: Sequence[UUID]) -> tuple[int, int]:
-    """How many of these collections succeeded and failed."""
-    if not transaction_ids:
-        return 0, 0
-    row: Any = await connection.fetchrow(_COUNT_RESULTS, list(transaction_ids))
-    return row["succeeded"], row["failed"]
 
 
 def _order(row: Any, day: date, run_id: UUID) -> BankOrder:

@@ -1,0 +1,76 @@
+"""What lending does when a business date is closed: its jobs, and the steps of each.
+
+Interest is earned, what is due is collected; then what is late is charged and classified, default
+is recovered; and where something was set off it is classified once more, for who is no longer late
+is out of default. ``emi-collection`` and ``default-recovery`` do a part of that for a date by hand.
+"""
+
+from functools import partial
+from typing import Final
+
+from core.business_day.runs import CLOSE_DAY
+from core.business_day.steps import Done, Part, Phase, Progress, Steps, Work
+from core.foundation.database import Connection
+from core.lending.borrowers import Borrowers
+from core.lending.collections.charge import charge
+from core.lending.collections.classify import classify
+from core.lending.collections.recover import close_cured, open_cases, set_off
+from core.lending.servicing.accrue import accrue
+from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.collect import announce_due, submit_due
+from core.transactions.results import count_results
+
+EMI_COLLECTION: Final = "emi-collection"
+DEFAULT_RECOVERY: Final = "default-recovery"
+PART: Final = "lending"
+
+
+def register(steps: Steps, *, holiday_country: str = "") -> None:
+    """Add what lending does, by the holidays of that country (empty: none)."""
+    calendar = CollectionCalendar(holiday_country)
+    charging = partial(charge, calendar=calendar)
+    assessing = partial(_assess, calendar=calendar)
+    recovering = (assessing, set_off, close_cured, _count_loans)
+    follow_up = Phase("recover", (partial(_reassess, calendar=calendar), close_cured), True)
+    every_loan = partial(Part, PART, Borrowers(), counted=True)
+    steps.register(
+        CLOSE_DAY,
+        every_loan(
+            (
+                Phase("collect", (accrue, announce_due, submit_due)),
+                Phase("assess", (charging, *recovering)),
+                follow_up,
+            )
+        ),
+    )
+    steps.register(DEFAULT_RECOVERY, every_loan((Phase("assess", recovering), follow_up)))
+    # What is counted is not known before it is submitted: the instalments.
+    collecting = (Phase("collect", (_collect_and_count,)), Phase("assess", (_count_instalments,)))
+    steps.register(EMI_COLLECTION, Part(PART, Borrowers(), collecting))
+
+
+async def _assess(connection: Connection, work: Work, *, calendar: CollectionCalendar) -> None:
+    standings = await classify(connection, work, calendar=calendar)
+    await open_cases(connection, standings, work.business_date)
+
+
+async def _reassess(connection: Connection, work: Work, *, calendar: CollectionCalendar) -> None:
+    await classify(connection, work, calendar=calendar)
+
+
+async def _count_loans(connection: Connection, work: Work) -> Done:
+    """The share's loans are done; as many failed as instalments could not be collected."""
+    _, failed = await count_results(connection, work.waited_for)
+    size = work.share.size
+    failed = min(failed, size)
+    return Done(progress=Progress(succeeded=size - failed, failed=failed))
+
+
+async def _collect_and_count(connection: Connection, work: Work) -> Done:
+    done = await submit_due(connection, work)
+    return Done(done.submitted, Progress(total=len(done.submitted)))
+
+
+async def _count_instalments(connection: Connection, work: Work) -> Done:
+    succeeded, failed = await count_results(connection, work.waited_for)
+    return Done(progress=Progress(succeeded=succeeded, failed=failed))
