@@ -1,7 +1,7 @@
 """Which types of transactions the workers settle: the simple ones, and each feature's own."""
 
 from core.foundation.config import Settings
-from core.lending.servicing import kinds as lending
+from core.lending import kinds as lending
 from core.rewards import cashback
 from core.transactions.kinds import Kinds
 

@@ -5,7 +5,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 from core.foundation.money import to_major
-from core.lending.servicing.allocation import Split
 from core.notifications.notices import Notice
 
 
@@ -97,10 +96,10 @@ def not_collected(
                   loan_id)  # fmt: skip
 
 
-def paid(user_id: UUID, loan_id: UUID, amount: str, split: Split, currency: str) -> Notice:
+def paid(user_id: UUID, loan_id: UUID, amount: str, of_principal: str) -> Notice:
     """A payment of the borrower's own was booked."""
     return Notice(user_id, "loan_payment", "Your payment was booked",
-                  f"{amount} was booked on your loan, {money(split.principal, currency)} of it "
+                  f"{amount} was booked on your loan, {of_principal} of it "
                   "as principal.", loan_id)  # fmt: skip
 
 

@@ -15,12 +15,12 @@ from core.business_day.desk import Desk
 from core.business_day.runs import Run
 from core.business_day.steps import Steps
 from core.foundation.database import Connection
-from core.lending import steps
+from core.lending import kinds, steps
+from core.lending.details import PaymentMode
 from core.lending.origination import applications, catalogue, decisions
 from core.lending.origination.applications import Application
 from core.lending.origination.decisions import Decider
-from core.lending.servicing import kinds, payments, schedule_views, views
-from core.lending.servicing.details import PaymentMode
+from core.lending.servicing import payments, schedule_views, views
 from core.lending.servicing.payments import PaymentRequest
 from core.lending.steps import EMI_COLLECTION
 from core.transactions import orders

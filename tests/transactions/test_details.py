@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from core.lending.servicing.details import (
+from core.lending.details import (
     AccrualDetails,
     CollectionDetails,
     DisbursementDetails,

@@ -7,6 +7,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from core.foundation.database import Connection
+from core.lending.notices import money
+from core.lending.servicing.kinds.payment import Recovered
 
 
 class Stage(StrEnum):
@@ -94,3 +96,16 @@ async def close_ended(connection: Connection, loan_ids: Sequence[UUID]) -> set[U
         return set()
     rows = await connection.fetch(_CLOSE, list(loan_ids))
     return {row["loan_id"] for row in rows}
+
+
+async def note_recovered(connection: Connection, payments: Sequence[Recovered]) -> None:
+    """Note what came in after a write-off; close the cases of what is recovered in full."""
+    texts = [money(each.amount_minor, each.currency) for each in payments]
+    await add_steps(
+        connection,
+        [
+            Step(each.loan_id, "recovered", f"{text} came in after the write-off")
+            for each, text in zip(payments, texts, strict=True)
+        ],
+    )
+    await close_ended(connection, [each.loan_id for each in payments if each.is_all])

@@ -17,11 +17,11 @@ from core.foundation.database import Connection
 from core.lending import notices
 from core.lending.collections.delinquency import days_past_due
 from core.lending.collections.penalties import LateFee, late_fee_falls_on, penal_charge
+from core.lending.details import PenaltyDetails
 from core.lending.notices import LineName, money
 from core.lending.origination.products import parse_terms
 from core.lending.servicing import booking
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.details import PenaltyDetails
 from core.notifications import notices as inbox
 
 _LOCK_OVERDUE = """

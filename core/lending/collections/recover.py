@@ -12,12 +12,11 @@ from uuid import UUID
 from core.business_day.steps import Done, Work
 from core.foundation.database import Connection
 from core.foundation.ids import new_id
-from core.lending import notices
+from core.lending import notices, orders
 from core.lending.collections import cases
 from core.lending.collections.cases import Stage, Step
 from core.lending.collections.classify import Standing
 from core.lending.origination.products import parse_terms
-from core.lending.servicing import orders
 from core.notifications import notices as inbox
 from core.transactions.intake import accept_own
 from core.transactions.orders import BankOrder

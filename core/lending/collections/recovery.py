@@ -20,16 +20,16 @@ from core.foundation.errors import (
 from core.foundation.ids import new_id
 from core.foundation.money import to_minor
 from core.identity.persons import refuse_own
-from core.lending import notices
+from core.lending import notices, orders
 from core.lending.amortisation import TermsError
 from core.lending.collections import cases
 from core.lending.collections.cases import Stage, Step
+from core.lending.details import WriteOffDetails
 from core.lending.notices import money
 from core.lending.origination.figures import monthly_emi_minor
 from core.lending.origination.products import no_schedule
-from core.lending.servicing import booking, endings, orders
+from core.lending.servicing import booking, endings
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.details import WriteOffDetails
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.storage import LoansAtHand, loans_at_hand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed

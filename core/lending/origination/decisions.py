@@ -12,13 +12,12 @@ from uuid import UUID
 from core.foundation.database import Connection
 from core.foundation.errors import LoanNotFound, LoanStateConflict, OverrideReasonRequired
 from core.identity.persons import refuse_own
-from core.lending import notices
+from core.lending import notices, orders
+from core.lending.details import DisbursementDetails
 from core.lending.origination import creditability
 from core.lending.origination.applications import Change, changed_figures
 from core.lending.origination.assessment import Assessment, Recommendation
 from core.lending.origination.files import LoanFile, lock, write_figures
-from core.lending.servicing import orders
-from core.lending.servicing.details import DisbursementDetails
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
 from core.transactions.intake import accept_own

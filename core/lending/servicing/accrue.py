@@ -6,8 +6,8 @@ the period's interest. A loan that has closed the date already is left alone.
 
 from core.business_day.steps import Work
 from core.foundation.database import Connection
+from core.lending.details import AccrualDetails
 from core.lending.servicing import booking
-from core.lending.servicing.details import AccrualDetails
 
 # Periods that have ended: book their rest and open the next one, if there is one. Where the period
 # ends on the very day, the next has earned nothing yet and the loan's day is closed.

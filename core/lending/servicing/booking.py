@@ -11,12 +11,12 @@ from uuid import UUID
 from core.foundation.database import Connection
 from core.ledger.balances import Leg
 from core.ledger.chart import LedgerCode
-from core.lending.servicing.allocation import Split
-from core.lending.servicing.details import (
+from core.lending.details import (
     AccrualDetails,
     PenaltyDetails,
     WriteOffDetails,
 )
+from core.lending.servicing.allocation import Split
 from core.transactions.details import Details
 from core.transactions.journal import JournalEntry, book_journal
 

@@ -11,10 +11,9 @@ from uuid import UUID
 
 from core.business_day.steps import Done, Work
 from core.foundation.database import Connection
-from core.lending import notices
+from core.lending import notices, orders
+from core.lending.details import CollectionDetails
 from core.lending.notices import LineName, money
-from core.lending.servicing import orders
-from core.lending.servicing.details import CollectionDetails
 from core.notifications import notices as inbox
 from core.transactions.intake import accept_own
 from core.transactions.orders import BankOrder

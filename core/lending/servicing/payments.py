@@ -20,7 +20,7 @@ from core.foundation.errors import (
 from core.foundation.ids import parse_id
 from core.foundation.money import to_major, to_minor
 from core.ledger.chart import LedgerCode
-from core.lending.servicing.details import LoanPaymentDetails, PaymentMode
+from core.lending.details import LoanPaymentDetails, PaymentMode
 from core.lending.servicing.kinds.payment import PREPAYMENTS
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.payoff import Payoff, payoff

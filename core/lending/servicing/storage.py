@@ -16,8 +16,8 @@ from asyncpg import Record
 
 from core.foundation.database import Connection
 from core.foundation.errors import LoanNotFound
+from core.lending.details import AccrualDetails
 from core.lending.servicing import booking
-from core.lending.servicing.details import AccrualDetails
 from core.lending.servicing.line_rows import ALL_LINES, DUE_LINES, line_of, write_lines
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.loan_rows import (

@@ -9,10 +9,10 @@ from core.foundation.errors import LoanStateConflict
 from core.ledger.balances import Accounts, Leg, refuse_leg
 from core.ledger.chart import LedgerCode
 from core.lending import notices
+from core.lending.details import DisbursementDetails
 from core.lending.origination.basis import Basis
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.details import DisbursementDetails
 from core.lending.servicing.kinds.parties import business_date, loan_id, lock_loans, receiver
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.schedules import start_schedule

@@ -11,7 +11,7 @@ from uuid import UUID
 from core.foundation.database import UnitOfWork
 from core.foundation.errors import CurrencyMismatch, InsufficientFunds
 from core.ledger.balances import Accounts, AccountState, refuse_inactive
-from core.lending.servicing.details import LoanDetails
+from core.lending.details import LoanDetails
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.storage import LoansAtHand
 from core.transactions.decide import Movement, details_of

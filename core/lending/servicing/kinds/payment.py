@@ -5,8 +5,9 @@ was meant for). What has been collected of that meanwhile is not taken a second 
 the amount stays on the account.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 from core.foundation.database import Connection, UnitOfWork
@@ -15,17 +16,16 @@ from core.ledger.balances import Accounts, Leg
 from core.ledger.chart import LedgerCode
 from core.lending import notices
 from core.lending.amortisation import PrepaymentMode
-from core.lending.collections import cases
-from core.lending.notices import money
-from core.lending.servicing import booking
-from core.lending.servicing.allocation import Split
-from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.details import (
+from core.lending.details import (
     AccrualDetails,
     LoanPaymentDetails,
     PaymentMode,
     WriteOffDetails,
 )
+from core.lending.notices import money
+from core.lending.servicing import booking
+from core.lending.servicing.allocation import Split
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.endings import Ending, foreclose
 from core.lending.servicing.kinds.parties import (
     cover,
@@ -46,14 +46,27 @@ PREPAYMENTS = {
 }
 
 
-class PaymentKind:
-    """The type ``loan_payment``."""
+class Recovered(NamedTuple):
+    """What came in on a loan after its write-off, and whether that was the last of it."""
+
+    loan_id: UUID
+    amount_minor: int
+    currency: str
+    is_all: bool
+
+
+NoteRecovered = Callable[[Connection, Sequence[Recovered]], Awaitable[None]]
+
+
+class LoanPaymentKind:
+    """The type ``loan_payment``; ``note_recovered`` writes down what a lost loan still brings."""
 
     type = "loan_payment"
     details = LoanPaymentDetails
 
-    def __init__(self, calendar: CollectionCalendar) -> None:
+    def __init__(self, calendar: CollectionCalendar, note_recovered: NoteRecovered) -> None:
         self._calendar = calendar
+        self._note_recovered = note_recovered
 
     async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         """Lock the loans and read their schedules; the rule pays what the mode says."""
@@ -76,7 +89,7 @@ class PaymentKind:
         for outcome in paid:
             _tell(loans, outcome)
         await loans.write(unit.connection)
-        await _note_recoveries(unit.connection, loans, paid)
+        await self._note_recovered(unit.connection, _recovered(loans, paid))
 
     def _pay(
         self, loans: LoansAtHand, book: LoanBook, movement: Movement, amount: int
@@ -169,21 +182,14 @@ def ending_legs(
     return legs
 
 
-async def _note_recoveries(
-    connection: Connection, loans: LoansAtHand, paid: Sequence[Outcome]
-) -> None:
-    """Note in the cases' histories what came in after a write-off; close what is recovered."""
-    steps, recovered = [], []
-    for outcome in paid:
-        book = loans.book(loan_id(outcome.movement))
-        if book.status is not LoanStatus.WRITTEN_OFF:
-            continue
-        amount = money(outcome.amount_minor, book.currency)
-        steps.append(cases.Step(book.id, "recovered", f"{amount} came in after the write-off"))
-        if book.recovered == book.written_off:
-            recovered.append(book.id)
-    await cases.add_steps(connection, steps)
-    await cases.close_ended(connection, recovered)
+def _recovered(loans: LoansAtHand, paid: Sequence[Outcome]) -> list[Recovered]:
+    """Of these payments, those on loans that were written off."""
+    outcomes = [(outcome, loans.book(loan_id(outcome.movement))) for outcome in paid]
+    return [
+        Recovered(book.id, outcome.amount_minor, book.currency, book.recovered == book.written_off)
+        for outcome, book in outcomes
+        if book.status is LoanStatus.WRITTEN_OFF
+    ]
 
 
 def _tell(loans: LoansAtHand, outcome: Outcome) -> None:
@@ -192,8 +198,8 @@ def _tell(loans: LoansAtHand, outcome: Outcome) -> None:
     principal = sum(
         leg.amount_minor for leg in outcome.legs if leg.ledger_code == LedgerCode.LOANS_RECEIVABLE
     )
-    split = Split(principal=principal)
-    loans.notices.append(notices.paid(book.user_id, book.id, amount, split, book.currency))
+    of_principal = money(principal, book.currency)
+    loans.notices.append(notices.paid(book.user_id, book.id, amount, of_principal))
     if book.closed_on is not None:
         loans.notices.append(notices.ended(book.user_id, book.id, book.status))
         book.closed_on = None

@@ -11,10 +11,10 @@ from core.foundation.errors import InsufficientFunds, NothingDue
 from core.ledger.balances import Accounts, Leg
 from core.lending import notices
 from core.lending.collections import cases
+from core.lending.details import RecoveryAction, RecoveryDetails
 from core.lending.notices import money
 from core.lending.servicing import booking
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.details import RecoveryAction, RecoveryDetails
 from core.lending.servicing.endings import settle
 from core.lending.servicing.kinds.parties import (
     business_date,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from core.foundation.ids import new_id
 from core.ledger.chart import LedgerCode
-from core.lending.servicing.details import (
+from core.lending.details import (
     CollectionDetails,
     DisbursementDetails,
     RecoveryAction,

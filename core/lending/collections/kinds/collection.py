@@ -13,10 +13,10 @@ from core.foundation.errors import InsufficientFunds
 from core.ledger.balances import Accounts, AccountState, Leg
 from core.lending import notices
 from core.lending.collections.retries import next_attempt_on
+from core.lending.details import CollectionDetails
 from core.lending.notices import money
 from core.lending.servicing import booking
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.details import CollectionDetails
 from core.lending.servicing.kinds.parties import (
     business_date,
     cover,

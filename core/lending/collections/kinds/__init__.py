@@ -1,0 +1,1 @@
+"""Transactions by which the bank takes what it is owed: instalments, set-offs, settlements."""
