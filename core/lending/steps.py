@@ -14,10 +14,10 @@ from core.foundation.database import Connection
 from core.lending.borrowers import Borrowers
 from core.lending.collections.charge import charge
 from core.lending.collections.classify import classify
+from core.lending.collections.collect import announce_due, submit_due
 from core.lending.collections.recover import close_cured, open_cases, set_off
 from core.lending.servicing.accrue import accrue
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.collect import announce_due, submit_due
 from core.transactions.results import count_results
 
 EMI_COLLECTION: Final = "emi-collection"
