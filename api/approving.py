@@ -13,9 +13,10 @@ from api.http.responses import reply
 from api.schemas.approvals import ApprovalAnswer, approval_answer
 from api.services import Services
 from core.approvals import desk
-from core.approvals.deeds import Act, Doing, Done, user_of
+from core.approvals.deeds import Act, Doing, Done
 from core.approvals.desk import Proposed
 from core.approvals.rules import Rules
+from core.audit.log import user_of
 from core.foundation import outcome
 from core.foundation.database import UnitOfWork
 from core.foundation.ids import new_id

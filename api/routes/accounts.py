@@ -1,6 +1,5 @@
 """Customers' accounts: opening, reading, settings, standing, closing."""
 
-from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +12,6 @@ from api.dependencies import (
     ActingUser,
     Admin,
     AnyCaller,
-    Caller,
     Customer,
     Wired,
     idempotency_key,
@@ -40,7 +38,7 @@ from core.approvals.accounts import Overdraft
 from core.approvals.openings import Opening
 from core.audit.log import Actor
 from core.foundation import clock
-from core.foundation.errors import AccountStateConflict, Forbidden, InvalidAmount
+from core.foundation.errors import InvalidAmount
 from core.foundation.money import minor_units, to_major
 from core.ledger import accounts
 from core.ledger.balances import AccountStatus
@@ -73,7 +71,14 @@ async def open_an_account(
     Its opening deposit is booked before the answer.
     """
     asked = body or AccountOpening()
-    wanted = _opening(asked, caller, services.settings.default_currency)
+    wanted = Opening.asked_by(
+        caller.user_id,
+        is_staff=caller.is_staff,
+        owner_id=asked.owner_id,
+        currency=asked.currency or services.settings.default_currency,
+        nickname=asked.nickname,
+        initial_deposit=asked.initial_deposit,
+    )
     do = perform if caller.is_staff else perform_own
     done = await do(request, services, wanted, idempotency_key(request, asked.idempotency_key))
     if isinstance(done, Response):
@@ -82,15 +87,6 @@ async def open_an_account(
     if done.replayed:
         headers["idempotent-replayed"] = "true"
     return reply(AccountAnswer.of(done.made), status=201, headers=headers)
-
-
-def _opening(body: AccountOpening, caller: Caller, default_currency: str) -> Opening:
-    if caller.is_staff and body.owner_id is None:
-        raise Forbidden("staff open accounts for customers: name the owner")
-    currency = body.currency or default_currency
-    initial_deposit = body.initial_deposit or Decimal(0)
-    minor_units("initial_deposit", initial_deposit, currency)
-    return Opening(body.owner_id or caller.user_id, currency, body.nickname, initial_deposit)
 
 
 @router.get("", response_model=Accounts)
@@ -211,14 +207,9 @@ async def change_account(
     account_id: str, body: AccountChange, caller: Customer, services: Wired
 ) -> Response:
     """Change the nickname, or make it the primary account."""
+    changes = body.model_dump(exclude_unset=True)
     async with services.database.unit_of_work() as unit:
-        account = await accounts.find_account(unit.session, account_id, owner_id=caller.user_id)
-        if body.is_primary:
-            await accounts.make_primary(unit.session, account)
-        elif body.is_primary is False and account.is_primary:
-            raise AccountStateConflict("make another account the primary one instead")
-        if "nickname" in body.model_fields_set:
-            account.nickname = body.nickname
+        account = await accounts.change(unit.session, account_id, caller.user_id, changes)
         await unit.commit()
     return reply(AccountAnswer.of(account))
 

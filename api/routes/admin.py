@@ -1,7 +1,6 @@
 """Administration: users, countries, currencies."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -27,15 +26,12 @@ from api.schemas.users import (
     Users,
 )
 from core.approvals.staff import NewStaff, RoleChange
-from core.audit import log as audit
-from core.foundation import money
-from core.foundation.errors import CountryNotFound, CurrencyNotFound, UserNotFound
-from core.foundation.ids import parse_id
+from core.foundation.errors import UserNotFound
+from core.foundation.ids import expect_id
 from core.identity import countries, users
 from core.identity.tables import Role, UserStatus
 from core.identity.users import PersonalData, UserFilter
 from core.ledger import currencies
-from core.ledger.tables import Currency
 
 router = APIRouter(prefix="/admin", tags=["Administration"], route_class=StrictRoute)
 
@@ -98,7 +94,7 @@ async def list_users(
 async def show_user(user_id: str, _: Admin, services: Wired) -> Response:
     """One user."""
     async with services.database.unit_of_work() as unit:
-        user = await users.find_user(unit.session, _user_id(user_id))
+        user = await users.find_user(unit.session, expect_id(user_id, UserNotFound))
     return reply(UserAnswer.of(user))
 
 
@@ -112,23 +108,17 @@ async def change_user(
     services: Wired,
 ) -> Response:
     """Change role or status; the user's tokens end. In production two decide on a role."""
+    known = expect_id(user_id, UserNotFound)
     if body.role is not None:
-        act = RoleChange(_user_id(user_id), body.role, body.status)
+        act = RoleChange(known, body.role, body.status)
         done = await perform(request, services, act)
         return done if isinstance(done, Response) else reply(UserAnswer.of(done.made))
     async with services.database.unit_of_work() as unit:
         user = await users.change_standing(
-            unit.session, _user_id(user_id), role=None, status=body.status, actor=actor
+            unit.session, known, role=None, status=body.status, actor=actor
         )
         await unit.commit()
     return reply(UserAnswer.of(user))
-
-
-def _user_id(text: str) -> UUID:
-    known = parse_id(text)
-    if known is None:
-        raise UserNotFound
-    return known
 
 
 @router.get("/countries", response_model=Countries)
@@ -148,11 +138,9 @@ async def set_country(
     code: CountryCode, body: CountryChange, _: Admin, actor: ActingUser, services: Wired
 ) -> Response:
     """Serve a country's residents, or no more; a new code needs a name."""
-    if len(code) != 2 or not (code.isascii() and code.isalpha()):
-        raise CountryNotFound
     async with services.database.unit_of_work() as unit:
         country = await countries.set_country(
-            unit.session, code.upper(), allowed=body.allowed, name=body.name, actor=actor
+            unit.session, code, allowed=body.allowed, name=body.name, actor=actor
         )
         await unit.commit()
     return reply(CountryAnswer.of(country))
@@ -167,7 +155,7 @@ async def list_currencies(_: Admin, services: Wired, page: Paging) -> Response:
             unit.session, after_code=page.after_code(), limit=page.fetch
         )
     shown, next_cursor = page.cut(rows, lambda currency: [currency.code])
-    return reply({"items": [_currency(row) for row in shown], "next_cursor": next_cursor})
+    return reply({"items": [CurrencyAnswer.of(row) for row in shown], "next_cursor": next_cursor})
 
 
 @router.put("/currencies/{code}", response_model=CurrencyAnswer)
@@ -179,23 +167,9 @@ async def set_currency(
     services: Wired,
 ) -> Response:
     """Allow new accounts in a currency, or no more."""
-    if not (len(code) == 3 and code.isascii()):
-        raise CurrencyNotFound
     async with services.database.unit_of_work() as unit:
-        currency = await currencies.set_enabled(unit.session, code.upper(), enabled=body.enabled)
-        audit.record(
-            unit.session,
-            actor,
-            "currency.set",
-            subject_type="currency",
-            subject_id=currency.code,
-            details={"enabled": body.enabled},
+        currency = await currencies.set_enabled(
+            unit.session, code, enabled=body.enabled, actor=actor
         )
         await unit.commit()
-    return reply(_currency(currency))
-
-
-def _currency(row: Currency) -> CurrencyAnswer:
-    return CurrencyAnswer(
-        code=row.code, name=row.name, decimals=money.exponent(row.code), enabled=row.enabled
-    )
+    return reply(CurrencyAnswer.of(currency))

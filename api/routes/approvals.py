@@ -1,7 +1,5 @@
 """Four eyes: proposals that wait for a second person, and the decision on them."""
 
-from uuid import UUID
-
 from fastapi import APIRouter, Request, Response
 
 from api.dependencies import (
@@ -32,7 +30,7 @@ from core.approvals.rules import Rules
 from core.foundation import outcome
 from core.foundation.database import UnitOfWork
 from core.foundation.errors import ApprovalNotFound
-from core.foundation.ids import parse_id
+from core.foundation.ids import expect_id
 from core.transactions.orders import Idempotency
 
 router = APIRouter(prefix="/admin/approvals", tags=["Approvals"], route_class=StrictRoute)
@@ -55,8 +53,9 @@ async def list_approvals(
 @router.get("/{approval_id}", response_model=ApprovalAnswer)
 async def show_approval(approval_id: str, _: Staff, services: Wired) -> Response:
     """One proposal."""
+    known = expect_id(approval_id, ApprovalNotFound)
     async with services.database.raw_connection() as connection:
-        return reply(approval_answer(await storage.find(connection, _id(approval_id))))
+        return reply(approval_answer(await storage.find(connection, known)))
 
 
 @router.post("/{approval_id}/approve", response_model=ApprovalAnswer, openapi_extra=KEY_HEADER)
@@ -70,9 +69,10 @@ async def approve(
 ) -> Response:
     """Do what was proposed, exactly and once. ``void`` where what it stood on has changed."""
     key = _key(request, caller, body.idempotency_key if body else None)
+    known = expect_id(approval_id, ApprovalNotFound)
     rules = Rules.of(services.settings)
     async with services.database.unit_of_work() as unit:
-        decided = await desk.approve(unit, _id(approval_id), actor, rules, key)
+        decided = await desk.approve(unit, known, actor, rules, key)
         await _commit(services, unit, decided)
     if decided.done is not None and decided.done.accepted is not None:
         services.bell.ring(request_id(request))
@@ -90,8 +90,9 @@ async def reject(
 ) -> Response:
     """Turn a proposal down."""
     key = _key(request, caller, body.idempotency_key)
+    known = expect_id(approval_id, ApprovalNotFound)
     async with services.database.unit_of_work() as unit:
-        decided = await desk.reject(unit, _id(approval_id), actor, body.reason, key)
+        decided = await desk.reject(unit, known, actor, body.reason, key)
         await _commit(services, unit, decided)
     return _answer(decided)
 
@@ -113,10 +114,3 @@ def _answer(decided: Decided) -> Response:
 def _key(request: Request, caller: Caller, field: str | None) -> Idempotency | None:
     key = idempotency_key(request, field)
     return None if key is None else Idempotency(caller.user_id, key)
-
-
-def _id(text: str) -> UUID:
-    known = parse_id(text)
-    if known is None:
-        raise ApprovalNotFound
-    return known

@@ -1,42 +1,20 @@
 """The caller's inbox."""
 
-from datetime import datetime
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
 
 from api.dependencies import AnyCaller, Wired
 from api.http.admission import lists
 from api.http.paging import Paging
 from api.http.responses import reply
 from api.http.strict_json import StrictRoute
+from api.schemas.notifications import NotificationAnswer, Notifications
 from core.foundation.errors import NotificationNotFound
-from core.foundation.ids import parse_id
+from core.foundation.ids import expect_id
 from core.notifications import notices
-from core.notifications.notices import InboxItem
 
 router = APIRouter(prefix="/users/notifications", tags=["Identity"], route_class=StrictRoute)
-
-
-class NotificationAnswer(BaseModel):
-    """A notice; ``read_at`` is null until its reader has read it."""
-
-    notification_id: UUID
-    kind: str
-    title: str
-    body: str
-    loan_id: UUID | None
-    created_at: datetime
-    read_at: datetime | None
-
-
-class Notifications(BaseModel):
-    """A page of notices."""
-
-    items: list[NotificationAnswer]
-    next_cursor: str | None
 
 
 @router.get("", response_model=Notifications)
@@ -59,27 +37,14 @@ async def list_notifications(
             unread_only=unread,
         )
     shown, next_cursor = page.cut(rows, lambda item: [item.id])
-    return reply({"items": [_answer(item) for item in shown], "next_cursor": next_cursor})
+    items = [NotificationAnswer.of(item) for item in shown]
+    return reply({"items": items, "next_cursor": next_cursor})
 
 
 @router.post("/{notification_id}/read", response_model=NotificationAnswer)
 async def mark_read(notification_id: str, caller: AnyCaller, services: Wired) -> Response:
     """Note that the caller has read a notice."""
-    known = parse_id(notification_id)
-    if known is None:
-        raise NotificationNotFound
+    known = expect_id(notification_id, NotificationNotFound)
     async with services.database.raw_unit_of_work() as connection:
         item = await notices.mark_read(connection, known, caller.user_id, is_staff=caller.is_staff)
-    return reply(_answer(item))
-
-
-def _answer(item: InboxItem) -> dict[str, Any]:
-    return {
-        "notification_id": item.id,
-        "kind": item.kind,
-        "title": item.title,
-        "body": item.body,
-        "loan_id": item.loan_id,
-        "created_at": item.created_at,
-        "read_at": item.read_at,
-    }
+    return reply(NotificationAnswer.of(item))

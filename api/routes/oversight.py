@@ -1,10 +1,8 @@
 """Oversight: the books, reports, jobs, the audit log."""
 
 from contextlib import suppress
-from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Response
 from redis.exceptions import RedisError
@@ -21,9 +19,7 @@ from api.schemas.admin import (
     QueueAnswer,
     Report,
     Retried,
-    SettlementReport,
     TrialBalanceAnswer,
-    VolumeRow,
 )
 from api.schemas.users import (
     AuditAnswer,
@@ -32,21 +28,17 @@ from api.schemas.users import (
 from api.services import Services
 from core.audit import log as audit
 from core.audit.log import AuditFilter
-from core.business_day.dates import business_date
 from core.foundation import clock
 from core.foundation.errors import JobNotFound
-from core.foundation.ids import parse_id
+from core.foundation.ids import expect_id
 from core.foundation.jobs import QUEUES
 from core.ledger.trial_balance import trial_balance
-from core.lending.servicing.portfolio import portfolio
-from core.operations.failed_jobs import failed_jobs, take_for_retry
-from core.reporting import counters
+from core.operations.failed_jobs import failed_jobs, retry
+from core.reporting.report import Span, read_report
 from core.transactions.backlog import backlog
 
 router = APIRouter(prefix="/admin", tags=["Administration"], route_class=StrictRoute)
 
-REPORT_SPAN: Final = timedelta(days=30)
-EARLIEST: Final = datetime.min.replace(tzinfo=UTC) + REPORT_SPAN
 SHOWN_FAILED_JOBS: Final = 100
 
 
@@ -68,39 +60,12 @@ async def report(
     until: Annotated[InstantQuery, Query(alias="to")] = None,
 ) -> Response:
     """Counters, volumes per day and type, settlement, lending; the last 30 days by default."""
-    now = clock.now()
-    last = end("to", until) or now
-    first = beginning("from", since) or max(last, EARLIEST) - REPORT_SPAN
-    if first >= last:
+    span = Span.of(beginning("from", since), end("to", until), clock.now())
+    if span.since >= span.until:
         raise invalid_instant("from", "must be before `to`")
     async with services.listings.snapshot() as reader:
-        totals = await counters.counters(reader, midnight=_midnight(services))
-        volumes = await counters.volumes(reader, since=first, until=last)
-        settlement = await counters.settlement(reader, since=first, until=last)
-        today = await business_date(reader, services.settings.time_zone)
-        lending = await portfolio(
-            reader,
-            since=first.date(),
-            until=last.date() if until is not None else today,
-            today=today,
-        )
-    return reply(
-        Report(
-            total_accounts=totals.total_accounts,
-            total_loans=totals.total_loans,
-            total_transactions_today=totals.total_transactions_today,
-            since=first,
-            until=last,
-            transactions=[VolumeRow.of(row) for row in volumes],
-            settlement=SettlementReport.of(settlement),
-            lending=lending,
-        )
-    )
-
-
-def _midnight(services: Services) -> datetime:
-    zone = ZoneInfo(services.settings.time_zone)
-    return datetime.combine(clock.today(services.settings.time_zone), time.min, zone)
+        found = await read_report(reader, span, time_zone=services.settings.time_zone)
+    return reply(Report.of(found))
 
 
 @router.get("/jobs", response_model=JobsAnswer)
@@ -133,20 +98,11 @@ async def _queues(services: Services) -> list[QueueAnswer]:
 @router.post("/jobs/{job_id}/retry", status_code=202, response_model=Retried)
 async def retry_job(job_id: str, _: Admin, actor: ActingUser, services: Wired) -> Response:
     """Queue a failed job again, once."""
-    known = parse_id(job_id)
+    known = expect_id(job_id, JobNotFound)
     async with services.database.unit_of_work() as unit:
-        job = None if known is None else await take_for_retry(unit.session, known, clock.now())
-        if job is None:
-            raise JobNotFound
-        audit.record(unit.session, actor, "job.retry", subject_type="job", subject_id=known)
-        # Queued before it is committed that it was: one queued in vain finds nothing to do, one
-        # that was marked and never queued would be lost.
-        await unit.session.flush()
-        await services.jobs.enqueue(
-            job.actor, *job.args, queue=job.queue, request_id=actor.request_id
-        )
+        await retry(unit, services.jobs, known, actor, clock.now())
         await unit.commit()
-    return reply(Retried(job_id=job.id), status=202)
+    return reply(Retried(job_id=known), status=202)
 
 
 @router.get("/audit", response_model=AuditEntries)

@@ -42,10 +42,9 @@ from api.schemas.transactions import (
 )
 from api.services import Services
 from core.approvals.money import Reversal
-from core.audit.log import record
 from core.foundation import clock
 from core.foundation.errors import BatchNotFound, TransactionNotFound
-from core.foundation.ids import parse_id
+from core.foundation.ids import expect_id
 from core.ledger import accounts
 from core.transactions.batch import find_batch
 from core.transactions.hiding import hide_transaction
@@ -59,9 +58,7 @@ router = APIRouter(prefix="/transactions", tags=["Transactions"], route_class=St
 @router.get("/batch/{batch_id}", response_model=BatchAnswer)
 async def show_batch(batch_id: str, caller: AnyCaller, services: Wired) -> Response:
     """A batch, its transfers counted by status."""
-    known = parse_id(batch_id)
-    if known is None:
-        raise BatchNotFound
+    known = expect_id(batch_id, BatchNotFound)
     return reply(batch_answer(await find_batch(services.database, known, reader_id=caller.scope)))
 
 
@@ -121,18 +118,13 @@ async def show_transaction(request: Request, transaction_id: str, caller: AnyCal
     """Poll a transaction; with `Prefer: wait=N`, answered once it is final or N seconds passed."""
     services: Services = request.app.state.services
     wait = wait_seconds(prefer_header(request))
-    view = await read_final(services, _id(transaction_id), wait, reader_id=caller.scope)
+    view = await read_final(
+        services, expect_id(transaction_id, TransactionNotFound), wait, reader_id=caller.scope
+    )
     headers = {} if wait is None else {"preference-applied": f"wait={wait}"}
     if view.status == PENDING:
         headers["retry-after"] = POLL_AFTER_SECONDS
     return reply(transaction_answer(view), headers=headers)
-
-
-def _id(text: str) -> UUID:
-    known = parse_id(text)
-    if known is None:
-        raise TransactionNotFound
-    return known
 
 
 @submission(router, "/{transaction_id}/reverse", model=Submitted | ApprovalAnswer)
@@ -144,20 +136,17 @@ async def reverse(
     body: ReversalRequest | None = None,
 ) -> Response:
     """Book the opposite of a settled transaction, once."""
-    known = _id(transaction_id)
+    known = expect_id(transaction_id, TransactionNotFound)
     key = idempotency_key(request, body.idempotency_key if body else None)
     done = await perform(request, services, Reversal(known), key)
     return await ring_and_answer(services, done, TransactionType.REVERSAL, request)
 
 
 @router.delete("/{transaction_id}", status_code=204)
-async def hide(transaction_id: str, caller: Admin, actor: ActingUser, services: Wired) -> Response:
+async def hide(transaction_id: str, _: Admin, actor: ActingUser, services: Wired) -> Response:
     """Hide the record of a final transaction; its postings stay."""
-    known = _id(transaction_id)
+    known = expect_id(transaction_id, TransactionNotFound)
     async with services.database.unit_of_work() as unit:
-        await hide_transaction(unit, known, clock.now(), by=caller.user_id)
-        record(
-            unit.session, actor, "transaction.hide", subject_type="transaction", subject_id=known
-        )
+        await hide_transaction(unit, known, actor, clock.now())
         await unit.commit()
     return no_content()

@@ -12,14 +12,12 @@ from api.schemas.loans import LoanAnswer
 from api.schemas.overview import Overview
 from api.schemas.transactions import transaction_answer
 from api.schemas.users import ProfileUpdate, UserAnswer
+from core.customers.leaving import leave
 from core.foundation import clock
 from core.foundation.database import driver
 from core.identity import users
-from core.ledger.accounts import forget_nicknames, list_accounts
-from core.lending.servicing.live_loans import forget_purposes, refuse_live_loans
+from core.ledger.accounts import list_accounts
 from core.lending.servicing.views import page_of_loans
-from core.transactions.closing import close_all_of
-from core.transactions.keys import forget_keys_of
 from core.transactions.views import Filter, page_of_transactions
 
 router = APIRouter(prefix="/users", tags=["Identity"], route_class=StrictRoute)
@@ -55,14 +53,7 @@ async def delete_profile(caller: AnyCaller, actor: ActingUser, services: Wired) 
     Refused while money, a live loan, or a transaction under way is left.
     """
     async with services.database.unit_of_work() as unit:
-        # Locks the user first: no account can be opened meanwhile.
-        await users.find_user(unit.session, caller.user_id, lock=True)
-        await refuse_live_loans(unit.session, customer_id=caller.user_id)
-        await close_all_of(unit.session, caller.user_id, clock.now())
-        await forget_nicknames(unit.session, caller.user_id)
-        await forget_purposes(unit.session, caller.user_id)
-        await forget_keys_of(unit.connection, caller.user_id)
-        await users.delete_user(unit, caller.user_id, actor)
+        await leave(unit, caller.user_id, actor, clock.now())
         await unit.commit()
     return no_content()
 

@@ -9,9 +9,12 @@ from pydantic import BaseModel
 
 from api.http.strict_json import Body, example
 from api.schemas.fields import Flag, Money
+from core.foundation import money
 from core.foundation.money import to_major
+from core.ledger.tables import Currency
 from core.ledger.trial_balance import Row, TrialBalance
 from core.operations.tables import FailedJob
+from core.reporting import report
 
 
 class TrialBalanceRow(BaseModel):
@@ -76,6 +79,13 @@ class CurrencyAnswer(BaseModel):
     name: str
     decimals: int
     enabled: bool
+
+    @classmethod
+    def of(cls, row: Currency) -> "CurrencyAnswer":
+        """The currency as answered."""
+        return cls(
+            code=row.code, name=row.name, decimals=money.exponent(row.code), enabled=row.enabled
+        )
 
 
 class Currencies(BaseModel):
@@ -198,3 +208,17 @@ class Report(BaseModel):
     transactions: list[VolumeRow]
     settlement: SettlementReport
     lending: dict[str, Any]
+
+    @classmethod
+    def of(cls, found: report.Report) -> "Report":
+        """The report as answered."""
+        return cls(
+            total_accounts=found.totals.total_accounts,
+            total_loans=found.totals.total_loans,
+            total_transactions_today=found.totals.total_transactions_today,
+            since=found.span.since,
+            until=found.span.until,
+            transactions=[VolumeRow.of(row) for row in found.volumes],
+            settlement=SettlementReport.of(found.settlement),
+            lending=found.lending,
+        )

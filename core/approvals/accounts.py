@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
+from core.approvals.deeds import Deed, Doing, Done, Ground
 from core.approvals.rules import Rules
-from core.audit.log import Actor, record
+from core.audit.log import Actor, record, user_of
 from core.foundation import clock
 from core.foundation.database import UnitOfWork
 from core.foundation.money import minor_units

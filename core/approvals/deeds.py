@@ -14,7 +14,6 @@ from uuid import UUID
 from core.approvals.rules import Rules
 from core.audit.log import Actor
 from core.foundation.database import UnitOfWork
-from core.foundation.errors import Forbidden
 from core.identity.tables import Role
 from core.transactions.orders import Accepted, Idempotency
 
@@ -132,10 +131,3 @@ def needs_second(deed: Deed, ground: Ground, rules: Rules) -> bool:
         return rules.two_for_staff
     above = rules.four_eyes_above[deed]
     return above == 0 or ground.worth > above
-
-
-def user_of(actor: Actor) -> UUID:
-    """Who acts, where somebody does. Raises Forbidden for the system and the unknown."""
-    if actor.user_id is None:
-        raise Forbidden
-    return actor.user_id

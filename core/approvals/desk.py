@@ -10,10 +10,10 @@ from hashlib import sha256
 from uuid import UUID
 
 from core.approvals import acts, storage
-from core.approvals.deeds import ROLES, Act, Deed, Doing, Done, needs_second, user_of
+from core.approvals.deeds import ROLES, Act, Deed, Doing, Done, needs_second
 from core.approvals.rules import Rules
 from core.approvals.storage import LAPSED, WAITING, ApprovalView
-from core.audit.log import Actor, record
+from core.audit.log import Actor, record, user_of
 from core.foundation.database import Connection, UnitOfWork
 from core.foundation.errors import (
     ApprovalNotWaiting,

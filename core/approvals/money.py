@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from core.approvals.accounts import find_others_account
-from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
+from core.approvals.deeds import Deed, Doing, Done, Ground
 from core.approvals.rules import Rules
-from core.audit.log import Actor, record
+from core.audit.log import Actor, record, user_of
 from core.foundation import clock
 from core.foundation.database import UnitOfWork
 from core.foundation.errors import InsufficientFunds, InvalidAmount

@@ -5,12 +5,13 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from core.approvals.deeds import Deed, Doing, Done, Ground, user_of
+from core.approvals.deeds import Deed, Doing, Done, Ground
 from core.approvals.rules import Rules
 from core.approvals.storage import fingerprint
-from core.audit.log import Actor, record
+from core.audit.log import Actor, record, user_of
 from core.foundation.database import UnitOfWork
 from core.foundation.errors import Forbidden, SelfServiceCashOff
+from core.foundation.money import minor_units
 from core.identity import users
 from core.identity.persons import refuse_own
 from core.identity.tables import Role
@@ -30,6 +31,27 @@ class Opening:
     initial_deposit: Decimal
     deed: ClassVar[Deed] = Deed.OPENING
     keyed: ClassVar[bool] = True
+
+    @classmethod
+    def asked_by(
+        cls,
+        asker_id: UUID,
+        *,
+        is_staff: bool,
+        owner_id: UUID | None,
+        currency: str,
+        nickname: str | None,
+        initial_deposit: Decimal | None,
+    ) -> "Opening":
+        """What somebody asks for: a customer for himself unless he names an owner, staff must.
+
+        Raises Forbidden, CurrencyNotSupported or InvalidAmount.
+        """
+        if is_staff and owner_id is None:
+            raise Forbidden("staff open accounts for customers: name the owner")
+        deposit = initial_deposit or Decimal(0)
+        minor_units("initial_deposit", deposit, currency)
+        return cls(owner_id or asker_id, currency, nickname, deposit)
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "Opening":

@@ -10,6 +10,7 @@ from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.tables import AuditEntry, AuditOrigin
+from core.foundation.errors import Forbidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,13 @@ class Actor:
     ip: str | None = None
     request_id: str | None = None
     user_agent: str | None = None
+
+
+def user_of(actor: Actor) -> UUID:
+    """Who acts, where somebody does. Raises Forbidden for the system and the unknown."""
+    if actor.user_id is None:
+        raise Forbidden
+    return actor.user_id
 
 
 def record(

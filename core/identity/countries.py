@@ -42,8 +42,11 @@ async def set_country(
     """Allow or refuse a country; a new code needs a name. The caller commits.
 
     Users who live there already keep their accounts. Raises CountryNotFound for an unknown code
-    without a name.
+    without a name, and for what is no code at all (ISO 3166-1 alpha-2).
     """
+    if len(code) != 2 or not (code.isascii() and code.isalpha()):
+        raise CountryNotFound
+    code = code.upper()
     if name is None:
         country = await session.get(Country, code, with_for_update=True)
         if country is None:

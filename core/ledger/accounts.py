@@ -4,9 +4,9 @@ An account that is changed is locked with NO KEY UPDATE, several in the order of
 settlement does it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select, text, update
@@ -134,6 +134,25 @@ async def list_accounts(
     if before_id is not None:
         query = query.where(Account.id < before_id)
     return (await session.scalars(query)).all()
+
+
+async def change(
+    session: AsyncSession, name: str, owner_id: UUID, changes: Mapping[str, Any]
+) -> Account:
+    """Change what an owner may of his account: ``nickname``, ``is_primary``; the caller commits.
+
+    Fields left out stay, and None clears the nickname. One account is always the primary one: to
+    end that, make another one it. Raises AccountNotFound or AccountStateConflict.
+    """
+    account = await find_account(session, name, owner_id=owner_id)
+    is_primary = changes.get("is_primary")
+    if is_primary:
+        await make_primary(session, account)
+    elif is_primary is False and account.is_primary:
+        raise AccountStateConflict("make another account the primary one instead")
+    if "nickname" in changes:
+        account.nickname = changes["nickname"]
+    return account
 
 
 async def make_primary(session: AsyncSession, account: Account) -> None:

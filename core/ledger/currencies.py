@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.audit.log import Actor, record
 from core.foundation.errors import CurrencyNotFound, CurrencyNotSupported
 from core.ledger.tables import Currency
 
@@ -26,14 +27,24 @@ async def list_currencies(
     return (await session.scalars(query)).all()
 
 
-async def set_enabled(session: AsyncSession, code: str, *, enabled: bool) -> Currency:
-    """Allow new accounts in a currency, or no more; the caller commits.
+async def set_enabled(session: AsyncSession, code: str, *, enabled: bool, actor: Actor) -> Currency:
+    """Allow new accounts in a currency, or no more; audited. The caller commits.
 
     Accounts that are there stay as they are. Raises CurrencyNotFound.
     """
-    currency = await session.get(Currency, code, with_for_update=True)
+    if not (len(code) == 3 and code.isascii()):
+        raise CurrencyNotFound
+    currency = await session.get(Currency, code.upper(), with_for_update=True)
     if currency is None:
         raise CurrencyNotFound
     currency.enabled = enabled
+    record(
+        session,
+        actor,
+        "currency.set",
+        subject_type="currency",
+        subject_id=currency.code,
+        details={"enabled": enabled},
+    )
     await session.flush()
     return currency

@@ -7,7 +7,10 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.foundation.database import Database
+from core.audit.log import Actor, record
+from core.foundation.database import Database, UnitOfWork
+from core.foundation.errors import JobNotFound
+from core.foundation.jobs import Jobs
 from core.operations.tables import FailedJob
 
 
@@ -45,12 +48,21 @@ async def failed_jobs(session: AsyncSession, *, limit: int) -> list[FailedJob]:
     return list(rows)
 
 
-async def take_for_retry(session: AsyncSession, job_id: UUID, at: datetime) -> FailedJob | None:
-    """Mark a failed job as retried; None where it is unknown or was retried before."""
-    taken: FailedJob | None = await session.scalar(
+async def retry(unit: UnitOfWork, jobs: Jobs, job_id: UUID, actor: Actor, at: datetime) -> None:
+    """Queue a failed job again, once; audited. The caller commits.
+
+    It is queued before it is committed that it was: one queued in vain finds nothing to do, one
+    that was marked and never queued would be lost. Raises JobNotFound where it is unknown or was
+    retried before, and RedisError.
+    """
+    job: FailedJob | None = await unit.session.scalar(
         update(FailedJob)
         .where(FailedJob.id == job_id, FailedJob.retried_at.is_(None))
         .values(retried_at=at)
         .returning(FailedJob)
     )
-    return taken
+    if job is None:
+        raise JobNotFound
+    record(unit.session, actor, "job.retry", subject_type="job", subject_id=job_id)
+    await unit.session.flush()
+    await jobs.enqueue(job.actor, *job.args, queue=job.queue, request_id=actor.request_id)

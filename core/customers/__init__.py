@@ -1,0 +1,1 @@
+"""What concerns a customer whole: all that the features know of one person."""
