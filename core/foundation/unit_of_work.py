@@ -5,7 +5,8 @@ unless it is committed, in plain sight, by whoever opened it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
@@ -13,7 +14,7 @@ from typing import Any, Final, NoReturn, Self, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, AsyncSessionTransaction
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from core.foundation.pool import Connection, Pool
 from core.foundation.sqlstates import LOSSES, CommitUnknownError, is_connection_loss
@@ -104,9 +105,13 @@ class UnitOfWork:
             shared = self._shared[kind] = kind()
         return cast("Shared", shared)
 
-    def savepoint(self) -> AsyncSessionTransaction:
-        """An ``async with`` block of which an exception leaves nothing, in rows or in objects."""
-        return self.session.begin_nested()
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A block of which an exception leaves nothing, in rows or in objects."""
+        async with self.session.begin_nested():
+            # Only now is it set: a session waits with that until it is asked for its connection.
+            await self.session.connection()
+            yield
 
     def once_committed(self, callback: Callable[[], Awaitable[object]]) -> None:
         """Have ``callback`` run after the commit, when the connection has been given back.

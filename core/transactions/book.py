@@ -18,27 +18,33 @@ from uuid import UUID
 from core.foundation.database import UnitOfWork
 from core.foundation.metrics import stage
 from core.ledger import posting
-from core.transactions import finish
 from core.transactions.claim import Claim
-from core.transactions.decide import Movement, Outcome, Rule, decide
+from core.transactions.decide import Movement, Rule, decide
+from core.transactions.details import UnknownDetails
+from core.transactions.finish import Finisher
 from core.transactions.kinds import Kinds, RowsHeld
 
-_PENDING = """
-SELECT id, seq, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
-       created_at, details::text AS details, request_id
-FROM transactions WHERE status = 'pending' AND seq <= $1 ORDER BY seq
+_COLUMNS = """
+id, seq, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code, created_at,
+details::text AS details, request_id
 """
+_PENDING = f"""
+SELECT {_COLUMNS} FROM transactions WHERE status = 'pending' AND seq <= $1 ORDER BY seq
+"""  # noqa: S608 - columns of this file
+_PENDING_ONE = f"""
+SELECT {_COLUMNS} FROM transactions WHERE status = 'pending' AND id = $1
+"""  # noqa: S608 - columns of this file
 
-# The places of _PENDING's columns are those of Movement's fields.
+# The places of the columns are those of Movement's fields.
 _ID, _TYPE, _DEBIT, _CREDIT, _DETAILS = map(
     Movement._fields.index, ("id", "type", "debit_account_id", "credit_account_id", "details")
 )
 
 
 class Booked(NamedTuple):
-    """What a unit of work did: outcomes in order of acceptance, accounts that others held."""
+    """What a unit of work did: how many it brought to their end, and accounts that others held."""
 
-    outcomes: Sequence[Outcome]
+    ended: int
     held_elsewhere: Collection[UUID]
 
 
@@ -46,6 +52,7 @@ async def book(
     unit: UnitOfWork,
     claim: Claim,
     kinds: Kinds,
+    finisher: Finisher,
     *,
     only: Collection[UUID] | None = None,
     in_line: bool = False,
@@ -63,11 +70,22 @@ async def book(
     movements, rules, waiting = await _prepare(unit, kinds, pending, accounts, only)
     held = waiting | (claim.accounts - accounts.keys())
     if not movements:
-        return Booked((), held)
+        return Booked(0, held)
     with stage("decide"):
         outcomes = decide(movements, accounts, rules)
-    await finish.end(unit, kinds, outcomes, accounts)
-    return Booked(outcomes, held)
+    await finisher.end(unit, outcomes, accounts)
+    return Booked(len(outcomes), held)
+
+
+async def find_pending(unit: UnitOfWork, transaction_id: UUID, kinds: Kinds) -> Movement | None:
+    """The pending transaction of this id, without its details where nobody can read them."""
+    row = await unit.connection.fetchrow(_PENDING_ONE, transaction_id)
+    if row is None:
+        return None
+    try:
+        return _movement(row, kinds)
+    except (UnknownDetails, KeyError):
+        return Movement._make(row)._replace(details=None)
 
 
 async def _prepare(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from core.foundation.errors import GiroError
+from core.foundation.errors import GiroError, Internal
 from core.ledger.balances import Accounts, Leg, move
 from core.transactions.details import AnyDetails, Details, UnknownDetails
 
@@ -52,6 +52,11 @@ class Outcome(NamedTuple):
     movement: Movement
     legs: Sequence[Leg] = ()
     failure: GiroError | None = None
+
+    @property
+    def was_set_aside(self) -> bool:
+        """Whether it broke its worker, so that no rule has judged it and nothing was loaded."""
+        return isinstance(self.failure, Internal)
 
     @property
     def amount_minor(self) -> int:

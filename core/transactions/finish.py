@@ -3,22 +3,30 @@
 Every change of state is guarded: only what is pending changes.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 from uuid import UUID
 
+from core.foundation import clock, metrics
 from core.foundation.database import Connection, UnitOfWork
-from core.foundation.logging import get_logger
+from core.foundation.errors import Internal
+from core.foundation.logging import describe, get_logger, log_each
 from core.foundation.metrics import stage
+from core.foundation.sqlstates import is_retryable, was_held_up
 from core.ledger import posting
 from core.ledger.balances import Accounts, Leg
 from core.ledger.posting import Dated, Entry
-from core.transactions.decide import Outcome
+from core.transactions.decide import Movement, Outcome
 from core.transactions.kinds import Kinds
+from core.transactions.waiting import Announcer
 
 log = get_logger(__name__)
+
+# Timing every transaction of a large batch would cost more than deciding it.
+TIMED_PER_BATCH: Final = 20
 
 # ``status || ''`` keeps the planner from the index of the pending ones. They are few by its
 # statistics and 60,000 in a backlog: every batch would read them all, at twice the server's work.
@@ -53,7 +61,7 @@ ORDER BY place
 """
 
 
-class Final(NamedTuple):
+class Recorded(NamedTuple):
     """A transaction that is booked as it is recorded: nothing about it has to be decided.
 
     ``legs`` on customers' accounts carry the balance after them; ``details`` is JSON.
@@ -76,27 +84,69 @@ class LostRace(Exception):  # noqa: N818 - an event between workers, not an erro
     """Another worker settled one of the rows first; the unit of work rolls back and runs again."""
 
 
-async def end(
-    unit: UnitOfWork, kinds: Kinds, outcomes: Sequence[Outcome], accounts: Accounts
-) -> None:
-    """Write how pending transactions ended: states, postings, balances, and their kinds' effects.
+class Finisher:
+    """How pending transactions end in this process: with their kinds' effects, and who is told.
 
-    ``accounts`` are locked, and stand as the outcomes have left them. Raises LostRace.
+    What waits for a transaction is told once the unit of work that ends it has committed.
     """
-    connection = unit.connection
-    now = await connection.fetchval("SELECT clock_timestamp()")
-    succeeded = [outcome for outcome in outcomes if outcome.failure is None]
-    entries = [Entry(outcome.movement.id, outcome.legs) for outcome in succeeded]
-    dated = posting.date(entries, accounts, now)
-    with stage("write_states"):
-        await _amend(connection, succeeded)
-        await _succeed(connection, dated)
-        await _fail(connection, [o for o in outcomes if o.failure is not None], now)
-    await posting.post(connection, dated, accounts.values())
-    await _apply_effects(unit, kinds, outcomes)
+
+    def __init__(self, kinds: Kinds, announcer: Announcer) -> None:
+        self._kinds = kinds
+        self._announcer = announcer
+
+    async def end(self, unit: UnitOfWork, outcomes: Sequence[Outcome], accounts: Accounts) -> None:
+        """Write how these ended: states, postings, balances, and their kinds' effects.
+
+        ``accounts`` are locked, and stand as the outcomes have left them. Raises LostRace.
+        """
+        connection = unit.connection
+        now = await connection.fetchval("SELECT clock_timestamp()")
+        succeeded = [outcome for outcome in outcomes if outcome.failure is None]
+        entries = [Entry(outcome.movement.id, outcome.legs) for outcome in succeeded]
+        dated = posting.date(entries, accounts, now)
+        with stage("write_states"):
+            await _amend(connection, succeeded)
+            await _succeed(connection, dated)
+            await _fail(connection, [o for o in outcomes if o.failure is not None], now)
+        await posting.post(connection, dated, accounts.values())
+        await self._apply_effects(unit, outcomes)
+        unit.once_committed(partial(self._tell, outcomes))
+
+    async def set_aside(self, unit: UnitOfWork, movement: Movement) -> None:
+        """End a transaction that breaks its worker, as failed with the code ``internal``.
+
+        Nothing was loaded for its kind's effect; where that is what breaks, it ends without.
+        Raises LostRace, or what was in the way of the effect where it may be tried again.
+        """
+        outcome = Outcome(movement, failure=Internal())
+        now = await unit.connection.fetchval("SELECT clock_timestamp()")
+        await _fail(unit.connection, [outcome], now)
+        try:
+            async with unit.savepoint():
+                await self._apply_effects(unit, [outcome])
+        except Exception as error:
+            if was_held_up(error) or is_retryable(error):
+                raise
+            log.critical("effect_lost", error=describe(error))
+        metrics.set_aside.inc()
+        unit.once_committed(partial(self._tell, [outcome]))
+
+    async def _apply_effects(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
+        by_type: dict[str, list[Outcome]] = defaultdict(list)
+        for outcome in outcomes:
+            by_type[outcome.movement.type].append(outcome)
+        for kind, of_kind in by_type.items():
+            await self._kinds.of(kind).apply(unit, of_kind)
+
+    async def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        _count(outcomes)
+        with stage("log"):
+            _log(outcomes)
+        with stage("announce"):
+            await self._announcer.announce([outcome.movement.id for outcome in outcomes])
 
 
-async def record(connection: Connection, finals: Sequence[Final], booked_at: datetime) -> None:
+async def record(connection: Connection, finals: Sequence[Recorded], booked_at: datetime) -> None:
     """Write transactions that are final from the start, with their postings, in order."""
     if not finals:
         return
@@ -135,9 +185,32 @@ def _expect(command_tag: str, rows: int) -> None:
         raise LostRace(f"{changed} of {rows} transactions were still pending")
 
 
-async def _apply_effects(unit: UnitOfWork, kinds: Kinds, outcomes: Sequence[Outcome]) -> None:
-    by_type: dict[str, list[Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        by_type[outcome.movement.type].append(outcome)
-    for kind, of_kind in by_type.items():
-        await kinds.of(kind).apply(unit, of_kind)
+def _count(outcomes: Sequence[Outcome]) -> None:
+    metrics.batch_size.observe(len(outcomes))
+    settled_at = clock.now()
+    for outcome in outcomes[:: len(outcomes) // TIMED_PER_BATCH + 1]:
+        waited = settled_at - outcome.movement.created_at
+        metrics.time_to_final.observe(waited.total_seconds())
+    ends = Counter((o.movement.type, o.failure.code if o.failure else None) for o in outcomes)
+    for (kind, code), count in ends.items():
+        if code is None:
+            metrics.settled.labels(kind).inc(count)
+        else:
+            metrics.failed.labels(kind, code).inc(count)
+
+
+def _log(outcomes: Sequence[Outcome]) -> None:
+    """A line for each transaction, to be found by its id or by that of the request behind it."""
+    log_each(
+        log,
+        "transaction_final",
+        (
+            {
+                "transaction_id": str(movement.id),
+                "request_id": movement.request_id,
+                "type": movement.type,
+                "failure_code": failure.code if failure else None,
+            }
+            for movement, _, failure in outcomes
+        ),
+    )

@@ -15,7 +15,7 @@ from core.ledger.balances import Leg, refuse_unbalanced
 from core.ledger.chart import LedgerCode
 from core.transactions import finish
 from core.transactions.details import Details, encode
-from core.transactions.finish import Final
+from core.transactions.finish import Recorded
 
 
 class JournalEntry(NamedTuple):
@@ -46,10 +46,10 @@ async def book_journal(
     return [final.id for final in finals]
 
 
-def _final(entry: JournalEntry) -> Final:
+def _final(entry: JournalEntry) -> Recorded:
     legs = [Leg(None, code.value, amount, entry.currency) for code, amount in entry.legs]
     refuse_unbalanced(legs)
-    return Final(
+    return Recorded(
         id=new_id(),
         type=entry.type,
         amount_minor=entry.amount_minor,

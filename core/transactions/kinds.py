@@ -89,7 +89,8 @@ class Kind(Protocol):
     async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Write the type's own effect of these outcomes, successes and failures, set-based.
 
-        Called once after the postings and the transactions' states were written.
+        Called once after the postings and the transactions' states were written. For what
+        ``was_set_aside`` nothing was loaded, and its accounts are not locked.
         """
 
 

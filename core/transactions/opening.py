@@ -14,7 +14,7 @@ from core.ledger.chart import LedgerCode
 from core.ledger.currencies import refuse_unsupported
 from core.ledger.tables import Account
 from core.transactions import finish
-from core.transactions.finish import Final
+from core.transactions.finish import Recorded
 from core.transactions.kinds import TransactionType
 
 
@@ -57,7 +57,7 @@ async def open_account(
     return account
 
 
-def _deposit(account: Account, opened_by: UUID, request_id: str | None) -> Final:
+def _deposit(account: Account, opened_by: UUID, request_id: str | None) -> Recorded:
     """Cash for all that the account holds."""
     amount_minor, currency = account.balance_minor, account.currency
     before = AccountState(account.id, currency, account.status, 0, 0)
@@ -65,7 +65,7 @@ def _deposit(account: Account, opened_by: UUID, request_id: str | None) -> Final
         Leg(None, LedgerCode.CASH.value, -amount_minor, currency),
         Leg(account.id, None, amount_minor, currency),
     )
-    return Final(
+    return Recorded(
         id=new_id(),
         type=TransactionType.DEPOSIT.value,
         amount_minor=amount_minor,

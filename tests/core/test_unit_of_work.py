@@ -162,6 +162,23 @@ async def test_of_a_savepoint_an_error_leaves_nothing_in_rows_or_in_objects(
     assert await nickname(teller, account) == "kept"
 
 
+async def test_a_savepoint_holds_for_what_never_asked_for_the_session(
+    teller: Database, account: UUID
+) -> None:
+    async with teller.unit_of_work() as unit:
+        await unit.connection.execute(RENAME, account, "kept")
+
+        async def break_something() -> None:
+            async with unit.savepoint():
+                await unit.connection.execute(RENAME, account, "gone")
+                await unit.connection.execute("SELECT 1 / 0")
+
+        with pytest.raises(asyncpg.PostgresError):
+            await break_something()
+        await unit.commit()
+    assert await nickname(teller, account) == "kept"
+
+
 async def test_a_commit_that_the_server_turned_into_a_rollback_is_an_error(
     teller: Database, account: UUID
 ) -> None:

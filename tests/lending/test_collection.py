@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.lending.collections.kinds.collection import CollectionKind
 from core.lending.steps import EMI_COLLECTION
 
 EMI = 1_066_19
@@ -201,18 +202,22 @@ async def test_a_frozen_account_is_not_collected_from(lender):
     assert (await lender.line(loan_id, 1)).status == "paid"
 
 
-async def test_a_collection_that_was_set_aside_is_tried_again_the_next_day(lender):
+async def breaks(*_):
+    raise ZeroDivisionError
+
+
+async def test_a_collection_that_was_set_aside_is_tried_again_the_next_day(lender, monkeypatch):
     borrower = await lender.borrower(balance_minor=50_000_00)
     loan_id = await lender.loan(borrower)
     due = await first_due(lender, loan_id)
-    async with lender.collection(loan_id, due) as run:
-        # What the engine does to a transaction that breaks its worker again and again.
-        await lender.execute(
-            "UPDATE transactions SET status = 'failed', settled_at = now(),"
-            " failure_code = 'internal' WHERE type = 'emi' AND details->>'loan_id' = $1",
-            str(loan_id),
-        )
+    with monkeypatch.context() as broken:
+        broken.setattr(CollectionKind, "load", breaks)
+        async with lender.collection(loan_id, due) as run:
+            pass
     assert (await run).failed >= 1
+    (emi,) = await lender.transactions(loan_id, "emi")
+    assert (emi["status"], emi["failure_code"]) == ("failed", "internal")
+    assert [row[0::2] for row in await attempts(lender, loan_id)] == [(1, "failed")]
     same_day = await lender.job(EMI_COLLECTION, due)
     assert (same_day.status, same_day.total) == ("completed", 0)
     again = await lender.job(EMI_COLLECTION, due + timedelta(days=1))

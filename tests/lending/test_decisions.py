@@ -21,6 +21,7 @@ from core.foundation.ids import new_id
 from core.lending.origination import applications, decisions
 from core.lending.origination.applications import Change
 from core.lending.origination.decisions import Decider
+from core.lending.servicing.kinds.disbursement import DisbursementKind
 from tests.lending.lender import OFFICER
 
 
@@ -140,16 +141,20 @@ async def test_approving_in_parallel_does_not_stretch_the_income_either(lender):
     assert sum(isinstance(result, OverrideReasonRequired) for result in results) == 2
 
 
-async def test_a_disbursement_that_was_set_aside_can_be_made_again(lender):
+async def test_a_disbursement_that_was_set_aside_can_be_made_again(lender, monkeypatch):
     borrower = await lender.borrower()
     loan_id = await lender.apply(borrower)
     transaction_id = await lender.approve(loan_id)
-    # What the engine does to a transaction that breaks its worker again and again.
-    await lender.execute(
-        "UPDATE transactions SET status = 'failed', settled_at = now(),"
-        " failure_code = 'internal' WHERE id = $1",
-        transaction_id,
-    )
+
+    async def breaks(*_):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(DisbursementKind, "load", breaks)
+        for _ in range(3):
+            await lender.settle()
+    assert await lender.quiet.states([transaction_id]) == [("failed", "internal")]
+    assert await lender.value("SELECT disbursement_failure FROM loans WHERE id = $1", loan_id)
     await decide(lender, decisions.disburse_again, loan_id)
     with pytest.raises(LoanStateConflict):
         await decide(lender, decisions.disburse_again, loan_id)

@@ -8,10 +8,12 @@ import pytest
 
 from core.foundation.database import UnitOfWork
 from core.foundation.errors import GiroError
+from core.foundation.locks import Locks
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.kinds import Kinds
 from core.transactions.orders import Order
 from core.transactions.settle import Settler
+from core.transactions.waiting import Announcer
 from tests.quiet import Quiet, transfer_order
 from tests.transactions.books import assert_books_are_sound
 
@@ -24,6 +26,7 @@ class Poison:
     def __init__(self, stage: str) -> None:
         self.stage = stage
         self.victims: set[UUID] = set()
+        self.ended: dict[UUID, Outcome] = {}
 
     async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         if self.stage == "load" and self.victims & {m.id for m in movements}:
@@ -45,6 +48,7 @@ class Poison:
         return legs
 
     async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
+        self.ended |= {outcome.movement.id: outcome for outcome in outcomes}
         if self.victims & {outcome.movement.id for outcome in outcomes}:
             if self.stage == "apply":
                 await unit.connection.execute("SELECT 1 / 0")
@@ -80,10 +84,30 @@ async def test_a_poisonous_row_is_set_aside_and_the_others_settle(quiet: Quiet, 
     await worker.drain()
     states = await quiet.states(ids)
     assert [s for n, s in enumerate(states) if n != 2] == [("success", None)] * 4
-    # Then the poisonous one is set aside after its third attempt
+    # Then the poisonous one is set aside after its third attempt, with its kind's effect
     await worker.drain()
     assert (await quiet.states(ids))[2] == ("failed", "internal")
+    assert poison.ended[ids[2]].was_set_aside
     await assert_books_are_sound(quiet)
+
+
+async def test_whoever_waits_for_what_is_set_aside_is_told(quiet: Quiet) -> None:
+    told: list[UUID] = []
+
+    class Listening(Announcer):
+        async def announce(self, transaction_ids: Sequence[UUID]) -> None:
+            told.extend(transaction_ids)
+
+    poison, kinds = Poison("load"), Kinds()
+    kinds.replace(poison)  # type: ignore[arg-type]
+    locks = Locks(quiet.redis, ttl_seconds=5)
+    worker = Settler(quiet.database, locks, kinds, Listening(quiet.redis), batch_size=10)
+    order = transfer_order(await quiet.account(100), await quiet.account(), 1)
+    poison.victims.add(order.id)
+    (transaction_id,) = await submit_all(quiet, [order])
+    for _ in range(3):
+        await worker.drain()
+    assert told == [transaction_id]
 
 
 @pytest.mark.parametrize("stage", ["rule", "argument"])

@@ -7,9 +7,10 @@ product says whether that much is taken.
 
 from collections.abc import Sequence
 from datetime import date
+from uuid import UUID
 
 from core.foundation.database import UnitOfWork
-from core.foundation.errors import InsufficientFunds
+from core.foundation.errors import InsufficientFunds, Internal
 from core.ledger.balances import Accounts, AccountState, Leg
 from core.lending import notices
 from core.lending.collections.retries import next_attempt_on
@@ -35,6 +36,23 @@ UPDATE loan_collections c SET status = o.status, collected_minor = o.collected,
 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[])
   AS o (transaction_id, status, collected, code)
 WHERE c.transaction_id = o.transaction_id AND c.status = 'pending'
+"""
+_LOCK_ATTEMPTED = """
+SELECT FROM loans WHERE id IN (
+  SELECT loan_id FROM loan_collections WHERE transaction_id = ANY($1::uuid[])
+) ORDER BY id FOR NO KEY UPDATE
+"""
+_SET_ASIDE = """
+WITH broken AS (
+  UPDATE loan_collections SET status = 'failed', failure_code = $2
+  WHERE transaction_id = ANY($1::uuid[]) AND status = 'pending'
+  RETURNING loan_id, version, number, attempt, business_date
+)
+UPDATE loan_instalments i SET next_attempt_on = b.business_date + 1, attempts = b.attempt,
+       first_attempt_on = coalesce(i.first_attempt_on, b.business_date)
+FROM broken b
+WHERE i.loan_id = b.loan_id AND i.version = b.version AND i.number = b.number
+  AND i.superseded_at IS NULL AND i.paid_on IS NULL
 """
 
 
@@ -68,6 +86,14 @@ class CollectionKind:
 
     async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Close the attempts, plan the next ones, tell the borrowers."""
+        set_aside = [outcome.movement.id for outcome in outcomes if outcome.was_set_aside]
+        if set_aside:
+            await _try_again_the_day_after(unit, set_aside)
+        judged = [outcome for outcome in outcomes if not outcome.was_set_aside]
+        if judged:
+            await self._close(unit, judged)
+
+    async def _close(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         loans = unit.share(LoansAtHand)
         rows = []
         for outcome in outcomes:
@@ -95,6 +121,12 @@ class CollectionKind:
                 asked.business_date,
                 self._calendar,
             )
+
+
+async def _try_again_the_day_after(unit: UnitOfWork, transaction_ids: Sequence[UUID]) -> None:
+    """End attempts that broke their worker, by their ids alone; nobody is told of our fault."""
+    await unit.connection.execute(_LOCK_ATTEMPTED, transaction_ids)
+    await unit.connection.execute(_SET_ASIDE, transaction_ids, Internal.code)
 
 
 def _collectable(book: LoanBook, line: Line, account: AccountState) -> int:

@@ -93,13 +93,13 @@ def _settle(
 def _step(loans: LoansAtHand, outcome: Outcome) -> cases.Step:
     movement = outcome.movement
     known = details_of(movement, RecoveryDetails)
-    book = loans.book(known.loan_id)
     settles = known.action is RecoveryAction.SETTLE
     what = "settlement" if settles else "set-off"
     if outcome.failure is not None:
         action, text = f"{known.action}_failed", f"The {what} failed: {outcome.failure.detail}"
     else:
+        book = loans.book(known.loan_id)
         action = "settled" if settles else "set_off"
         text = f"{money(outcome.amount_minor, book.currency)} came in by {what}"
         loans.notices += notices.recovery_step(book.user_id, book.id, f"{text}.")
-    return cases.Step(book.id, action, text, known.actor)
+    return cases.Step(known.loan_id, action, text, known.actor)
