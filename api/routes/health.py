@@ -7,7 +7,6 @@ from typing import Final, Literal
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
-from sqlalchemy import text
 
 from api.dependencies import Wired
 from api.http import problems
@@ -17,6 +16,7 @@ from api.services import Services
 from core.foundation.errors import NotFound, Unavailable
 from core.foundation.jobs import BELL_KEY
 from core.foundation.logging import describe, get_logger
+from core.identity import users
 
 log = get_logger(__name__)
 router = APIRouter(tags=["Health"], route_class=StrictRoute)
@@ -67,8 +67,8 @@ async def ready(request: Request, services: Wired) -> Response:
 async def _database_state(services: Services) -> str:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-            async with services.probe.unit_of_work() as unit:
-                await unit.session.execute(text("SELECT 1 FROM users LIMIT 1"))
+            async with services.probe.read() as reader:
+                await users.probe(reader)
     except Exception as error:  # noqa: BLE001 - whatever it is, the database is not ready
         log.warning("not_ready", store="database", error=describe(error))
         return "down"

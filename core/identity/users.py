@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.log import Actor, forget_origins_of, record
 from core.foundation import clock, outcome
-from core.foundation.database import Database, UnitOfWork
+from core.foundation.database import Database, Reader, UnitOfWork
 from core.foundation.errors import EmailTaken, LastAdmin, UserNotFound
 from core.foundation.ids import new_id
 from core.foundation.sqlstates import constraint_name
@@ -136,6 +136,11 @@ async def insert(
             raise EmailTaken from error
         raise
     return user
+
+
+async def probe(reader: Reader) -> None:
+    """Look at the users, whoever they are: raises where there is no schema, or none we may read."""
+    await reader.fetchval("SELECT 1 FROM users LIMIT 1")
 
 
 async def refuse_taken(session: AsyncSession, email: str) -> None:
