@@ -137,10 +137,8 @@ class Runs(BaseModel):
 @router.get("/loan-products", response_model=Products)
 async def list_products(_: Admin, services: Wired, page: Paging) -> Response:
     """The loan products with their terms, by code."""
-    async with services.database.raw_connection() as connection:
-        rows = await catalogue.list_products(
-            connection, after_code=page.after_code(), limit=page.fetch
-        )
+    async with services.database.read() as reader:
+        rows = await catalogue.list_products(reader, after_code=page.after_code(), limit=page.fetch)
     shown, next_cursor = page.cut(rows, lambda product: [product.code])
     return reply({"items": [_product(product) for product in shown], "next_cursor": next_cursor})
 
@@ -192,9 +190,9 @@ async def list_runs(
     _: Admin, services: Wired, page: Paging, status: RunStatus | None = None
 ) -> Response:
     """The runs of the business day, the newest first: all, or those of one status."""
-    async with services.database.raw_connection() as connection:
+    async with services.database.read() as reader:
         found = await runs.latest(
-            connection, status=status, before_id=page.after_id(), limit=page.fetch
+            reader, status=status, before_id=page.after_id(), limit=page.fetch
         )
     shown, next_cursor = page.cut(found, lambda run: [run.id])
     return reply({"items": [_run(run) for run in shown], "next_cursor": next_cursor})
@@ -206,8 +204,8 @@ async def show_run(run_id: str, _: Admin, services: Wired) -> Response:
     known = parse_id(run_id)
     if known is None:
         raise RunNotFound
-    async with services.database.raw_connection() as connection:
-        run = await runs.find(connection, known)
+    async with services.database.read() as reader:
+        run = await runs.find(reader, known)
     return reply(_run(run))
 
 

@@ -62,7 +62,7 @@ from core.approvals.loans import Restructuring, Settlement, WriteOff
 from core.audit.log import Actor, record
 from core.business_day.dates import business_date
 from core.foundation import outcome
-from core.foundation.database import Connection
+from core.foundation.database import Connection, Reader
 from core.foundation.errors import Invalid, LoanNotFound, LoanStateConflict
 from core.foundation.ids import new_id, parse_id
 from core.ledger.currencies import refuse_unsupported
@@ -160,9 +160,9 @@ async def list_loans(
     status: Annotated[LoanStatus | None, Query(description="Only loans in this state")] = None,
 ) -> Response:
     """The caller's loans, the newest first; all for officers and admins."""
-    async with services.listings.raw_connection() as connection:
+    async with services.listings.read() as reader:
         rows = await views.page_of_loans(
-            connection,
+            reader,
             owner_id=caller.scope,
             status=status.value if status else None,
             before_id=page.after_id(),
@@ -183,9 +183,9 @@ async def show_loan(loan_id: str, caller: AnyCaller, services: Wired) -> Respons
 @lists
 async def show_schedule(loan_id: str, caller: AnyCaller, services: Wired) -> Response:
     """The loan's schedule; before disbursement, the one it would have today."""
-    async with services.listings.raw_connection() as connection:
+    async with services.listings.read() as reader:
         view = await schedule_views.find_schedule(
-            connection,
+            reader,
             _id(loan_id),
             owner_id=caller.scope,
             time_zone=services.settings.time_zone,
@@ -210,12 +210,10 @@ async def show_payoff(
     on: Annotated[IsoDate | None, Query(description="The day; today if left out")] = None,
 ) -> Response:
     """What ending the loan costs on a day, split."""
-    async with services.database.raw_connection() as connection:
-        today = await _today(services, connection)
+    async with services.database.read() as reader:
+        today = await _today(services, reader)
         day = on or today
-        book, owed = await views.find_payoff(
-            connection, _id(loan_id), owner_id=caller.scope, on=day
-        )
+        book, owed = await views.find_payoff(reader, _id(loan_id), owner_id=caller.scope, on=day)
     if book.status not in REPAYING:
         raise LoanStateConflict(f"nothing is to be paid off on a loan that is {book.status}")
     if day < today:
@@ -351,9 +349,9 @@ async def pay(
 ) -> Response:
     """Pay what is due, any amount, ahead of time, or everything."""
     wanted = body or LoanPayment()
-    async with services.database.raw_connection() as connection:
+    async with services.database.read() as reader:
         order = await payments.order(
-            connection,
+            reader,
             PaymentRequest(
                 loan_id=_id(loan_id),
                 user_id=caller.user_id,
@@ -363,7 +361,7 @@ async def pay(
                 idempotency_key=idempotency_key(request, wanted.idempotency_key),
                 request_id=request_id(request),
             ),
-            await _today(services, connection),
+            await _today(services, reader),
         )
     return await submit(services, order, prefer_header(request))
 
@@ -372,8 +370,8 @@ async def pay(
 async def show_recovery(loan_id: str, _: Staff, services: Wired) -> Response:
     """The loan's recovery case and its history."""
     known = _id(loan_id)
-    async with services.database.raw_connection() as connection:
-        case = await recovery.find_case(connection, known)
+    async with services.database.read() as reader:
+        case = await recovery.find_case(reader, known)
     return reply(RecoveryAnswer.of(known, case))
 
 
@@ -508,15 +506,15 @@ def _invalid(field: str, message: str) -> Invalid:
 
 
 async def _find(services: Services, loan_id: str, caller: Caller) -> views.LoanView:
-    async with services.database.raw_connection() as connection:
-        return await _read(connection, services, _id(loan_id), caller)
+    async with services.database.read() as reader:
+        return await _read(reader, services, _id(loan_id), caller)
 
 
 async def _read(
-    connection: Connection, services: Services, loan_id: UUID, caller: Caller
+    reader: Reader, services: Services, loan_id: UUID, caller: Caller
 ) -> views.LoanView:
     return await views.find_loan(
-        connection, loan_id, owner_id=caller.scope, time_zone=services.settings.time_zone
+        reader, loan_id, owner_id=caller.scope, time_zone=services.settings.time_zone
     )
 
 
@@ -527,8 +525,8 @@ async def _decider(
     return Decider(caller.user_id, today, request_id(request))
 
 
-async def _today(services: Services, connection: Connection) -> date:
-    return await business_date(connection, services.settings.time_zone)
+async def _today(services: Services, reader: Reader) -> date:
+    return await business_date(reader, services.settings.time_zone)
 
 
 def _record(

@@ -27,9 +27,9 @@ async def list_notifications(
     unread: Annotated[bool, Query(description="Only those not read yet")] = False,
 ) -> Response:
     """The caller's notices, the newest first; officers and admins also see the staff's."""
-    async with services.listings.raw_connection() as connection:
+    async with services.listings.read() as reader:
         rows = await notices.inbox(
-            connection,
+            reader,
             caller.user_id,
             is_staff=caller.is_staff,
             before_id=page.after_id(),

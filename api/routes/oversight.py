@@ -46,8 +46,8 @@ SHOWN_FAILED_JOBS: Final = 100
 @lists
 async def show_trial_balance(_: Admin, services: Wired) -> Response:
     """Every ledger account on its side; debits equal credits in each currency."""
-    async with services.listings.raw_connection() as connection:
-        balance = await trial_balance(connection)
+    async with services.listings.read() as reader:
+        balance = await trial_balance(reader)
     return reply(TrialBalanceAnswer.of(balance, now=clock.now()))
 
 

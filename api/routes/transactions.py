@@ -76,9 +76,9 @@ async def list_transactions(
 ) -> Response:
     """The caller's transactions, the newest first; all for officers and admins."""
     account_ids = await _account_ids(services, caller, account)
-    async with services.listings.raw_connection() as connection:
+    async with services.listings.read() as reader:
         rows = await page_of_transactions(
-            connection,
+            reader,
             Filter(
                 account_ids=account_ids,
                 type=type,

@@ -175,7 +175,7 @@ async def _run(unit: UnitOfWork, approval: ApprovalView, doing: Doing) -> Done |
 
 async def _decidable(connection: Connection, approval_id: UUID, actor: Actor) -> ApprovalView:
     """The proposal, locked, where ``actor`` may decide on it now."""
-    approval = await storage.find(connection, approval_id, lock=True)
+    approval = await storage.find_locked(connection, approval_id)
     _refuse_role(approval.deed, actor)
     await refuse_own(connection, user_of(actor), [approval.proposed_by, *approval.owners])
     if approval.status != WAITING:

@@ -9,10 +9,11 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from core.approvals.deeds import Act, Deed, Doing, Ground
-from core.foundation.database import Connection
+from core.foundation.database import Connection, Reader
 from core.foundation.errors import ApprovalNotFound, IdempotencyKeyReused
 from core.transactions.keys import first_use
 from core.transactions.orders import Idempotency
@@ -98,19 +99,27 @@ def fingerprint(act: Act) -> bytes:
     return sha256(to_json(["approval", act.deed, act.body()]).encode()).digest()
 
 
-async def find(connection: Connection, approval_id: UUID, *, lock: bool = False) -> ApprovalView:
+async def find(reader: Reader, approval_id: UUID) -> ApprovalView:
     """One proposal. Raises ApprovalNotFound."""
-    row = await connection.fetchrow(_LOCK if lock else _ONE, approval_id)
+    return _known(await reader.fetchrow(_ONE, approval_id))
+
+
+async def find_locked(connection: Connection, approval_id: UUID) -> ApprovalView:
+    """One proposal, locked until the end of the unit of work. Raises ApprovalNotFound."""
+    return _known(await connection.fetchrow(_LOCK, approval_id))
+
+
+def _known(row: asyncpg.Record | None) -> ApprovalView:
     if row is None:
         raise ApprovalNotFound
     return _view(row)
 
 
 async def page(
-    connection: Connection, *, status: str | None, before_id: UUID | None, limit: int
+    reader: Reader, *, status: str | None, before_id: UUID | None, limit: int
 ) -> list[ApprovalView]:
     """The newest proposals of a status, or of any."""
-    return [_view(row) for row in await connection.fetch(_PAGE, status, before_id, limit)]
+    return [_view(row) for row in await reader.fetch(_PAGE, status, before_id, limit)]
 
 
 async def key_of(

@@ -241,10 +241,11 @@ async def _extend(database: Database, chunk: Chunk) -> None:
     while True:
         await asyncio.sleep(LEASE_SECONDS / 3)
         try:
-            async with database.raw_connection() as connection:
-                await connection.execute(
+            async with database.unit_of_work() as unit:
+                await unit.connection.execute(
                     _EXTEND, chunk.run_id, chunk.number, chunk.owner, LEASE_SECONDS
                 )
+                await unit.commit()
         except Exception as error:
             if not is_retryable(error):
                 raise

@@ -56,8 +56,8 @@ class Sessions:
         # A pooled connection may have died with a server that is back by now: ask on another.
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                async with self._database.raw_connection() as connection:
-                    return await connection.fetch(_LIVE, session_ids)
+                async with self._database.read() as reader:
+                    return await reader.fetch(_LIVE, session_ids)
             except Exception as error:
                 if attempt == ATTEMPTS or not is_connection_loss(error):
                     raise

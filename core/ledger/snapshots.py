@@ -44,9 +44,9 @@ async def take_snapshot(database: Database) -> int:
     Where nothing was posted since the last one, that one stays the latest. Raises TimeoutError
     while a unit of work that may still post with a lower number does not end.
     """
-    async with database.raw_connection() as connection:
-        last: int = await connection.fetchval(_LAST)
-        cut = await connection.fetchrow(_CUT, last)
+    async with database.read() as reader:
+        last: int = await reader.fetchval(_LAST)
+        cut = await reader.fetchrow(_CUT, last)
     if cut is None or cut["through"] is None:
         return last
     await _wait_until_ended(database, cut["ended"])
@@ -63,8 +63,8 @@ async def _wait_until_ended(database: Database, transaction: str) -> None:
     """Wait until every transaction that had an id below this one has come to its end."""
     patient_until = monotonic() + PATIENCE_SECONDS
     while True:
-        async with database.raw_connection() as connection:
-            if await connection.fetchval(_ALL_ENDED, transaction):
+        async with database.read() as reader:
+            if await reader.fetchval(_ALL_ENDED, transaction):
                 return
         if monotonic() > patient_until:
             raise TimeoutError("a unit of work under way may still post before the snapshot")

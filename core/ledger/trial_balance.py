@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from core.foundation.database import Connection
+from core.foundation.database import Reader
 from core.ledger.chart import LedgerCode
 
 # One statement, so one moment. Customers' accounts stand together in the control account.
@@ -57,9 +57,9 @@ class TrialBalance:
     totals: list[Total]
 
 
-async def trial_balance(connection: Connection) -> TrialBalance:
+async def trial_balance(reader: Reader) -> TrialBalance:
     """The trial balance of this moment."""
-    found = await connection.fetch(_BALANCES, LedgerCode.CUSTOMER_DEPOSITS.value)
+    found = await reader.fetch(_BALANCES, LedgerCode.CUSTOMER_DEPOSITS.value)
     rows = [
         _row(row["code"], row["name"], row["type"], row["currency"], int(row["amount"]))
         for row in found

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import Connection, Reader
 from core.foundation.errors import NotificationNotFound
 from core.foundation.ids import new_id
 
@@ -80,7 +80,7 @@ async def write(connection: Connection, notices: Sequence[Notice]) -> None:
 
 
 async def inbox(
-    connection: Connection,
+    reader: Reader,
     user_id: UUID,
     *,
     is_staff: bool,
@@ -89,7 +89,7 @@ async def inbox(
     unread_only: bool = False,
 ) -> list[InboxItem]:
     """The newest notices of this person, and of the staff for one of them."""
-    rows = await connection.fetch(_INBOX, user_id, is_staff, before_id, limit, unread_only)
+    rows = await reader.fetch(_INBOX, user_id, is_staff, before_id, limit, unread_only)
     return [_item(row) for row in rows]
 
 

@@ -136,6 +136,6 @@ class FencedDatabase(Database):
 
 async def database_now(database: Database) -> datetime:
     """The instant by the database's clock, which is the bank's."""
-    async with database.raw_connection() as connection:
-        now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    async with database.read() as reader:
+        now: datetime = await reader.fetchval("SELECT clock_timestamp()")
     return now

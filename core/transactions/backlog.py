@@ -35,8 +35,8 @@ class Backlog:
 
 async def backlog(database: Database) -> Backlog:
     """The backlog at this moment."""
-    async with database.raw_connection() as connection:
-        row = await connection.fetchrow(_BACKLOG)
+    async with database.read() as reader:
+        row = await reader.fetchrow(_BACKLOG)
     return Backlog(row["pending"], row["oldest"]) if row else Backlog(0, None)
 
 
@@ -54,8 +54,8 @@ class Front:
 
     async def has_stood_for(self, seconds: float) -> bool:
         """Whether the same transaction has been the first for ``seconds``, as far as we looked."""
-        async with self._database.raw_connection() as connection:
-            first: int | None = await connection.fetchval(_FIRST)
+        async with self._database.read() as reader:
+            first: int | None = await reader.fetchval(_FIRST)
         if first != self._first:
             self._first, self._since = first, monotonic()
         return first is not None and monotonic() - self._since >= seconds

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from core.foundation import clock
-from core.foundation.database import Connection, Database
+from core.foundation.database import Connection, Database, Reader
 from core.foundation.errors import (
     BatchNotFound,
     DatabaseUnavailable,
@@ -128,18 +128,18 @@ async def find_batch(
     database: Database, batch_id: UUID, *, reader_id: UUID | None = None, replayed: bool = False
 ) -> BatchView:
     """The batch, with its counts. Raises BatchNotFound: unknown, or not the reader's."""
-    async with database.raw_connection() as connection:
-        return await _find(connection, batch_id, reader_id=reader_id, replayed=replayed)
+    async with database.read() as reader:
+        return await _find(reader, batch_id, reader_id=reader_id, replayed=replayed)
 
 
 async def _find(
-    connection: Connection,
+    reader: Reader,
     batch_id: UUID,
     *,
     reader_id: UUID | None = None,
     replayed: bool = False,
 ) -> BatchView:
-    row = await connection.fetchrow(_FIND, batch_id)
+    row = await reader.fetchrow(_FIND, batch_id)
     if row is None or reader_id not in {None, row["owner_id"]}:
         raise BatchNotFound
     found = dict(row)
@@ -150,8 +150,8 @@ async def _find(
 
 
 async def _is_there(database: Database, batch_id: UUID) -> bool:
-    async with database.raw_connection() as connection:
-        found = await connection.fetchval(
+    async with database.read() as reader:
+        found = await reader.fetchval(
             "SELECT true FROM transaction_batches WHERE id = $1", batch_id
         )
     return found is not None

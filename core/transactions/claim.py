@@ -51,8 +51,8 @@ async def claim(
     others are settling; what touches a ``closed`` account is left alone.
     """
     with stage("claim_read"):
-        async with database.raw_connection() as connection:
-            heads = await connection.fetch(_PENDING, depth or limit)
+        async with database.read() as reader:
+            heads = await reader.fetch(_PENDING, depth or limit)
     if not heads:
         yield NOTHING
         return

@@ -85,5 +85,5 @@ class BatchGate:
             yield
 
     async def _is_crowded(self) -> bool:
-        async with self._database.raw_connection() as connection:
-            return bool(await connection.fetchval(_CROWDED, self._max_pending))
+        async with self._database.read() as reader:
+            return bool(await reader.fetchval(_CROWDED, self._max_pending))

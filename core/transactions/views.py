@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from core.foundation.batching import Coalescer
-from core.foundation.database import Connection, Database
+from core.foundation.database import Database, Reader
 from core.foundation.errors import TransactionNotFound
 from core.transactions.details import ShownDetails, shown
 from core.transactions.tables import Status
@@ -129,18 +129,18 @@ class TransactionReader:
         return view
 
     async def _read(self, ids: list[UUID]) -> list[TransactionView | None]:
-        async with self._database.raw_connection() as connection:
-            rows = await connection.fetch(_BY_IDS, ids)
+        async with self._database.read() as reader:
+            rows = await reader.fetch(_BY_IDS, ids)
         found = {row["id"]: view_of(row) for row in rows}
         return [found.get(transaction_id) for transaction_id in ids]
 
 
 async def page_of_transactions(
-    connection: Connection, wanted: Filter, *, limit: int
+    reader: Reader, wanted: Filter, *, limit: int
 ) -> list[TransactionView]:
     """Up to ``limit`` transactions, the newest first."""
     page = _PAGE_OF_ALL if wanted.account_ids is None else _PAGE_OF_ACCOUNTS
-    rows = await connection.fetch(
+    rows = await reader.fetch(
         page.format(where=_WHERE, shown="true" if wanted.for_staff else _SHOWN_TO_PAYEES)
         + _SELECT
         + "JOIN page p ON p.id = t.id ORDER BY t.id DESC",

@@ -109,6 +109,6 @@ class Waiters:
             if not self._waiting:
                 continue
             with suppress(Exception):  # the next look follows; whoever waits has a time limit
-                async with self._database.raw_connection() as connection:
-                    for row in await connection.fetch(_FINAL, list(self._waiting)):
+                async with self._database.read() as reader:
+                    for row in await reader.fetch(_FINAL, list(self._waiting)):
                         self._wake(row["id"])

@@ -62,8 +62,8 @@ async def _close(
     configure(settings, process="close-day")
     runtime = Runtime.start(settings.as_worker(), name="close-day")
     try:
-        async with runtime.database.raw_connection() as connection:
-            today = await find_today(connection, settings.time_zone)
+        async with runtime.database.read() as reader:
+            today = await find_today(reader, settings.time_zone)
         last = last or today.calendar_date
         if last > today.business_date and BankClock.of(settings).may_run_ahead:
             console.print(f"The bank's clock is moved, from {today.business_date} to {last}.")

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import Connection, Reader
 from core.foundation.errors import (
     Forbidden,
     LoanNotFound,
@@ -100,22 +100,22 @@ class CaseView:
     history: list[CaseStep]
 
 
-async def find_case(connection: Connection, loan_id: UUID) -> CaseView:
+async def find_case(reader: Reader, loan_id: UUID) -> CaseView:
     """The loan's open case, or its last. Raises LoanNotFound, NoRecoveryCase."""
-    known = await connection.fetchval(
+    known = await reader.fetchval(
         "SELECT EXISTS (SELECT FROM loans WHERE id = $1 AND deleted_at IS NULL)", loan_id
     )
     if not known:
         raise LoanNotFound
-    return await case_of(connection, loan_id)
+    return await case_of(reader, loan_id)
 
 
-async def case_of(connection: Connection, loan_id: UUID) -> CaseView:
+async def case_of(reader: Reader, loan_id: UUID) -> CaseView:
     """The same of a loan that may have been deleted since. Raises NoRecoveryCase."""
-    row = await connection.fetchrow(_CASE, loan_id)
+    row = await reader.fetchrow(_CASE, loan_id)
     if row is None:
         raise NoRecoveryCase
-    history = [CaseStep(*step) for step in await connection.fetch(_HISTORY, row["id"])]
+    history = [CaseStep(*step) for step in await reader.fetch(_HISTORY, row["id"])]
     return CaseView(**dict(row), history=history)
 
 

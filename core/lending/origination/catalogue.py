@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.foundation.database import Connection
+from core.foundation.database import Connection, Reader
 from core.foundation.errors import Invalid, LoanProductNotFound
 from core.lending.amortisation import TermsError
 from core.lending.origination.products import ProductTerms, parse_terms
@@ -45,11 +45,9 @@ async def find(connection: Connection, code: str | None) -> Product:
     return _product(row)
 
 
-async def list_products(
-    connection: Connection, *, after_code: str | None, limit: int
-) -> Sequence[Product]:
+async def list_products(reader: Reader, *, after_code: str | None, limit: int) -> Sequence[Product]:
     """The products by code, after a code if one is given."""
-    return [_product(row) for row in await connection.fetch(_LIST, after_code, limit)]
+    return [_product(row) for row in await reader.fetch(_LIST, after_code, limit)]
 
 
 async def put(

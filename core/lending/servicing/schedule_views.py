@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from core.business_day.dates import business_date
-from core.foundation.database import Connection
+from core.foundation.database import Reader
 from core.lending import amortisation
 from core.lending.amortisation import DayCount, Method
 from core.lending.origination.basis import Basis
@@ -138,12 +138,12 @@ class ScheduleView:
 
 
 async def find_schedule(
-    connection: Connection, loan_id: UUID, *, owner_id: UUID | None, time_zone: str
+    reader: Reader, loan_id: UUID, *, owner_id: UUID | None, time_zone: str
 ) -> ScheduleView:
     """The loan's current schedule. Raises LoanNotFound."""
-    loan = await find_loan(connection, loan_id, owner_id=owner_id, time_zone=time_zone)
-    today = await business_date(connection, time_zone)
-    rows = await connection.fetch(_LINES, today, loan_id)
+    loan = await find_loan(reader, loan_id, owner_id=owner_id, time_zone=time_zone)
+    today = await business_date(reader, time_zone)
+    rows = await reader.fetch(_LINES, today, loan_id)
     basis = _first_basis(loan, today)
     projected = basis.project(loan.terms, loan.currency, loan.processing_fee_minor)
     fee_in = basis.terms(loan.terms, loan.currency, loan.processing_fee_minor)

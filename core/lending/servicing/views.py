@@ -8,7 +8,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from core.business_day.dates import business_date
-from core.foundation.database import Connection
+from core.foundation.database import Reader
 from core.foundation.errors import LoanNotFound
 from core.lending.amortisation import Method
 from core.lending.origination.creditability import KeptAssessment
@@ -98,18 +98,18 @@ class LoanView:
 
 
 async def find_loan(
-    connection: Connection, loan_id: UUID, *, owner_id: UUID | None, time_zone: str
+    reader: Reader, loan_id: UUID, *, owner_id: UUID | None, time_zone: str
 ) -> LoanView:
     """One loan; of this owner, if given. Raises LoanNotFound."""
-    today = await business_date(connection, time_zone)
-    row = await connection.fetchrow(_ONE, today, loan_id, owner_id)
+    today = await business_date(reader, time_zone)
+    row = await reader.fetchrow(_ONE, today, loan_id, owner_id)
     if row is None:
         raise LoanNotFound
     return _view(row)
 
 
 async def page_of_loans(
-    connection: Connection,
+    reader: Reader,
     *,
     owner_id: UUID | None,
     status: str | None,
@@ -118,16 +118,16 @@ async def page_of_loans(
     time_zone: str,
 ) -> list[LoanView]:
     """The newest loans; of this owner and status, if given."""
-    today = await business_date(connection, time_zone)
-    rows = await connection.fetch(_PAGE, today, owner_id, status, before_id, limit)
+    today = await business_date(reader, time_zone)
+    rows = await reader.fetch(_PAGE, today, owner_id, status, before_id, limit)
     return [_view(row) for row in rows]
 
 
 async def find_payoff(
-    connection: Connection, loan_id: UUID, *, owner_id: UUID | None, on: date
+    reader: Reader, loan_id: UUID, *, owner_id: UUID | None, on: date
 ) -> tuple[LoanBook, Payoff]:
     """What it costs to end the loan on a day. Raises LoanNotFound."""
-    book = await LoansAtHand().read(connection, loan_id)
+    book = await LoansAtHand().read(reader, loan_id)
     if owner_id not in {None, book.user_id}:
         raise LoanNotFound
     return book, payoff(book, on)
