@@ -62,7 +62,7 @@ from core.approvals.loans import Restructuring, Settlement, WriteOff
 from core.audit.log import Actor, record
 from core.business_day.dates import business_date
 from core.foundation import outcome
-from core.foundation.database import Connection, Reader
+from core.foundation.database import Connection, Reader, UnitOfWork
 from core.foundation.errors import Invalid, LoanNotFound, LoanStateConflict
 from core.foundation.ids import new_id, parse_id
 from core.ledger.currencies import refuse_unsupported
@@ -416,7 +416,7 @@ async def act_on_recovery(
         if earlier is None:
             today = await _today(services, connection)
             worker = Worker(caller.user_id, caller.role == "admin", today)
-            submitted = await _act(connection, known, worker, body)
+            submitted = await _act(unit, known, worker, body)
             step_id = submitted[0] if submitted else new_id()
             earlier = await win_key(connection, key, asked, step_id)
         if earlier is not None:  # what was made here beside it, if anything, is not committed
@@ -447,7 +447,7 @@ async def delete_loan(loan_id: str, caller: Admin, actor: ActingUser, services: 
 
 
 async def _act(
-    connection: Connection,
+    unit: UnitOfWork,
     loan_id: UUID,
     worker: Worker,
     body: RecoveryAction,
@@ -456,11 +456,11 @@ async def _act(
     match body.action:
         case "assign":
             officer = _needed(body.officer_id, "officer_id")
-            await recovery.assign(connection, loan_id, worker, officer)
+            await recovery.assign(unit, loan_id, worker, officer)
         case "note":
-            await recovery.note(connection, loan_id, worker, _needed(body.note, "note"))
+            await recovery.note(unit, loan_id, worker, _needed(body.note, "note"))
         case "set_off":
-            return await recovery.set_off(connection, loan_id, worker)
+            return await recovery.set_off(unit, loan_id, worker)
     return []
 
 

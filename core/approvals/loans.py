@@ -19,7 +19,7 @@ from core.lending.servicing.allocation import total
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.payoff import payoff
-from core.lending.servicing.storage import loans_at_hand
+from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import LoanEvent, require_allowed
 from core.transactions.keys import win_key
 from core.transactions.orders import Accepted
@@ -47,13 +47,13 @@ class _Standing:
         )
 
 
-async def _look(connection: Connection, loan_id: UUID, event: LoanEvent, rules: Rules) -> _Standing:
+async def _look(unit: UnitOfWork, loan_id: UUID, event: LoanEvent, rules: Rules) -> _Standing:
     """The loan. Raises LoanNotFound, and LoanStateConflict where its state knows no such event."""
-    loans = await loans_at_hand(connection)
-    await loans.load_all(connection, [loan_id])
+    loans = unit.share(LoansAtHand)
+    await loans.load_all(unit.connection, [loan_id])
     book = loans.book(loan_id)
     require_allowed(book.status, event)
-    today = await business_date(connection, rules.time_zone)
+    today = await business_date(unit.connection, rules.time_zone)
     return _Standing(book, payoff(book, today).total)
 
 
@@ -129,7 +129,7 @@ class Settlement:
 
     async def look(self, unit: UnitOfWork, _actor: Actor, rules: Rules) -> Ground:
         """Next to nothing for all of it always needs a second person."""
-        found = await _look(unit.connection, self.loan_id, LoanEvent.SETTLE, rules)
+        found = await _look(unit, self.loan_id, LoanEvent.SETTLE, rules)
         amount_minor = to_minor(self.amount, found.book.currency)
         floor = found.owed_minor * rules.settlement_floor_percent / 100
         return found.ground(second=True if amount_minor < floor else None)
@@ -142,7 +142,7 @@ class Settlement:
             return earlier
         worker = await _worker(connection, doing)
         transaction_id = await recovery.settle(
-            connection, self.loan_id, worker, self.amount, transaction_id=doing.run_id
+            unit, self.loan_id, worker, self.amount, transaction_id=doing.run_id
         )
         return await _done(unit, doing, self, transaction_id)
 
@@ -179,7 +179,7 @@ class Restructuring:
 
     async def look(self, unit: UnitOfWork, _actor: Actor, rules: Rules) -> Ground:
         """Terms that the product lends at."""
-        found = await _look(unit.connection, self.loan_id, LoanEvent.RESTRUCTURE, rules)
+        found = await _look(unit, self.loan_id, LoanEvent.RESTRUCTURE, rules)
         recovery.refuse_terms(found.book, self.tenure_months, self.interest_rate)
         return found.ground()
 
@@ -190,7 +190,7 @@ class Restructuring:
         if earlier is not None:
             return earlier
         await recovery.restructure(
-            connection,
+            unit,
             self.loan_id,
             await _worker(connection, doing),
             tenure_months=self.tenure_months,
@@ -223,7 +223,7 @@ class WriteOff:
 
     async def look(self, unit: UnitOfWork, _actor: Actor, rules: Rules) -> Ground:
         """A debt that is still owed."""
-        found = await _look(unit.connection, self.loan_id, LoanEvent.WRITE_OFF, rules)
+        found = await _look(unit, self.loan_id, LoanEvent.WRITE_OFF, rules)
         return found.ground()
 
     async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
@@ -233,5 +233,5 @@ class WriteOff:
         if earlier is not None:
             return earlier
         worker = await _worker(connection, doing)
-        await recovery.write_off(connection, self.loan_id, worker, self.reason)
+        await recovery.write_off(unit, self.loan_id, worker, self.reason)
         return await _done(unit, doing, self)

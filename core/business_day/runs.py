@@ -8,7 +8,7 @@ from uuid import UUID
 from core.business_day import notices
 from core.business_day.dates import BankClock, mark_closed, refuse_future
 from core.business_day.steps import Progress
-from core.foundation.database import Connection
+from core.foundation.database import Connection, Reader
 from core.foundation.errors import RunNotFound
 from core.foundation.ids import new_id
 from core.notifications import notices as inbox
@@ -124,31 +124,31 @@ async def begin(connection: Connection, run_id: UUID) -> Run | None:
     return None if row is None else _run(row)
 
 
-async def find(connection: Connection, run_id: UUID) -> Run:
+async def find(reader: Reader, run_id: UUID) -> Run:
     """The run. Raises RunNotFound."""
-    row: Any = await connection.fetchrow(_FIND, run_id)
+    row: Any = await reader.fetchrow(_FIND, run_id)
     if row is None:
         raise RunNotFound
     return _run(row)
 
 
 async def latest(
-    connection: Connection, *, status: str | None, before_id: UUID | None, limit: int
+    reader: Reader, *, status: str | None, before_id: UUID | None, limit: int
 ) -> list[Run]:
     """The newest runs first: all, or those of one status; before a run if one is given."""
-    return [_run(row) for row in await connection.fetch(_LATEST, status, before_id, limit)]
+    return [_run(row) for row in await reader.fetch(_LATEST, status, before_id, limit)]
 
 
 def _run(row: Any) -> Run:
     return Run(*row)
 
 
-async def forgotten(connection: Connection, lease_seconds: float) -> list[UUID]:
+async def forgotten(reader: Reader, lease_seconds: float) -> list[UUID]:
     """The unfinished runs, some seconds old, of which nobody holds a chunk; oldest first.
 
     ``lease_seconds``: for how long a chunk is held at most.
     """
-    return [row["id"] for row in await connection.fetch(_FORGOTTEN, lease_seconds)]
+    return [row["id"] for row in await reader.fetch(_FORGOTTEN, lease_seconds)]
 
 
 async def count(connection: Connection, run_id: UUID, progress: Progress) -> None:

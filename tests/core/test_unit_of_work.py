@@ -132,6 +132,10 @@ async def test_who_leaves_in_the_middle_of_a_statement_leaves_nothing_open(
     assert await nickname(teller, account) == "household"
 
 
+class Basket(list[int]):
+    """What a unit of work may share."""
+
+
 async def test_of_a_savepoint_an_error_leaves_nothing_in_rows_or_in_objects(
     teller: Database,
 ) -> None:
@@ -142,9 +146,15 @@ async def test_of_a_savepoint_an_error_leaves_nothing_in_rows_or_in_objects(
 
         twin = customer()
         twin.email = anna.email
+        rung: list[str] = []
+
+        async def ring() -> None:
+            rung.append("rung")
 
         async def move_in_twice() -> None:
             async with unit.savepoint():
+                unit.share(Basket).append(7)
+                unit.once_committed(ring)
                 anna.full_name = "Bert"
                 await unit.session.flush()
                 await unit.connection.execute(RENAME, account, "gone")
@@ -154,11 +164,13 @@ async def test_of_a_savepoint_an_error_leaves_nothing_in_rows_or_in_objects(
         with pytest.raises(IntegrityError):
             await move_in_twice()
         assert twin not in unit.session
+        assert unit.share(Basket) == []
         await unit.session.refresh(anna)
         assert anna.full_name == "Anna"
         async with unit.savepoint():
             await unit.connection.execute(RENAME, account, "kept")
         await unit.commit()
+    assert rung == []
     assert await nickname(teller, account) == "kept"
 
 
@@ -205,9 +217,6 @@ async def test_what_has_been_committed_is_over(teller: Database, account: UUID) 
 
 
 async def test_whatever_is_shared_is_made_once_a_unit_of_work(database: Database) -> None:
-    class Basket(list[int]):
-        pass
-
     async with database.unit_of_work() as unit, database.unit_of_work() as another:
         unit.share(Basket).append(7)
         assert unit.share(Basket) == [7]

@@ -92,9 +92,10 @@ class Year:
                 ),
             )
         )
-        async with self.lender.quiet.database.raw_unit_of_work() as connection:
+        async with self.lender.quiet.database.unit_of_work() as unit:
             worker = Worker(OFFICER, is_admin=True, today=await self.lender.today())
-            await step(connection, loan, worker, **fields)
+            await step(unit, loan, worker, **fields)
+            await unit.commit()
 
     async def night(self, day) -> None:
         """Close the day: once, twice at once, or after a crash."""

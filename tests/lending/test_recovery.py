@@ -43,9 +43,10 @@ async def broke(lender, **fields):
 
 async def act(lender, step, loan_id, *args, admin=False, **fields):
     """A step of an officer's or an admin's, and its settlement."""
-    async with lender.quiet.database.raw_unit_of_work() as connection:
+    async with lender.quiet.database.unit_of_work() as unit:
         worker = Worker(OFFICER, admin, await lender.today())
-        done = await step(connection, loan_id, worker, *args, **fields)
+        done = await step(unit, loan_id, worker, *args, **fields)
+        await unit.commit()
     await lender.settle()
     return done
 

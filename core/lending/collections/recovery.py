@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from core.foundation.database import Connection, Reader
+from core.foundation.database import Connection, Reader, UnitOfWork
 from core.foundation.errors import (
     Forbidden,
     LoanNotFound,
@@ -31,7 +31,7 @@ from core.lending.origination.products import no_schedule
 from core.lending.servicing import booking, endings
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
-from core.lending.servicing.storage import LoansAtHand, loans_at_hand
+from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
 from core.transactions.intake import accept_own
@@ -119,45 +119,45 @@ async def case_of(reader: Reader, loan_id: UUID) -> CaseView:
     return CaseView(**dict(row), history=history)
 
 
-async def assign(connection: Connection, loan_id: UUID, worker: Worker, officer: UUID) -> None:
+async def assign(unit: UnitOfWork, loan_id: UUID, worker: Worker, officer: UUID) -> None:
     """Give the case to an officer. Raises UserNotFound, LoanStateConflict without an open case.
 
     Raises FourEyes also where the officer is the borrower.
     """
-    _, book = await _lock(connection, loan_id, worker)
-    await refuse_own(connection, officer, [book.user_id])
-    name = await connection.fetchval(_OFFICER, officer)
+    _, book = await _lock(unit, loan_id, worker)
+    await refuse_own(unit.connection, officer, [book.user_id])
+    name = await unit.connection.fetchval(_OFFICER, officer)
     if name is None:
         raise UserNotFound("there is no such officer")
-    changed = await connection.execute(_ASSIGN, loan_id, officer)
+    changed = await unit.connection.execute(_ASSIGN, loan_id, officer)
     if not changed.endswith("1"):
         raise LoanStateConflict("no recovery case is open")
     await cases.add_steps(
-        connection, [Step(loan_id, "assign", f"Assigned to {name}", worker.user_id)]
+        unit.connection, [Step(loan_id, "assign", f"Assigned to {name}", worker.user_id)]
     )
-    await inbox.write(connection, [notices.case_assigned(officer, loan_id)])
+    await inbox.write(unit.connection, [notices.case_assigned(officer, loan_id)])
 
 
-async def note(connection: Connection, loan_id: UUID, worker: Worker, text: str) -> None:
+async def note(unit: UnitOfWork, loan_id: UUID, worker: Worker, text: str) -> None:
     """Add a note to the case."""
-    _, book = await _lock(connection, loan_id, worker)
+    _, book = await _lock(unit, loan_id, worker)
     if book.status not in REPAYING | {LoanStatus.WRITTEN_OFF}:
         raise LoanStateConflict("nothing is to be recovered on this loan")
-    await _case_for(connection, loan_id, worker)
-    await cases.add_steps(connection, [Step(loan_id, "note", text, worker.user_id)])
+    await _case_for(unit.connection, loan_id, worker)
+    await cases.add_steps(unit.connection, [Step(loan_id, "note", text, worker.user_id)])
 
 
-async def set_off(connection: Connection, loan_id: UUID, worker: Worker) -> list[UUID]:
+async def set_off(unit: UnitOfWork, loan_id: UUID, worker: Worker) -> list[UUID]:
     """Submit set-offs from the borrower's accounts for what is due; answers the transactions.
 
     Raises NothingDue where nothing is due or no account holds money.
     """
-    loans, book = await _lock(connection, loan_id, worker)
+    loans, book = await _lock(unit, loan_id, worker)
     require_allowed(book.status, LoanEvent.COLLECT)
-    await _case_for(connection, loan_id, worker, Stage.SET_OFF)
+    await _case_for(unit.connection, loan_id, worker, Stage.SET_OFF)
     due = owed_in_all(book.due(worker.today)).total
     asked = []
-    for row in await connection.fetch(_MONEY, book.user_id, book.currency):
+    for row in await unit.connection.fetch(_MONEY, book.user_id, book.currency):
         amount = min(due, row["balance_minor"])
         if amount > 0:
             order = orders.set_off(
@@ -167,8 +167,8 @@ async def set_off(connection: Connection, loan_id: UUID, worker: Worker) -> list
             due -= amount
     if not asked:
         raise NothingDue("nothing is due, or none of the borrower's accounts holds money")
-    await accept_own(connection, asked)
-    await loans.write(connection)
+    await accept_own(unit.connection, asked)
+    await loans.write(unit.connection)
     return [order.id for order in asked]
 
 
@@ -178,7 +178,7 @@ async def set_off_by(connection: Connection, loan_id: UUID, first: UUID) -> list
 
 
 async def restructure(
-    connection: Connection,
+    unit: UnitOfWork,
     loan_id: UUID,
     worker: Worker,
     *,
@@ -190,9 +190,9 @@ async def restructure(
 
     Raises LoanNotEligible for a tenure or rate outside the product's, InvalidLoanTerms.
     """
-    loans, book = await _lock(connection, loan_id, worker)
+    loans, book = await _lock(unit, loan_id, worker)
     require_allowed(book.status, LoanEvent.RESTRUCTURE)
-    await _case_for(connection, loan_id, worker, Stage.RESTRUCTURE)
+    await _case_for(unit.connection, loan_id, worker, Stage.RESTRUCTURE)
     rate = refuse_terms(book, tenure_months, interest_rate)
     try:
         endings.restructure(book, tenure_months, rate, worker.today, calendar)
@@ -200,11 +200,11 @@ async def restructure(
         raise no_schedule(error) from error
     text = f"Restructured over {tenure_months} months at {rate.normalize():f} percent"
     loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
-    await loans.write(connection)
+    await loans.write(unit.connection)
     count = book.terms.instalments(tenure_months)
     monthly = monthly_emi_minor(book.emi, count, tenure_months)
-    await connection.execute(_KEEP_TERMS, loan_id, rate, tenure_months, monthly)
-    await cases.add_steps(connection, [Step(loan_id, "restructured", text, worker.user_id)])
+    await unit.connection.execute(_KEEP_TERMS, loan_id, rate, tenure_months, monthly)
+    await cases.add_steps(unit.connection, [Step(loan_id, "restructured", text, worker.user_id)])
 
 
 def refuse_terms(book: LoanBook, tenure_months: int, interest_rate: Decimal | None) -> Decimal:
@@ -216,7 +216,7 @@ def refuse_terms(book: LoanBook, tenure_months: int, interest_rate: Decimal | No
 
 
 async def settle(
-    connection: Connection,
+    unit: UnitOfWork,
     loan_id: UUID,
     worker: Worker,
     amount: Decimal,
@@ -227,9 +227,9 @@ async def settle(
 
     Answers the transaction. On success the loan is settled and the difference written off.
     """
-    _, book = await _lock(connection, loan_id, worker)
+    _, book = await _lock(unit, loan_id, worker)
     require_allowed(book.status, LoanEvent.SETTLE)
-    await _case_for(connection, loan_id, worker, Stage.SETTLEMENT)
+    await _case_for(unit.connection, loan_id, worker, Stage.SETTLEMENT)
     amount_minor = to_minor(amount, book.currency)
     order = orders.settlement(
         loan_id,
@@ -240,37 +240,36 @@ async def settle(
         by=worker.user_id,
         transaction_id=transaction_id,
     )
-    await accept_own(connection, [order])
+    await accept_own(unit.connection, [order])
     text = f"A settlement of {money(amount_minor, book.currency)} was agreed"
-    await cases.add_steps(connection, [Step(loan_id, "settlement_agreed", text, worker.user_id)])
+    agreed = Step(loan_id, "settlement_agreed", text, worker.user_id)
+    await cases.add_steps(unit.connection, [agreed])
     return order.id
 
 
-async def write_off(connection: Connection, loan_id: UUID, worker: Worker, reason: str) -> None:
+async def write_off(unit: UnitOfWork, loan_id: UUID, worker: Worker, reason: str) -> None:
     """Write the loan off; an admin alone may. Raises Forbidden, LoanStateConflict."""
     if not worker.is_admin:
         raise Forbidden("only an admin writes a loan off")
-    loans, book = await _lock(connection, loan_id, worker)
+    loans, book = await _lock(unit, loan_id, worker)
     require_allowed(book.status, LoanEvent.WRITE_OFF)
-    await _case_for(connection, loan_id, worker, Stage.WRITE_OFF)
+    await _case_for(unit.connection, loan_id, worker, Stage.WRITE_OFF)
     ending = endings.write_off(book, worker.today)
     about = WriteOffDetails(loan_id, actor=worker.user_id, reason=reason)
     loans.entries.append(booking.loss(book.currency, ending.lost, about))
     text = f"{money(ending.lost.total, book.currency)} was written off"
     loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
-    await loans.write(connection)
+    await loans.write(unit.connection)
     await cases.add_steps(
-        connection, [Step(loan_id, "written_off", f"{text}: {reason}", worker.user_id)]
+        unit.connection, [Step(loan_id, "written_off", f"{text}: {reason}", worker.user_id)]
     )
 
 
-async def _lock(
-    connection: Connection, loan_id: UUID, worker: Worker
-) -> tuple[LoansAtHand, LoanBook]:
-    loans = await loans_at_hand(connection)
-    await loans.load_all(connection, [loan_id])
+async def _lock(unit: UnitOfWork, loan_id: UUID, worker: Worker) -> tuple[LoansAtHand, LoanBook]:
+    loans = unit.share(LoansAtHand)
+    await loans.load_all(unit.connection, [loan_id])
     book = loans.book(loan_id)
-    await refuse_own(connection, worker.user_id, [book.user_id])
+    await refuse_own(unit.connection, worker.user_id, [book.user_id])
     return loans, book
 
 

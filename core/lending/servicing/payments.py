@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from core.foundation.database import Connection
+from core.foundation.database import Reader
 from core.foundation.errors import (
     CurrencyMismatch,
     GiroError,
@@ -46,16 +46,16 @@ class PaymentRequest:
     request_id: str | None
 
 
-async def order(connection: Connection, request: PaymentRequest, on: date) -> Order:
+async def order(reader: Reader, request: PaymentRequest, on: date) -> Order:
     """The order for intake, with what refuses it, if anything does: LoanNotFound (another's, too),
     LoanStateConflict, NothingDue, PayoffNotCovered, CurrencyMismatch, Invalid for a prepayment
     without amount. Intake refuses it with that unless its key has made a payment before.
     """
     try:
-        book = await LoansAtHand().read(connection, request.loan_id)
+        book = await LoansAtHand().read(reader, request.loan_id)
         if book.user_id != request.user_id:
             raise LoanNotFound
-        await _refuse_other_currency(connection, request, book.currency)
+        await _refuse_other_currency(reader, request, book.currency)
         amount, meant = plan(book, request.amount, request.mode, on)
     except GiroError as refusal:
         return _order(request, Decimal(0), refusal=refusal)
@@ -132,13 +132,11 @@ def _recovery(book: LoanBook, amount: int | None) -> int:
     return min(amount or open_amount, open_amount)
 
 
-async def _refuse_other_currency(
-    connection: Connection, request: PaymentRequest, currency: str
-) -> None:
+async def _refuse_other_currency(reader: Reader, request: PaymentRequest, currency: str) -> None:
     """Raise CurrencyMismatch for an account of the customer's in another currency."""
     name = request.from_account
     if name is not None:
-        found = await connection.fetchval(_CURRENCY, request.user_id, name, parse_id(name))
+        found = await reader.fetchval(_CURRENCY, request.user_id, name, parse_id(name))
         if found not in {None, currency}:
             raise CurrencyMismatch
 

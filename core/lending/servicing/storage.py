@@ -8,13 +8,11 @@ order of acceptance.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from asyncpg import Record
 
-from core.foundation.database import Connection
+from core.foundation.database import Connection, Reader
 from core.foundation.errors import LoanNotFound
 from core.lending.details import AccrualDetails
 from core.lending.servicing import booking
@@ -77,13 +75,13 @@ class LoansAtHand:
         await self.lock(connection, loan_ids)
         self._add(await connection.fetch(ALL_LINES, list(loan_ids)))
 
-    async def read(self, connection: Connection, loan_id: UUID) -> LoanBook:
+    async def read(self, reader: Reader, loan_id: UUID) -> LoanBook:
         """Read one loan and its whole schedule without a lock, to look at. Raises LoanNotFound."""
-        row = await connection.fetchrow(READ_LOANS, [loan_id])
+        row = await reader.fetchrow(READ_LOANS, [loan_id])
         if row is None:
             raise LoanNotFound
         self.books[loan_id] = book_of(row)
-        self._add(await connection.fetch(ALL_LINES, [loan_id]))
+        self._add(await reader.fetch(ALL_LINES, [loan_id]))
         return self.books[loan_id]
 
     async def write(self, connection: Connection) -> None:
@@ -106,19 +104,6 @@ class LoansAtHand:
             if book is not None and (row["version"], row["number"]) not in book.lines:
                 line = line_of(row)
                 book.lines[line.version, line.number] = line
-
-
-_at_hand: "WeakKeyDictionary[Any, tuple[str, LoansAtHand]]" = WeakKeyDictionary()
-
-
-async def loans_at_hand(connection: Connection) -> LoansAtHand:
-    """The loans of the unit of work that is open on ``connection``, the same for every caller."""
-    unit = await connection.fetchval("SELECT pg_current_xact_id()::text")
-    known = _at_hand.get(connection)
-    if known is None or known[0] != unit:
-        known = (unit, LoansAtHand())
-        _at_hand[connection] = known
-    return known[1]
 
 
 def _accrual_entry(book: LoanBook) -> JournalEntry:
