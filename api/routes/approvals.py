@@ -42,9 +42,9 @@ async def list_approvals(
     _: Staff, services: Wired, page: Paging, status: ApprovalStatus | None = None
 ) -> Response:
     """Proposals, the newest first."""
-    async with services.listings.raw_connection() as connection:
+    async with services.listings.read() as reader:
         rows = await storage.page(
-            connection, status=status, before_id=page.after_id(), limit=page.fetch
+            reader, status=status, before_id=page.after_id(), limit=page.fetch
         )
     shown, next_cursor = page.cut(rows, lambda row: [row.id])
     return reply({"items": [approval_answer(row) for row in shown], "next_cursor": next_cursor})
@@ -54,8 +54,8 @@ async def list_approvals(
 async def show_approval(approval_id: str, _: Staff, services: Wired) -> Response:
     """One proposal."""
     known = expect_id(approval_id, ApprovalNotFound)
-    async with services.database.raw_connection() as connection:
-        return reply(approval_answer(await storage.find(connection, known)))
+    async with services.database.read() as reader:
+        return reply(approval_answer(await storage.find(reader, known)))
 
 
 @router.post("/{approval_id}/approve", response_model=ApprovalAnswer, openapi_extra=KEY_HEADER)

@@ -107,11 +107,18 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """A block of which an exception leaves nothing, in rows or in objects."""
-        async with self.session.begin_nested():
-            # Only now is it set: a session waits with that until it is asked for its connection.
-            await self.session.connection()
-            yield
+        """A block of which an exception leaves nothing: no row, no change to an object of the
+        session, nothing shared and nothing that waits for the commit."""
+        afterwards = dict(self._afterwards)
+        try:
+            async with self.session.begin_nested():
+                # Only now is it set: a session waits with that until asked for its connection.
+                await self.session.connection()
+                yield
+        except BaseException:
+            self._shared.clear()
+            self._afterwards = afterwards
+            raise
 
     def once_committed(self, callback: Callable[[], Awaitable[object]]) -> None:
         """Have ``callback`` run after the commit, when the connection has been given back.
