@@ -31,12 +31,11 @@ log = get_logger(__name__)
 # dead: at worst two workers meet at a row of the database.
 #
 # Ids travel as one string of 16 bytes each. ARGV: token, time-to-live in ms, ids, and for a claim
-# how many to take and the ids that are closed to it. KEYS: the hash, and what the keys of tokens
-# begin with.
+# how many to take, the ids that are closed to it, and how many of the ids each claimant needs, a
+# byte each. KEYS: the hash, and what the keys of tokens begin with.
 #
-# A claim reads the ids as pairs, one pair for each claimant in order (the same id twice where it
-# needs only one). A claimant is taken when both its ids are free or ours; an id that a claimant
-# left behind needs is closed to all who come later.
+# A claimant is taken when all its ids are free or ours; an id that a claimant left behind needs is
+# closed to all who come later.
 BELIEVED: Final = 2
 _ALIVE: Final = f"""
 local function alive(holder, ttl)
@@ -71,23 +70,28 @@ for from = 1, #wanted, chunk do
   end
 end
 local ours, taken, locked, fields = {}, {}, {}, {}
-local function free(id)
-  if closed[id] or held[id] then return false end
+local function take(id)
   if not ours[id] then
     ours[id] = true
     locked[#locked + 1] = id
     fields[#fields + 1] = id
     fields[#fields + 1] = token
   end
-  return true
 end
-for place = 1, #asked, 2 do
-  local first, second = asked[place], asked[place + 1]
-  if free(first) and free(second) then
-    taken[#taken + 1] = (place - 1) / 2
+local needs, last = ARGV[6], 0
+for place = 1, #needs do
+  local first = last + 1
+  last = last + string.byte(needs, place)
+  local free = true
+  for at = first, last do
+    if closed[asked[at]] or held[asked[at]] then free = false end
+  end
+  if free then
+    for at = first, last do take(asked[at]) end
+    taken[#taken + 1] = place - 1
     if #taken == limit then break end
   else
-    closed[first], closed[second] = true, true
+    for at = first, last do closed[asked[at]] = true end
   end
 end
 for from = 1, #fields, 2 * chunk do
@@ -137,10 +141,10 @@ CLAIMS: Final = "giro:claim:"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Taken:
     """What one claim took: the places of the claimants, and the ids locked for them, packed."""
 
-    taken: Sequence[int]
+    places: Sequence[int]
     locked: bytes
     token: str
 
@@ -160,24 +164,25 @@ class Locks:
     @asynccontextmanager
     async def hold(
         self,
-        claimants: Sequence[tuple[UUID, UUID]],
+        claimants: Sequence[Collection[UUID]],
         *,
         limit: int,
         closed: Collection[UUID] = (),
-    ) -> AsyncIterator[Held]:
+    ) -> AsyncIterator[Taken]:
         """Lock for up to ``limit`` claimants, in order, those that are free; release at the end.
 
+        Each needs all of its ids, at most 255 of them; they are locked or it is left behind.
         Nobody gets what is ``closed``, nor what a claimant before them is left behind with. Never
         waits. When Redis cannot be asked, the first ``limit`` that may are taken without a lock:
         settlement must go on, and the database decides.
         """
-        held = await self._take(claimants, limit, closed)
-        keeper = asyncio.create_task(self._keep(held))
+        taken = await self._take(claimants, limit, closed)
+        keeper = asyncio.create_task(self._keep(taken))
         try:
-            yield held
+            yield taken
         finally:
             keeper.cancel()
-            await self._give_back(held)
+            await self._give_back(taken)
 
     async def sweep(self) -> None:
         """Take out of the hash, now and then, what died with its worker. Cheap to call often."""
@@ -196,37 +201,38 @@ class Locks:
                     return
 
     async def _take(
-        self, claimants: Sequence[tuple[UUID, UUID]], limit: int, closed: Collection[UUID]
-    ) -> Held:
+        self, claimants: Sequence[Collection[UUID]], limit: int, closed: Collection[UUID]
+    ) -> Taken:
         token = token_hex(16)
-        ids = b"".join([first.bytes + second.bytes for first, second in claimants])
+        ids = b"".join([account.bytes for needed in claimants for account in needed])
+        needs = bytes(map(len, claimants))
         shut = b"".join([account.bytes for account in closed])
         try:
-            taken, locked = await self._claim(
-                keys=[LOCKS, CLAIMS], args=[token, self._ttl_ms, ids, limit, shut]
+            places, locked = await self._claim(
+                keys=[LOCKS, CLAIMS], args=[token, self._ttl_ms, ids, limit, shut, needs]
             )
         except RedisError as error:
             log.warning("claimed_without_locks", error=describe(error))
-            return Held(_open_to(claimants, set(closed))[:limit], b"", token)
-        return Held(taken, locked, token)
+            return Taken(_open_to(claimants, set(closed))[:limit], b"", token)
+        return Taken(places, locked, token)
 
-    async def _keep(self, held: Held) -> None:
+    async def _keep(self, taken: Taken) -> None:
         task = asyncio.current_task()
         # The client may swallow a cancellation that arrives in the middle of a command.
-        while held.locked and task is not None and not task.cancelling():
+        while taken.locked and task is not None and not task.cancelling():
             await asyncio.sleep(self._ttl_ms / 3000)
             with suppress(RedisError):  # a lock lost is no harm: see the module's docstring
-                await self._redis.pexpire(CLAIMS + held.token, self._ttl_ms)
+                await self._redis.pexpire(CLAIMS + taken.token, self._ttl_ms)
 
-    async def _give_back(self, held: Held) -> None:
-        if held.locked:
+    async def _give_back(self, taken: Taken) -> None:
+        if taken.locked:
             with suppress(RedisError):  # the time-to-live gives back what this could not
                 await self._release(
-                    keys=[LOCKS, CLAIMS], args=[held.token, self._ttl_ms, held.locked]
+                    keys=[LOCKS, CLAIMS], args=[taken.token, self._ttl_ms, taken.locked]
                 )
 
 
-def _open_to(claimants: Sequence[tuple[UUID, UUID]], closed: set[UUID]) -> list[int]:
+def _open_to(claimants: Sequence[Collection[UUID]], closed: set[UUID]) -> list[int]:
     """The places of those who need nothing that is closed or left behind, as a claim finds them."""
     taken = []
     for place, needed in enumerate(claimants):

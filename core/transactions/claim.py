@@ -56,9 +56,9 @@ async def claim(
     if not heads:
         yield NOTHING
         return
-    claimants = [_pair(debit, credit) for _, debit, credit in heads]
-    async with locks.hold(claimants, limit=limit, closed=closed) as held:
-        taken = [heads[place] for place in held.taken]
+    claimants = [_needed(debit, credit) for _, debit, credit in heads]
+    async with locks.hold(claimants, limit=limit, closed=closed) as locked:
+        taken = [heads[place] for place in locked.places]
         yield Claim(
             frozenset(account for row in taken for account in row[1:] if account is not None),
             taken[-1]["seq"] if taken else 0,
@@ -67,6 +67,8 @@ async def claim(
         )
 
 
-def _pair(debit: UUID | None, credit: UUID | None) -> tuple[UUID, UUID]:
+def _needed(debit: UUID | None, credit: UUID | None) -> tuple[UUID, ...]:
+    if debit is not None and credit is not None:
+        return debit, credit
     # A movement between ledger accounts alone has no account to lock; all such share one name.
-    return debit or credit or _NO_ACCOUNT, credit or debit or _NO_ACCOUNT
+    return (debit or credit or _NO_ACCOUNT,)

@@ -57,22 +57,6 @@ WHERE i.due_date = ANY($3::date[]) AND i.superseded_at IS NULL AND i.paid_on IS 
   AND l.status IN ('active', 'restructured')
 ORDER BY i.loan_id
 """
-# A transaction that was set aside never reached its kind: its attempt ends here, before the next,
-# which comes the day after at the earliest even where the same date is run again.
-_RECONCILE = """
-WITH broken AS (
-  UPDATE loan_collections c SET status = 'failed', failure_code = t.failure_code
-  FROM transactions t
-  WHERE t.id = c.transaction_id AND c.loan_id = ANY($1::uuid[])
-    AND c.status = 'pending' AND t.status = 'failed'
-  RETURNING c.loan_id, c.version, c.number, c.attempt, c.business_date
-)
-UPDATE loan_instalments i SET next_attempt_on = greatest($2, b.business_date + 1),
-       attempts = b.attempt, first_attempt_on = coalesce(i.first_attempt_on, b.business_date)
-FROM broken b
-WHERE i.loan_id = b.loan_id AND i.version = b.version AND i.number = b.number
-  AND i.superseded_at IS NULL AND i.paid_on IS NULL
-"""
 
 
 async def submit_due(connection: Connection, work: Work) -> Done:
@@ -82,7 +66,6 @@ async def submit_due(connection: Connection, work: Work) -> Done:
     if not locked:
         return Done()
     loan_ids = [row["id"] for row in locked]
-    await connection.execute(_RECONCILE, loan_ids, day)
     due = await connection.fetch(_DUE, loan_ids, day)
     asked = [_order(row, day, work.run_id) for row in due]
     await accept_own(connection, asked)
