@@ -58,7 +58,7 @@ def _doing(request: Request, services: Services, key: str | None) -> Doing:
     who = actor(request)
     by = user_of(who)
     idempotency = None if key is None else Idempotency(by, key)
-    return Doing(who, Rules.of(services.settings), new_id(), by, idempotency)
+    return Doing(who, Rules.of(services.settings), services.intake, new_id(), by, idempotency)
 
 
 async def commit(services: Services, unit: UnitOfWork, traces: Mapping[str, UUID]) -> None:

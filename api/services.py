@@ -102,7 +102,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             listing_turns=_listing_turns(settings),
             redis=redis,
             jobs=jobs,
-            intake=Intake(database),
+            intake=Intake(database, bell),
             batch_gate=BatchGate(database),
             bell=bell,
             waiters=waiters,

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.dependencies import SUBMIT_HEADERS, prefer_header, request_id, wait_seconds
+from api.dependencies import SUBMIT_HEADERS, prefer_header, wait_seconds
 from api.http.headers import shown
 from api.http.responses import reply
 from api.schemas.transactions import Submitted, TransactionAnswer, transaction_answer
@@ -60,8 +60,8 @@ async def submit(
     order: Order,
     prefer: str | None,
 ) -> Response:
-    """Accept ``order``, ring for the workers, and answer 202; or 200 with the end, if it came
-    while the client preferred to wait."""
+    """Accept ``order`` and answer 202; or 200 with the end, if it came while the client preferred
+    to wait."""
     wait = wait_seconds(prefer)
     waiting = asyncio.create_task(services.waiters.wait(order.id, wait)) if wait else None
     try:
@@ -85,7 +85,6 @@ async def _accept(services: Services, order: Order) -> Accepted:
     except GiroError as refusal:
         metrics.refused.labels(refusal.code).inc()
         raise
-    services.bell.ring(order.request_id)
     if not accepted.replayed:
         metrics.submitted.labels(order.type).inc()
     return accepted
@@ -175,15 +174,14 @@ def _headers(
     return headers
 
 
-async def ring_and_answer(
+async def answer_deed(
     services: Services, done: Done | Response, kind: str, request: Request
 ) -> Response:
-    """Ring for the transaction that staff's deed has made, and answer it; or its proposal."""
+    """Answer the transaction that staff's deed has made; or its proposal."""
     if isinstance(done, Response):
         return done
     accepted = done.accepted
     assert accepted is not None  # noqa: S101 - these deeds are transactions
     if not accepted.replayed:
-        services.bell.ring(request_id(request))
         metrics.submitted.labels(kind).inc()
     return await answer(services, accepted, prefer_header(request))

@@ -9,7 +9,6 @@ from api.dependencies import (
     Staff,
     Wired,
     idempotency_key,
-    request_id,
 )
 from api.http.admission import lists
 from api.http.paging import Paging
@@ -72,10 +71,8 @@ async def approve(
     known = expect_id(approval_id, ApprovalNotFound)
     rules = Rules.of(services.settings)
     async with services.database.unit_of_work() as unit:
-        decided = await desk.approve(unit, known, actor, rules, key)
+        decided = await desk.approve(unit, known, actor, rules, services.intake, key=key)
         await _commit(services, unit, decided)
-    if decided.done is not None and decided.done.accepted is not None:
-        services.bell.ring(request_id(request))
     return _answer(decided)
 
 

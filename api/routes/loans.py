@@ -253,7 +253,8 @@ async def approve(
     async with services.database.unit_of_work() as unit:
         connection = unit.connection
         approval = await decisions.approve(
-            connection,
+            unit,
+            services.intake,
             known,
             await _decider(request, services, connection, caller),
             interest_rate=wanted.interest_rate,
@@ -270,7 +271,6 @@ async def approve(
         )
         made = {"transaction_id": approval.transaction_id, "loan_id": known}
         await outcome.commit(services.database, unit, **made)
-    services.bell.ring(request_id(request))
     return _disbursing(known, approval.transaction_id)
 
 
@@ -299,12 +299,11 @@ async def disburse(
         if earlier is not None:
             return _disbursing(known, earlier, status=202, replayed=True)
         decider = await _decider(request, services, connection, caller)
-        transaction_id = await decisions.disburse_again(connection, known, decider)
+        transaction_id = await decisions.disburse_again(unit, services.intake, known, decider)
         await win_key(connection, key, asked, transaction_id)
         _record(unit.session, actor, "disburse", known, transaction_id=str(transaction_id))
         made = {"transaction_id": transaction_id, "loan_id": known}
         await outcome.commit(services.database, unit, **made)
-    services.bell.ring(request_id(request))
     return _disbursing(known, transaction_id, status=202)
 
 

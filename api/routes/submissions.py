@@ -19,7 +19,7 @@ from api.http.admission import takes_batches
 from api.http.headers import shown
 from api.http.responses import reply
 from api.http.strict_json import StrictRoute
-from api.http.submission import ring_and_answer, submission, submit
+from api.http.submission import answer_deed, submission, submit
 from api.schemas.approvals import ApprovalAnswer
 from api.schemas.transactions import (
     BankMovement,
@@ -133,7 +133,7 @@ async def _submit_by_hand(
     """Submit what a member of staff has ordered, or propose it to a second one."""
     act = ByHand(Deed(kind), body.account_id, body.amount, body.description, body.reference)
     done = await perform(request, services, act, idempotency_key(request, body.idempotency_key))
-    return await ring_and_answer(services, done, kind, request)
+    return await answer_deed(services, done, kind, request)
 
 
 @submission(router, "/payment", model=PaymentSubmitted)
@@ -165,9 +165,12 @@ async def batch(
     key = idempotency_key(request, body.idempotency_key)
     async with services.batch_gate.admitted(caller.user_id):
         view = await submit_batch(
-            services.database, transfers, owner_id=caller.user_id, idempotency_key=key
+            services.database,
+            services.intake,
+            transfers,
+            owner_id=caller.user_id,
+            idempotency_key=key,
         )
-    services.bell.ring(identity)
     if not view.replayed:
         metrics.submitted.labels(TransactionType.TRANSFER.value).inc(view.accepted)
     headers = {"location": f"/transactions/batch/{view.id}", "retry-after": "1"}

@@ -26,8 +26,8 @@ from api.http.strict_json import StrictRoute
 from api.http.submission import (
     PENDING,
     POLL_AFTER_SECONDS,
+    answer_deed,
     read_final,
-    ring_and_answer,
     submission,
 )
 from api.schemas.approvals import ApprovalAnswer
@@ -139,7 +139,7 @@ async def reverse(
     known = expect_id(transaction_id, TransactionNotFound)
     key = idempotency_key(request, body.idempotency_key if body else None)
     done = await perform(request, services, Reversal(known), key)
-    return await ring_and_answer(services, done, TransactionType.REVERSAL, request)
+    return await answer_deed(services, done, TransactionType.REVERSAL, request)
 
 
 @router.delete("/{transaction_id}", status_code=204)

@@ -15,6 +15,7 @@ from core.approvals.rules import Rules
 from core.audit.log import Actor
 from core.foundation.database import UnitOfWork
 from core.identity.tables import Role
+from core.transactions.intake import Intake
 from core.transactions.orders import Accepted, Idempotency
 
 
@@ -76,6 +77,7 @@ class Doing:
 
     actor: Actor
     rules: Rules
+    intake: Intake
     run_id: UUID
     asked_by: UUID
     key: Idempotency | None = None
@@ -85,7 +87,7 @@ class Doing:
 @dataclass(frozen=True, slots=True)
 class Done:
     """A deed that was done. ``result`` (JSON) is what its approval keeps of it, ``made`` what the
-    direct way answers, ``accepted`` the transaction to ring for, ``traces`` the ids of new rows by
+    direct way answers, ``accepted`` the transaction it submitted, ``traces`` the ids of new rows by
     which a commit is found whose answer was lost."""
 
     result: dict[str, Any]

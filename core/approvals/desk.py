@@ -26,6 +26,7 @@ from core.foundation.errors import (
 from core.foundation.ids import new_id
 from core.identity.persons import refuse_own
 from core.notifications import notices
+from core.transactions.intake import Intake
 from core.transactions.keys import win_key
 from core.transactions.orders import Idempotency
 
@@ -102,9 +103,11 @@ async def approve(
     approval_id: UUID,
     actor: Actor,
     rules: Rules,
+    intake: Intake,
+    *,
     key: Idempotency | None = None,
 ) -> Decided:
-    """Do what was proposed, as the second person; the caller commits and rings.
+    """Do what was proposed, as the second person; the caller commits.
 
     Where the deed is refused by now its proposal ends ``void``, with the refusal as its result.
     Raises ApprovalNotFound, ApprovalNotWaiting, FourEyes, Forbidden, IdempotencyKeyReused.
@@ -114,7 +117,9 @@ async def approve(
     if await _is_replay(connection, key, ("approve", approval_id), decision_id):
         return Decided(await storage.find(connection, approval_id), replayed=True)
     approval = await _decidable(connection, approval_id, actor)
-    doing = Doing(actor, rules, approval.run_id, approval.proposed_by, approval_id=approval_id)
+    doing = Doing(
+        actor, rules, intake, approval.run_id, approval.proposed_by, approval_id=approval_id
+    )
     done = await _run(unit, approval, doing)
     refused = isinstance(done, GiroError)
     decided = await storage.decide(

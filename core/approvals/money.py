@@ -18,7 +18,6 @@ from core.ledger.accounts import find_account, owners_of
 from core.ledger.balances import refuse_inactive
 from core.ledger.tables import Account
 from core.transactions.by_hand import lock_sum, moved_by_hand
-from core.transactions.intake import accept
 from core.transactions.orders import Accepted, Party, credit_by_hand, debit_by_hand
 from core.transactions.reversal import accept_reversal, find_original, refuse_irreversible
 
@@ -87,7 +86,7 @@ class ByHand:
             idempotency=doing.key,
             id=doing.run_id,
         )
-        (result,) = await accept(unit.connection, [order])
+        (result,) = await doing.intake.accept(unit, [order])
         if isinstance(result, Exception):
             raise result
         if not result.replayed:
@@ -140,7 +139,8 @@ class Reversal:
         connection = unit.connection
         original = await find_original(connection, self.transaction_id)
         accepted = await accept_reversal(
-            connection,
+            unit,
+            doing.intake,
             original,
             by=doing.asked_by,
             request_id=doing.actor.request_id,

@@ -17,11 +17,11 @@ from core.foundation.errors import AccountClosed
 from core.foundation.money import to_major
 from core.notifications import notices
 from core.rewards.clawback import ReversalKind, cashback_rule, payment_of
+from core.transactions.accepting import accept
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.details import CashbackDetails, PaymentDetails
-from core.transactions.intake import Result, accept
 from core.transactions.kinds import Kinds, TransactionType
-from core.transactions.orders import Accepted, Order, Party, cashback
+from core.transactions.orders import Accepted, Order, Party, Result, cashback
 
 CREDITED_AFTER: Final = timedelta(hours=24)
 TRY_AGAIN_AFTER: Final = timedelta(hours=24)

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from core.foundation import clock
-from core.foundation.database import Connection, Database, Reader
+from core.foundation.database import Database, Reader, UnitOfWork
 from core.foundation.errors import (
     BatchNotFound,
     DatabaseUnavailable,
@@ -20,9 +20,9 @@ from core.foundation.errors import (
 )
 from core.foundation.ids import new_id
 from core.foundation.sqlstates import CommitUnknownError, constraint_name, is_retryable
-from core.transactions.intake import Result, accept
+from core.transactions.intake import Intake
 from core.transactions.keys import win_key
-from core.transactions.orders import Accepted, Idempotency, Order
+from core.transactions.orders import Accepted, Idempotency, Order, Result
 
 MAX_ITEMS: Final = 1_000
 ATTEMPTS: Final = 3
@@ -68,6 +68,7 @@ class BatchView:
 
 async def submit_batch(
     database: Database,
+    intake: Intake,
     orders: Sequence[Order],
     *,
     owner_id: UUID,
@@ -88,8 +89,7 @@ async def submit_batch(
             # A commit that was lost and went through is found by its id.
             if unsure and await _is_there(database, new.id):
                 return await find_batch(database, new.id)
-            async with database.raw_unit_of_work() as connection:
-                return await _submit(connection, new)
+            return await _submit(database, intake, new)
         except Exception as error:
             unsure = unsure or isinstance(error, CommitUnknownError)
             if not is_retryable(error) and not (unsure and constraint_name(error) in OWN_IDS):
@@ -113,15 +113,18 @@ class _New:
     created_at: datetime
 
 
-async def _submit(connection: Connection, new: _New) -> BatchView:
-    """The batch, accepted with the caller's commit; or the one that its key made before.
+async def _submit(database: Database, intake: Intake, new: _New) -> BatchView:
+    """The batch, accepted in one commit; or the one that its key made before.
 
     What is answered is known before the commit, so that nothing after it can fail.
     """
-    earlier = await win_key(connection, new.key, _fingerprint(new.orders), new.id)
-    if earlier is not None:
-        return await _find(connection, earlier, replayed=True)
-    return await _accept_all(connection, new)
+    async with database.unit_of_work() as unit:
+        earlier = await win_key(unit.connection, new.key, _fingerprint(new.orders), new.id)
+        if earlier is not None:
+            return await _find(unit.connection, earlier, replayed=True)
+        view = await _accept_all(unit, intake, new)
+        await unit.commit()
+    return view
 
 
 async def find_batch(
@@ -161,13 +164,14 @@ def _fingerprint(orders: Sequence[Order]) -> bytes:
     return sha256(b"batch" + b"".join(order.fingerprint() for order in orders)).digest()
 
 
-async def _accept_all(connection: Connection, new: _New) -> BatchView:
+async def _accept_all(unit: UnitOfWork, intake: Intake, new: _New) -> BatchView:
     total = len(new.orders)
-    await connection.execute(_BEGIN, new.id, new.owner_id, total, new.created_at)
-    results = await accept(connection, [replace(order, batch_id=new.id) for order in new.orders])
+    await unit.connection.execute(_BEGIN, new.id, new.owner_id, total, new.created_at)
+    orders = [replace(order, batch_id=new.id) for order in new.orders]
+    results = await intake.accept(unit, orders)
     items = [_item(index, result) for index, result in enumerate(results)]
     accepted = sum(isinstance(result, Accepted) for result in results)
-    await connection.execute(_COMPLETE, new.id, msgspec.json.encode(items).decode(), accepted)
+    await unit.connection.execute(_COMPLETE, new.id, msgspec.json.encode(items).decode(), accepted)
     return BatchView(
         id=new.id,
         owner_id=new.owner_id,

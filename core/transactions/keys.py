@@ -1,5 +1,6 @@
 """Idempotency keys of what is made in one unit of work: the first use wins, others find it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
@@ -10,7 +11,14 @@ import msgspec
 from core.foundation import clock
 from core.foundation.database import Connection
 from core.foundation.errors import IdempotencyKeyReused
-from core.transactions.orders import Idempotency
+from core.transactions.orders import Accepted, Idempotency, Order, Result
+
+_FIND_ALL = """
+SELECT k.owner_id, k.key, k.fingerprint, k.resource_id, t.status, t.payment_ref
+FROM idempotency_keys k
+JOIN unnest($1::uuid[], $2::text[]) AS asked (owner_id, key) USING (owner_id, key)
+LEFT JOIN transactions t ON t.id = k.resource_id
+"""
 
 _WIN = """
 INSERT INTO idempotency_keys (owner_id, key, fingerprint, resource_id, created_at)
@@ -30,6 +38,29 @@ class FirstUse(NamedTuple):
 def fingerprint_of(*asked: object) -> bytes:
     """A digest of what is asked, the same for the same request however often it is sent."""
     return sha256(REQUEST.encode(asked)).digest()
+
+
+async def replays(connection: Connection, orders: Sequence[Order]) -> dict[UUID, Result]:
+    """The answers of the orders whose idempotency key has been used before, by order id."""
+    keyed = [(order, order.idempotency) for order in orders if order.idempotency]
+    if not keyed:
+        return {}
+    rows = await connection.fetch(
+        _FIND_ALL, [key.owner_id for _, key in keyed], [key.key for _, key in keyed]
+    )
+    used = {Idempotency(row["owner_id"], row["key"]): row for row in rows}
+    answers: dict[UUID, Result] = {}
+    for order, key in keyed:
+        row = used.get(key)
+        if row is None:
+            continue
+        if row["fingerprint"] != order.fingerprint() or row["status"] is None:
+            answers[order.id] = IdempotencyKeyReused()
+        else:
+            answers[order.id] = Accepted(
+                row["resource_id"], row["status"], replayed=True, payment_ref=row["payment_ref"]
+            )
+    return answers
 
 
 async def win_key(

@@ -128,6 +128,10 @@ class Accepted:
     payment_ref: str | None = None
 
 
+# What becomes of one order: accepted, or what refuses it.
+Result = Accepted | Exception
+
+
 class Asked(TypedDict, total=False):
     """What may be said with an order of any kind (the fields of ``Order``)."""
 

@@ -6,12 +6,12 @@ The money goes back the way it came, by a transaction of its own; the first one 
 from typing import NamedTuple
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import Connection, UnitOfWork
 from core.foundation.errors import AlreadyReversed, GiroError, NotReversible, TransactionNotFound
 from core.foundation.ids import new_id
 from core.foundation.money import to_major
 from core.foundation.sqlstates import constraint_name
-from core.transactions.intake import accept
+from core.transactions.intake import Intake
 from core.transactions.kinds import REVERSIBLE
 from core.transactions.orders import Accepted, Idempotency, Party, reversal
 from core.transactions.tables import Status
@@ -61,7 +61,8 @@ def refuse_irreversible(original: Original) -> None:
 
 
 async def accept_reversal(
-    connection: Connection,
+    unit: UnitOfWork,
+    intake: Intake,
     original: Original,
     *,
     by: UUID,
@@ -87,7 +88,7 @@ async def accept_reversal(
         id=reversal_id or new_id(),
     )
     try:
-        (result,) = await accept(connection, [order])
+        (result,) = await intake.accept(unit, [order])
     except Exception as error:
         if constraint_name(error) == "uq_transactions_reverses":
             raise AlreadyReversed from error

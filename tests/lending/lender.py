@@ -134,9 +134,11 @@ class Lender:
 
     async def approve(self, loan_id: UUID, **fields: Any) -> UUID:
         """Approve, and answer the disbursement, which is not settled yet."""
-        async with self.quiet.database.raw_unit_of_work() as connection:
-            decider = Decider(OFFICER, await dates.business_date(connection, "UTC"))
-            approval = await decisions.approve(connection, loan_id, decider, **fields)
+        async with self.quiet.database.unit_of_work() as unit:
+            decider = Decider(OFFICER, await dates.business_date(unit.connection, "UTC"))
+            intake = self.quiet.intake
+            approval = await decisions.approve(unit, intake, loan_id, decider, **fields)
+            await unit.commit()
         return approval.transaction_id
 
     async def loan(self, borrower: Borrower, amount: Any = 12_000, **fields: Any) -> UUID:

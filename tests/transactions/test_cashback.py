@@ -39,9 +39,10 @@ async def pay(quiet: Quiet, account: UUID, amount: str) -> UUID:
 
 async def take_back(quiet: Quiet, payment: UUID) -> UUID:
     """Accept the payment's reversal; not settled yet."""
-    async with quiet.database.raw_unit_of_work() as connection:
-        original = await find_original(connection, payment)
-        accepted = await accept_reversal(connection, original, by=new_id(), request_id=None)
+    async with quiet.database.unit_of_work() as unit:
+        original = await find_original(unit.connection, payment)
+        accepted = await accept_reversal(unit, quiet.intake, original, by=new_id(), request_id=None)
+        await unit.commit()
     return accepted.transaction_id
 
 

@@ -27,12 +27,13 @@ from core.foundation.errors import (
 from core.foundation.ids import new_id
 from core.foundation.money import MAX_MAJOR_UNITS
 from core.ledger.accounts import find_account
-from core.transactions import intake
+from core.transactions import accepting
+from core.transactions.accepting import accept
 from core.transactions.batch import submit_batch
 from core.transactions.details import PaymentDetails
-from core.transactions.intake import Intake, accept
+from core.transactions.intake import Intake
 from core.transactions.orders import Accepted, Idempotency, Order, Party
-from tests.quiet import Quiet, transfer_order
+from tests.quiet import Quiet, Silence, transfer_order
 from tests.transactions.wire import Wire
 
 
@@ -40,7 +41,7 @@ from tests.transactions.wire import Wire
 async def api_processes(quiet: Quiet) -> AsyncIterator[list[Intake]]:
     """Three API processes, as far as the bank can tell: each with a pool and an intake."""
     pools = [Database.from_settings(quiet.settings, name=f"api-{n}") for n in range(3)]
-    yield [Intake(pool) for pool in pools]
+    yield [Intake(pool, Silence()) for pool in pools]
     for pool in pools:
         await pool.close()
 
@@ -183,11 +184,17 @@ async def test_the_key_of_a_batch_is_no_key_of_a_transfer(quiet: Quiet) -> None:
     anna, bert = await quiet.account(1_000), await quiet.account()
     owner = new_id()
     order = transfer_order(anna, bert, 1)
-    batch = await submit_batch(quiet.database, [order], owner_id=owner, idempotency_key="k")
+    batch = await submit_batch(
+        quiet.database, quiet.intake, [order], owner_id=owner, idempotency_key="k"
+    )
     with pytest.raises(IdempotencyKeyReused):
         await quiet.transfer(anna, bert, 1, idempotency=Idempotency(owner, "k"))
     again = await submit_batch(
-        quiet.database, [transfer_order(anna, bert, 1)], owner_id=owner, idempotency_key="k"
+        quiet.database,
+        quiet.intake,
+        [transfer_order(anna, bert, 1)],
+        owner_id=owner,
+        idempotency_key="k",
     )
     assert (again.id, again.replayed) == (batch.id, True)
     await quiet.settler().drain()
@@ -220,7 +227,7 @@ async def test_an_order_that_breaks_the_insert_breaks_for_itself_alone(
     orders = [transfer_order(anna, bert, 1) for _ in range(9)]
     orders[4] = dataclasses.replace(orders[4], **breaking)
     # When they are submitted together (the first keeps the lanes busy while the others gather)
-    answers = await results_of(Intake(quiet.database, lanes=1), orders)
+    answers = await results_of(Intake(quiet.database, Silence(), lanes=1), orders)
     # Then it alone fails, and the others are in, in order
     assert [isinstance(answer, Accepted) for answer in answers] == [True] * 4 + [False] + [True] * 4
     good = [order.id for order in orders if order is not orders[4]]
@@ -240,7 +247,7 @@ async def test_refusals_are_each_ones_own(quiet: Quiet) -> None:
         transfer_order(anna, bert, 100),
         transfer_order(anna, bert, 2),
     ]
-    answers = await results_of(Intake(quiet.database, lanes=1), orders)
+    answers = await results_of(Intake(quiet.database, Silence(), lanes=1), orders)
     assert [type(answer) for answer in answers] == [
         Accepted,
         SameAccount,
@@ -283,7 +290,7 @@ async def test_rows_keep_the_order_of_submission(quiet: Quiet) -> None:
     # Two lanes may pass each other, but nobody's second submit passes the first: here one lane.
     await quiet.settler().drain()
     orders = [transfer_order(bert, anna, 1) for _ in range(700)]
-    await results_of(Intake(quiet.database, lanes=1), orders)
+    await results_of(Intake(quiet.database, Silence(), lanes=1), orders)
     assert await pending_of(quiet, bert) == [order.id for order in orders]
     await quiet.settler().drain()
 
@@ -324,7 +331,7 @@ async def test_a_credit_earlier_in_the_same_commit_counts_and_a_later_one_does_n
         transfer_order(anna, bert, 5),
         transfer_order(bert, carl, 5),
     ]
-    batch = await submit_batch(quiet.database, orders, owner_id=new_id())
+    batch = await submit_batch(quiet.database, quiet.intake, orders, owner_id=new_id())
     assert [item["code"] for item in batch.items] == ["insufficient_funds", None, None]
     await quiet.settler().drain()
     assert await quiet.balance(carl) == 500
@@ -339,7 +346,7 @@ async def test_a_connection_lost_before_the_commit_is_tried_again(
     # Given an API process with eight connections at rest
     anna, bert = await quiet.account(10_000), await quiet.account()
     pool = Database(quiet.settings.database_url, name="cut", pool_size=8)
-    intake = Intake(pool)
+    intake = Intake(pool, Silence())
     for _ in range(2):
         await asyncio.gather(*(hold_a_connection(pool) for _ in range(8)))
         # When all its backends are terminated at once, as by a restart of the server
@@ -366,7 +373,7 @@ async def test_a_connection_lost_at_any_moment_of_the_submit_makes_no_double_and
     # Given submits that go on while their backends are terminated again and again
     anna, bert = await quiet.account(1_000_000), await quiet.account()
     pool = Database(quiet.settings.database_url, name="cut", pool_size=4)
-    intake = Intake(pool)
+    intake = Intake(pool, Silence())
     cuts = 0
 
     async def cut() -> None:
@@ -415,7 +422,7 @@ async def test_a_commit_whose_answer_was_lost_is_read_back(quiet: Quiet, *, keye
             order = transfer_order(anna, bert, 1, idempotency=key)
             wire.lose_answer_to(order.id.bytes)
             # When a payment is submitted over it
-            answer = await Intake(pool).submit(order)
+            answer = await Intake(pool, Silence()).submit(order)
             # Then it is accepted all the same, as itself
             assert answer == Accepted(order.id, "pending")
         await pool.close()
@@ -430,7 +437,9 @@ async def test_a_batch_whose_commit_lost_its_answer_is_found_again(quiet: Quiet)
     async with Wire.open(quiet.settings.database_url) as wire:
         pool = Database(wire.url, name="wired", pool_size=2)
         wire.lose_answer_to(b"COMMIT;")
-        batch = await submit_batch(pool, orders, owner_id=new_id(), idempotency_key="k")
+        batch = await submit_batch(
+            pool, Intake(pool, Silence()), orders, owner_id=new_id(), idempotency_key="k"
+        )
         await pool.close()
     assert wire.cuts == 1
     assert (batch.accepted, batch.pending) == (3, 3)
@@ -473,16 +482,16 @@ async def test_a_twin_that_settles_meanwhile_makes_a_replay_and_no_refusal(
     anna, bert = await quiet.account(1_000), await quiet.account()
     key = Idempotency(new_id(), "once")
     first, second = (transfer_order(anna, bert, "10", idempotency=key) for _ in range(2))
-    look_at_accounts = intake._directory
+    look_at_accounts = accepting._directory
 
     # When the other one is accepted and settles after this one has looked for replays
     async def late(*given: Any) -> Any:
-        monkeypatch.setattr(intake, "_directory", look_at_accounts)
+        monkeypatch.setattr(accepting, "_directory", look_at_accounts)
         await api_processes[0].submit(first)
         await quiet.settler().drain()
         return await look_at_accounts(*given)
 
-    monkeypatch.setattr(intake, "_directory", late)
+    monkeypatch.setattr(accepting, "_directory", late)
     answer = await api_processes[1].submit(second)
     # Then this one is a replay of it, and not short of money
     assert answer == Accepted(first.id, "success", replayed=True)

@@ -46,7 +46,9 @@ async def all_the_while(deed: Callable[[], Awaitable[object]], pause: float) -> 
 async def accept_all(quiet: Quiet, orders: Sequence[Order]) -> list[UUID]:
     """Accept orders in order, by batches."""
     for start in range(0, len(orders), 1_000):
-        batch = await submit_batch(quiet.database, orders[start : start + 1_000], owner_id=new_id())
+        batch = await submit_batch(
+            quiet.database, quiet.intake, orders[start : start + 1_000], owner_id=new_id()
+        )
         assert batch.accepted == len(orders[start : start + 1_000])
     return [order.id for order in orders]
 

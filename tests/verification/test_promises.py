@@ -39,9 +39,10 @@ async def scratch() -> AsyncIterator[Settings]:
         await quiet.transfer(bert, anna, 50)
         await quiet.transfer(bert, anna, 50)  # fails: no longer covered
         await quiet.settler().drain()
-        async with database.raw_unit_of_work() as connection:
-            original = await find_original(connection, paid.transaction_id)
-            await accept_reversal(connection, original, by=new_id(), request_id=None)
+        async with database.unit_of_work() as unit:
+            original = await find_original(unit.connection, paid.transaction_id)
+            await accept_reversal(unit, quiet.intake, original, by=new_id(), request_id=None)
+            await unit.commit()
         await quiet.settler().drain()
         await quiet.transfer(anna, bert, 3, idempotency=Idempotency(key.owner_id, "k2"))
         await take_snapshot(database)

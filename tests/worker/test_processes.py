@@ -59,7 +59,7 @@ async def all_final(books: Quiet, ids: Sequence[UUID], seconds: float) -> None:
 
 async def accept_quietly(books: Quiet, orders: Sequence[Order]) -> list[UUID]:
     """Accept without ringing for anybody, as an API that dies right after its commit."""
-    batch = await submit_batch(books.database, list(orders), owner_id=new_id())
+    batch = await submit_batch(books.database, books.intake, list(orders), owner_id=new_id())
     assert batch.accepted == len(orders)
     return [order.id for order in orders]
 

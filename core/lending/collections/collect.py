@@ -15,7 +15,7 @@ from core.lending import notices, orders
 from core.lending.details import CollectionDetails
 from core.lending.notices import LineName, money
 from core.notifications import notices as inbox
-from core.transactions.intake import accept_own
+from core.transactions.accepting import accept_own
 from core.transactions.orders import BankOrder
 
 DUE_SOON_DAYS: Final = 3

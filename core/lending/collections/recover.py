@@ -18,7 +18,7 @@ from core.lending.collections.cases import Stage, Step
 from core.lending.collections.classify import Standing
 from core.lending.origination.products import parse_terms
 from core.notifications import notices as inbox
-from core.transactions.intake import accept_own
+from core.transactions.accepting import accept_own
 from core.transactions.orders import BankOrder
 
 _SETTING_OFF = """

@@ -34,7 +34,7 @@ from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
-from core.transactions.intake import accept_own
+from core.transactions.accepting import accept_own
 
 _CASE = """
 SELECT c.id, c.stage, c.opened_at, c.closed_at, c.officer_id FROM recovery_cases c

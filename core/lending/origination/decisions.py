@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import Connection, UnitOfWork
 from core.foundation.errors import LoanNotFound, LoanStateConflict, OverrideReasonRequired
 from core.identity.persons import refuse_own
 from core.lending import notices, orders
@@ -20,7 +20,7 @@ from core.lending.origination.assessment import Assessment, Recommendation
 from core.lending.origination.files import LoanFile, lock, write_figures
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
-from core.transactions.intake import accept_own
+from core.transactions.intake import Intake
 from core.transactions.orders import BankOrder
 
 _BORROWER = "SELECT user_id FROM loans WHERE id = $1 AND deleted_at IS NULL"
@@ -61,7 +61,8 @@ class Approval:
 
 
 async def approve(
-    connection: Connection,
+    unit: UnitOfWork,
+    intake: Intake,
     loan_id: UUID,
     decider: Decider,
     *,
@@ -73,6 +74,7 @@ async def approve(
     Raises LoanNotFound, LoanStateConflict, FourEyes, LoanNotEligible for a rate outside the
     product, OverrideReasonRequired where the rules advise against it and no reason is given.
     """
+    connection = unit.connection
     loan = await _lock_with_borrower(connection, loan_id)
     await refuse_own(connection, decider.user_id, [loan.user_id])
     require_allowed(loan.status, LoanEvent.APPROVE)
@@ -90,7 +92,7 @@ async def approve(
         today=decider.today,
     )
     order = _disbursement(loan, decider)
-    await accept_own(connection, [order])
+    await intake.accept_own(unit, [order])
     await connection.execute(_APPROVE, loan_id, decider.user_id, order.id)
     amount = notices.money(loan.amount_minor, loan.currency)
     await inbox.write(connection, notices.approved(loan.user_id, loan_id, amount))
@@ -109,18 +111,19 @@ async def reject(
     await inbox.write(connection, notices.rejected(loan.user_id, loan_id, amount, reason))
 
 
-async def disburse_again(connection: Connection, loan_id: UUID, decider: Decider) -> UUID:
+async def disburse_again(unit: UnitOfWork, intake: Intake, loan_id: UUID, decider: Decider) -> UUID:
     """Submit the disbursement of an approved loan once more, after one that failed.
 
     Raises LoanNotFound, FourEyes, and LoanStateConflict while another is under way or done.
     """
+    connection = unit.connection
     loan = await lock(connection, loan_id)
     await refuse_own(connection, decider.user_id, [loan.user_id])
     require_allowed(loan.status, LoanEvent.DISBURSE)
     if await _disbursement_state(connection, loan) != "failed":
         raise LoanStateConflict("the disbursement is under way already")
     order = _disbursement(loan, decider)
-    await accept_own(connection, [order])
+    await intake.accept_own(unit, [order])
     await connection.execute(_DISBURSE_AGAIN, loan_id, order.id)
     return order.id
 
