@@ -32,8 +32,11 @@ async def sound_books(lender):
 
 
 async def decide(lender, step, *args, by=OFFICER, **fields):
-    async with lender.quiet.database.raw_unit_of_work() as connection:
-        return await step(connection, *args, Decider(by, await lender.today()), **fields)
+    async with lender.quiet.database.unit_of_work() as unit:
+        decider = Decider(by, await lender.today())
+        made = await step(unit, lender.quiet.intake, *args, decider, **fields)
+        await unit.commit()
+    return made
 
 
 async def change(lender, loan_id, **fields):
