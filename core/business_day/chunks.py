@@ -15,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from core.business_day.steps import Part, Share
-from core.foundation.database import Connection, Database
+from core.foundation.database import Connection, Database, Reader
 from core.foundation.logging import describe, get_logger
 from core.foundation.sqlstates import is_retryable
 from core.transactions.results import all_final
@@ -134,9 +134,9 @@ async def insert(
     )
 
 
-async def count(connection: Connection, run_id: UUID) -> int:
+async def count(reader: Reader, run_id: UUID) -> int:
     """How many chunks the run has."""
-    found: int = await connection.fetchval(
+    found: int = await reader.fetchval(
         "SELECT count(*) FROM business_day_chunks WHERE run_id = $1", run_id
     )
     return found

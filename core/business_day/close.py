@@ -32,9 +32,9 @@ async def close_through(
     run as it completes. Raises RunFailed; BusinessDateInFuture, before anything is closed, where
     the bank's clock may not be moved so far.
     """
-    async with desk.database.raw_connection() as connection:
-        today = await dates.find_today(connection, desk.bank_clock.time_zone)
-        first_open = today.first_open or await desk.steps.open_since(connection)
+    async with desk.database.read() as reader:
+        today = await dates.find_today(reader, desk.bank_clock.time_zone)
+        first_open = today.first_open or await desk.steps.open_since(reader)
     days = _days(desk, today, first_open, since, through)
     done = []
     for day in days:
@@ -65,10 +65,11 @@ async def run_job(desk: Desk, job: str, day: date) -> Run:
 
     Raises RunFailed, BusinessDateInFuture.
     """
-    async with desk.database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, job, day, desk.bank_clock)
-        await drive.plan(connection, run_id, desk.steps)
-        several = await chunks.count(connection, run_id) > 1
+    async with desk.database.unit_of_work() as unit:
+        run_id = await runs.start(unit.connection, job, day, desk.bank_clock)
+        await drive.plan(unit.connection, run_id, desk.steps)
+        several = await chunks.count(unit.connection, run_id) > 1
+        await unit.commit()
     if several and desk.call_helpers is not None:
         await desk.call_helpers(run_id)
     run = await drive.drive(desk, run_id)

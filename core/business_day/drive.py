@@ -18,6 +18,7 @@ from core.foundation.database import Connection, Database
 from core.foundation.ids import new_id
 from core.foundation.logging import describe, get_logger
 from core.foundation.sqlstates import is_retryable
+from core.foundation.unit_of_work import UnitOfWork
 
 log = get_logger(__name__)
 
@@ -52,9 +53,10 @@ async def drive(desk: Desk, run_id: UUID) -> Run:
 
     Raises RunNotFound.
     """
-    async with desk.database.raw_unit_of_work() as connection:
-        await plan(connection, run_id, desk.steps)
-        run = await runs.find(connection, run_id)
+    async with desk.database.unit_of_work() as unit:
+        await plan(unit.connection, run_id, desk.steps)
+        run = await runs.find(unit.connection, run_id)
+        await unit.commit()
     driver = _Driver(desk, run, desk.steps.parts(run.job), new_id().hex)
     pause = POLL_SECONDS
     async with Settling(desk.settle) as settling:
@@ -74,15 +76,16 @@ async def drive(desk: Desk, run_id: UUID) -> Run:
 
 async def forgotten_runs(database: Database) -> list[UUID]:
     """The unfinished runs that nobody holds a part of, some seconds after they were started."""
-    async with database.raw_connection() as connection:
-        return await runs.forgotten(connection, chunks.LEASE_SECONDS)
+    async with database.read() as reader:
+        return await runs.forgotten(reader, chunks.LEASE_SECONDS)
 
 
 async def _finish(desk: Desk, run_id: UUID) -> Run:
     """The run, ended if nothing is left to do."""
-    async with desk.database.raw_unit_of_work() as connection:
-        ended = await runs.finish(connection, run_id)
-        run = await runs.find(connection, run_id)
+    async with desk.database.unit_of_work() as unit:
+        ended = await runs.finish(unit.connection, run_id)
+        run = await runs.find(unit.connection, run_id)
+        await unit.commit()
     if ended and run.status == "failed":
         metrics.runs_failed.labels(run.job).inc()
         log.error("run_failed", run_id=str(run_id), job=run.job, error=run.error)
@@ -100,8 +103,9 @@ class _Driver:
 
     async def work(self) -> Worked:
         """Do one phase of one chunk, if there is one to do now."""
-        async with self.desk.database.raw_unit_of_work() as connection:
-            chunk = await chunks.take(connection, self.run.id, self.parts, self.owner)
+        async with self.desk.database.unit_of_work() as unit:
+            chunk = await chunks.take(unit.connection, self.run.id, self.parts, self.owner)
+            await unit.commit()
         if chunk is None:
             return Worked.NOTHING
         try:
@@ -115,11 +119,12 @@ class _Driver:
         try:
             async with (
                 chunks.kept(self.desk.database, chunk),
-                self.desk.database.raw_unit_of_work() as connection,
+                self.desk.database.unit_of_work() as unit,
             ):
-                submitted = await self._phase(connection, chunk)
-            if submitted:
-                await self.desk.bell.ring()
+                submitted = await self._phase(unit, chunk)
+                if submitted:
+                    unit.once_committed(self.desk.bell.ring)
+                await unit.commit()
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - noted on the chunk, tried again, given up at last
@@ -127,18 +132,18 @@ class _Driver:
             return Worked.ALONE
         return Worked.SUBMITTED if submitted else Worked.ALONE
 
-    async def _phase(self, connection: Connection, chunk: Chunk) -> Sequence[UUID]:
+    async def _phase(self, unit: UnitOfWork, chunk: Chunk) -> Sequence[UUID]:
         """Do the steps of the phase, in order; answers the transactions they submitted."""
         part = self._part(chunk)
         phase = part.phase(chunk.phase)
         work = self._work(chunk)
         submitted: list[UUID] = []
         for step in phase.steps:
-            done = await step(connection, work) or Done()
+            done = await step(unit, work) or Done()
             submitted += done.submitted
-            await runs.count(connection, self.run.id, done.progress)
+            await runs.count(unit.connection, self.run.id, done.progress)
         following = part.after(phase, submitted=bool(submitted))
-        await chunks.move_on(connection, chunk, following, submitted)
+        await chunks.move_on(unit.connection, chunk, following, submitted)
         return submitted
 
     async def _note_failure(self, chunk: Chunk, error: Exception) -> None:
@@ -152,19 +157,20 @@ class _Driver:
         if is_retryable(error):
             tries *= 10
             await asyncio.sleep(POLL_SECONDS * chunk.attempts)
-        async with self.desk.database.raw_unit_of_work() as connection:
+        async with self.desk.database.unit_of_work() as unit:
             if chunk.attempts < tries:
-                await chunks.give_back(connection, chunk, describe(error))
-            elif is_retryable(error) or not await self._isolate(connection, chunk, error):
-                await chunks.give_up(connection, chunk, describe(error))
+                await chunks.give_back(unit.connection, chunk, describe(error))
+            elif is_retryable(error) or not await self._isolate(unit, chunk, error):
+                await chunks.give_up(unit.connection, chunk, describe(error))
+            await unit.commit()
 
-    async def _isolate(self, connection: Connection, chunk: Chunk, error: Exception) -> bool:
+    async def _isolate(self, unit: UnitOfWork, chunk: Chunk, error: Exception) -> bool:
         """Cut the chunk in halves, or set it aside; False for too many of those.
 
         The day closes for all others. What was not done is done by the next run that can: steps go
         by the dates that their rows have seen.
         """
-        part = self._part(chunk)
+        connection, part = unit.connection, self._part(chunk)
         second = await part.workload.second_half(connection, chunk.share)
         if second is not None:
             await chunks.split(connection, chunk, second)
@@ -175,7 +181,7 @@ class _Driver:
             size = chunk.share.size
             uncounted = 0 if part.counted else size
             await runs.count(connection, self.run.id, Progress(total=uncounted, failed=size))
-        await part.workload.left_out(connection, self._work(chunk))
+        await part.workload.left_out(unit, self._work(chunk))
         return True
 
     def _part(self, chunk: Chunk) -> Part:

@@ -17,7 +17,8 @@ from datetime import date
 from typing import Final, Protocol
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import Reader
+from core.foundation.unit_of_work import UnitOfWork
 
 # The phase of a share for which nothing is left to do.
 DONE: Final = "done"
@@ -69,7 +70,7 @@ class Done:
 
 # None: nothing was submitted and nothing is counted. All of a step's doing happens in the unit of
 # work that it is given, and doing it again for the same date must do nothing more.
-Step = Callable[[Connection, Work], Awaitable[Done | None]]
+Step = Callable[[UnitOfWork, Work], Awaitable[Done | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +88,16 @@ class Phase:
 class Workload(Protocol):
     """Work that can be cut into shares."""
 
-    async def open_since(self, connection: Connection) -> date | None:
+    async def open_since(self, reader: Reader) -> date | None:
         """The first business date that it has not seen closed; None where there is none yet."""
 
-    async def shares(self, connection: Connection, day: date) -> list[Share]:
+    async def shares(self, reader: Reader, day: date) -> list[Share]:
         """What there is to do for ``day``, cut into shares."""
 
-    async def second_half(self, connection: Connection, share: Share) -> Share | None:
+    async def second_half(self, reader: Reader, share: Share) -> Share | None:
         """The half to cut off a share that fails; None where it cannot be cut."""
 
-    async def left_out(self, connection: Connection, work: Work) -> None:
+    async def left_out(self, unit: UnitOfWork, work: Work) -> None:
         """Tell the staff of a share that could not be cut, nor done: the run goes on without it."""
 
 
@@ -155,8 +156,8 @@ class Steps:
                 return part
         raise LookupError(f"{job} has no part {name!r}")
 
-    async def open_since(self, connection: Connection) -> date | None:
+    async def open_since(self, reader: Reader) -> date | None:
         """The first business date that some part of any job has not seen closed."""
         parts = [part for job in self._jobs for part in self._jobs[job]]
-        found = [await part.workload.open_since(connection) for part in parts]
+        found = [await part.workload.open_since(reader) for part in parts]
         return min((day for day in found if day is not None), default=None)

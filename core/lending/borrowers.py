@@ -6,8 +6,9 @@ from uuid import UUID
 
 from core.business_day.steps import Share, Work
 from core.foundation import metrics
-from core.foundation.database import Connection
+from core.foundation.database import Reader
 from core.foundation.logging import get_logger
+from core.foundation.unit_of_work import UnitOfWork
 from core.lending import notices
 from core.notifications import notices as inbox
 
@@ -56,25 +57,26 @@ SELECT min(last_closed_on) + 1 FROM loans WHERE status IN ('active', 'restructur
 class Borrowers:
     """A workload of the business day: all running loans. A share holds some borrowers' loans."""
 
-    async def open_since(self, connection: Connection) -> date | None:
+    async def open_since(self, reader: Reader) -> date | None:
         """The first date that some loan has not closed; None before any loan."""
-        found: date | None = await connection.fetchval(_OPEN_SINCE)
+        found: date | None = await reader.fetchval(_OPEN_SINCE)
         return found
 
-    async def shares(self, connection: Connection, _day: date) -> list[Share]:
+    async def shares(self, reader: Reader, _day: date) -> list[Share]:
         """Shares of some ``SHARE_LOANS`` loans; none where no loan runs."""
-        return [Share(*row) for row in await connection.fetch(_SHARES, SHARE_LOANS)]
+        return [Share(*row) for row in await reader.fetch(_SHARES, SHARE_LOANS)]
 
-    async def second_half(self, connection: Connection, share: Share) -> Share | None:
+    async def second_half(self, reader: Reader, share: Share) -> Share | None:
         """The second half of the share's borrowers; None where it holds one only."""
-        row = await connection.fetchrow(_SECOND_HALF, share.first_id, share.next_id)
+        row = await reader.fetchrow(_SECOND_HALF, share.first_id, share.next_id)
         return None if row is None else Share(row["first_id"], share.next_id, row["size"])
 
-    async def left_out(self, connection: Connection, work: Work) -> None:
+    async def left_out(self, unit: UnitOfWork, work: Work) -> None:
         """Tell the staff of each loan of a borrower for whom the run could not be done."""
-        rows = await connection.fetch(_LOANS, work.share.first_id, work.share.next_id)
+        rows = await unit.connection.fetch(_LOANS, work.share.first_id, work.share.next_id)
         loans: list[UUID] = [row["id"] for row in rows]
         run_id, job, day = work.run_id, work.job, work.business_date
-        await inbox.write(connection, [notices.set_aside(run_id, job, day, loan) for loan in loans])
+        told = [notices.set_aside(run_id, job, day, loan) for loan in loans]
+        await inbox.write(unit.connection, told)
         metrics.loans_set_aside.inc(len(loans))
         log.error("loans_set_aside", run_id=str(run_id), loans=[str(loan) for loan in loans])

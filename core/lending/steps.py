@@ -10,7 +10,7 @@ from typing import Final
 
 from core.business_day.runs import CLOSE_DAY
 from core.business_day.steps import Done, Part, Phase, Progress, Steps, Work
-from core.foundation.database import Connection
+from core.foundation.unit_of_work import UnitOfWork
 from core.lending.borrowers import Borrowers
 from core.lending.collections.charge import charge
 from core.lending.collections.classify import classify
@@ -49,28 +49,28 @@ def register(steps: Steps, *, holiday_country: str = "") -> None:
     steps.register(EMI_COLLECTION, Part(PART, Borrowers(), collecting))
 
 
-async def _assess(connection: Connection, work: Work, *, calendar: CollectionCalendar) -> None:
-    standings = await classify(connection, work, calendar=calendar)
-    await open_cases(connection, standings, work.business_date)
+async def _assess(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) -> None:
+    standings = await classify(unit, work, calendar=calendar)
+    await open_cases(unit.connection, standings, work.business_date)
 
 
-async def _reassess(connection: Connection, work: Work, *, calendar: CollectionCalendar) -> None:
-    await classify(connection, work, calendar=calendar)
+async def _reassess(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) -> None:
+    await classify(unit, work, calendar=calendar)
 
 
-async def _count_loans(connection: Connection, work: Work) -> Done:
+async def _count_loans(unit: UnitOfWork, work: Work) -> Done:
     """The share's loans are done; as many failed as instalments could not be collected."""
-    _, failed = await count_results(connection, work.waited_for)
+    _, failed = await count_results(unit.connection, work.waited_for)
     size = work.share.size
     failed = min(failed, size)
     return Done(progress=Progress(succeeded=size - failed, failed=failed))
 
 
-async def _collect_and_count(connection: Connection, work: Work) -> Done:
-    done = await submit_due(connection, work)
+async def _collect_and_count(unit: UnitOfWork, work: Work) -> Done:
+    done = await submit_due(unit, work)
     return Done(done.submitted, Progress(total=len(done.submitted)))
 
 
-async def _count_instalments(connection: Connection, work: Work) -> Done:
-    succeeded, failed = await count_results(connection, work.waited_for)
+async def _count_instalments(unit: UnitOfWork, work: Work) -> Done:
+    succeeded, failed = await count_results(unit.connection, work.waited_for)
     return Done(progress=Progress(succeeded=succeeded, failed=failed))

@@ -147,8 +147,9 @@ async def credit_due(database: Database, now: datetime) -> int:
     """
     submitted = 0
     while True:
-        async with database.raw_unit_of_work() as connection:
-            credited = await credit(connection, now)
+        async with database.unit_of_work() as unit:
+            credited = await credit(unit.connection, now)
+            await unit.commit()
         if not credited.looked_at:
             return submitted
         submitted += len(credited.submitted)

@@ -10,8 +10,9 @@ from typing import Final
 from core.business_day import dates
 from core.business_day.runs import CLOSE_DAY
 from core.business_day.steps import Done, Part, Phase, Share, Steps, Work
-from core.foundation.database import Connection
+from core.foundation.database import Reader
 from core.foundation.logging import get_logger
+from core.foundation.unit_of_work import UnitOfWork
 from core.rewards.cashback import AT_ONCE, credit
 
 log = get_logger(__name__)
@@ -57,26 +58,27 @@ class Cashbacks:
     def __init__(self, time_zone: str) -> None:
         self._time_zone = time_zone
 
-    async def credit(self, connection: Connection, work: Work) -> Done:
+    async def credit(self, unit: UnitOfWork, work: Work) -> Done:
         """Submit the share's cashbacks."""
-        due_by = await dates.due_by(connection, work.business_date, self._time_zone)
-        credited = await credit(connection, due_by, work.share.first_id, work.share.next_id)
+        due_by = await dates.due_by(unit.connection, work.business_date, self._time_zone)
+        share = work.share
+        credited = await credit(unit.connection, due_by, share.first_id, share.next_id)
         return Done(credited.submitted)
 
-    async def open_since(self, _connection: Connection) -> date | None:
+    async def open_since(self, _reader: Reader) -> date | None:
         """Cashbacks fall due by the instant: no date waits for them."""
         return None
 
-    async def shares(self, connection: Connection, day: date) -> list[Share]:
+    async def shares(self, reader: Reader, day: date) -> list[Share]:
         """Shares of as many cashbacks as are credited at once; none where none is due."""
-        due_by = await dates.due_by(connection, day, self._time_zone)
-        return [Share(*row) for row in await connection.fetch(_SHARES, due_by, AT_ONCE)]
+        due_by = await dates.due_by(reader, day, self._time_zone)
+        return [Share(*row) for row in await reader.fetch(_SHARES, due_by, AT_ONCE)]
 
-    async def second_half(self, connection: Connection, share: Share) -> Share | None:
+    async def second_half(self, reader: Reader, share: Share) -> Share | None:
         """The second half of the share's cashbacks; None where it holds one only."""
-        row = await connection.fetchrow(_SECOND_HALF, share.first_id, share.next_id)
+        row = await reader.fetchrow(_SECOND_HALF, share.first_id, share.next_id)
         return None if row is None else Share(row["first_id"], share.next_id, row["size"])
 
-    async def left_out(self, _connection: Connection, work: Work) -> None:
+    async def left_out(self, _unit: UnitOfWork, work: Work) -> None:
         """The clock meets it again and says so in its log; the run's ``error`` says it here."""
         log.error("cashback_set_aside", run_id=str(work.run_id), first=str(work.share.first_id))

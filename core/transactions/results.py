@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import Reader
 
 _SOME_PENDING = """
 SELECT EXISTS (
@@ -19,14 +19,14 @@ FROM transactions WHERE id = ANY($1::uuid[])
 """
 
 
-async def all_final(connection: Connection, transaction_ids: Sequence[UUID]) -> bool:
+async def all_final(reader: Reader, transaction_ids: Sequence[UUID]) -> bool:
     """Whether none of these transactions is pending any more."""
-    return not (transaction_ids and await connection.fetchval(_SOME_PENDING, list(transaction_ids)))
+    return not (transaction_ids and await reader.fetchval(_SOME_PENDING, list(transaction_ids)))
 
 
-async def count_results(connection: Connection, transaction_ids: Sequence[UUID]) -> tuple[int, int]:
+async def count_results(reader: Reader, transaction_ids: Sequence[UUID]) -> tuple[int, int]:
     """How many of these transactions succeeded, and how many failed."""
     if not transaction_ids:
         return 0, 0
-    row: Any = await connection.fetchrow(_COUNT, list(transaction_ids))
+    row: Any = await reader.fetchrow(_COUNT, list(transaction_ids))
     return row["succeeded"], row["failed"]

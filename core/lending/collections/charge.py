@@ -14,6 +14,7 @@ from uuid import UUID
 
 from core.business_day.steps import Work
 from core.foundation.database import Connection
+from core.foundation.unit_of_work import UnitOfWork
 from core.lending import notices
 from core.lending.collections.delinquency import days_past_due
 from core.lending.collections.penalties import LateFee, late_fee_falls_on, penal_charge
@@ -78,8 +79,9 @@ class Charge:
         return self.late_fee + self.penal
 
 
-async def charge(connection: Connection, work: Work, *, calendar: CollectionCalendar) -> None:
+async def charge(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) -> None:
     """Charge every overdue instalment of the share for the date, and tell of new ones."""
+    connection = unit.connection
     share, day = work.share, work.business_date
     locked = await connection.fetch(_LOCK_OVERDUE, share.first_id, share.next_id, day)
     if not locked:

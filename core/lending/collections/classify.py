@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from core.business_day.steps import Work
-from core.foundation.database import Connection
+from core.foundation.unit_of_work import UnitOfWork
 from core.lending.collections.delinquency import (
     Arrears,
     classify_borrower,
@@ -67,10 +67,9 @@ class Standing:
     was_in_default: bool
 
 
-async def classify(
-    connection: Connection, work: Work, *, calendar: CollectionCalendar
-) -> list[Standing]:
+async def classify(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) -> list[Standing]:
     """Write the standing of every loan of borrowers in arrears, or out of them again."""
+    connection = unit.connection
     share, day = work.share, work.business_date
     locked = await connection.fetch(_LOCK, share.first_id, share.next_id, day)
     if not locked:

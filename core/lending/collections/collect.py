@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from core.business_day.steps import Done, Work
-from core.foundation.database import Connection
+from core.foundation.unit_of_work import UnitOfWork
 from core.lending import notices, orders
 from core.lending.details import CollectionDetails
 from core.lending.notices import LineName, money
@@ -59,8 +59,9 @@ ORDER BY i.loan_id
 """
 
 
-async def submit_due(connection: Connection, work: Work) -> Done:
+async def submit_due(unit: UnitOfWork, work: Work) -> Done:
     """Submit the transactions of all instalments of the share to collect by the date."""
+    connection = unit.connection
     share, day = work.share, work.business_date
     locked = await connection.fetch(_LOCK_DUE, share.first_id, share.next_id, day)
     if not locked:
@@ -77,8 +78,9 @@ async def submit_due(connection: Connection, work: Work) -> Done:
     return Done([order.id for order in asked])
 
 
-async def announce_due(connection: Connection, work: Work) -> None:
+async def announce_due(unit: UnitOfWork, work: Work) -> None:
     """Tell borrowers what falls due tomorrow and in ``DUE_SOON_DAYS`` days, once each."""
+    connection = unit.connection
     share, day = work.share, work.business_date
     soon = day + timedelta(days=DUE_SOON_DAYS)
     days = [day + timedelta(days=1), soon]

@@ -12,6 +12,7 @@ from uuid import UUID
 from core.business_day.steps import Done, Work
 from core.foundation.database import Connection
 from core.foundation.ids import new_id
+from core.foundation.unit_of_work import UnitOfWork
 from core.lending import notices, orders
 from core.lending.collections import cases
 from core.lending.collections.cases import Stage, Step
@@ -63,8 +64,9 @@ async def open_cases(connection: Connection, standings: Sequence[Standing], day:
     await inbox.write(connection, told)
 
 
-async def set_off(connection: Connection, work: Work) -> Done:
+async def set_off(unit: UnitOfWork, work: Work) -> Done:
     """Submit set-offs from the borrowers' own accounts, for what is due."""
+    connection = unit.connection
     share, day = work.share, work.business_date
     loans = await connection.fetch(_SETTING_OFF, share.first_id, share.next_id, day)
     await _propose_write_offs(connection, loans)
@@ -82,8 +84,9 @@ async def set_off(connection: Connection, work: Work) -> Done:
     return Done([order.id for order in asked])
 
 
-async def close_cured(connection: Connection, work: Work) -> None:
+async def close_cured(unit: UnitOfWork, work: Work) -> None:
     """Close the cases of loans that are out of default."""
+    connection = unit.connection
     rows = await connection.fetch(_CURED, work.share.first_id, work.share.next_id)
     cured = [row["loan_id"] for row in rows]
     await cases.add_steps(

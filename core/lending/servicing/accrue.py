@@ -5,7 +5,7 @@ the period's interest. A loan that has closed the date already is left alone.
 """
 
 from core.business_day.steps import Work
-from core.foundation.database import Connection
+from core.foundation.unit_of_work import UnitOfWork
 from core.lending.details import AccrualDetails
 from core.lending.servicing import booking
 
@@ -56,8 +56,9 @@ SELECT currency, sum(earned)::bigint AS earned FROM closed GROUP BY currency
 """
 
 
-async def accrue(connection: Connection, work: Work) -> None:
+async def accrue(unit: UnitOfWork, work: Work) -> None:
     """Book the interest earned through the date, and close the day for these loans."""
+    connection = unit.connection
     share, day = work.share, work.business_date
     earned: dict[str, int] = {}
     while rolled := await connection.fetch(_ROLL, share.first_id, share.next_id, day):
