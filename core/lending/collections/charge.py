@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from core.business_day.steps import Work
 from core.foundation.database import Connection
 from core.foundation.unit_of_work import UnitOfWork
 from core.lending import notices
-from core.lending.collections.delinquency import days_past_due
+from core.lending.collections.delinquency import days_past_due, is_late
 from core.lending.collections.penalties import LateFee, late_fee_falls_on, penal_charge
 from core.lending.details import PenaltyDetails
 from core.lending.notices import LineName, money
@@ -59,6 +59,23 @@ FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::bigint[], $7::uuid
 """
 
 
+class LateLine(NamedTuple):
+    """An instalment that is due and unpaid, with its loan's currency, borrower and terms."""
+
+    loan_id: UUID
+    version: int
+    number: int
+    due_date: date
+    penal_to: date | None
+    penal_carried: Decimal
+    late_fee_on: date | None
+    unpaid_minor: int
+    overdue_minor: int
+    currency: str
+    user_id: UUID
+    terms: str
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
     """What one overdue instalment is charged at a day's end; either part may be nothing."""
@@ -87,27 +104,30 @@ async def charge(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) 
     if not locked:
         return
     rows = await connection.fetch(_OVERDUE, [row["id"] for row in locked], day)
-    # Where the bank could not collect yet, for a holiday, nobody is late. Overdue is what the
-    # collection day's close leaves unpaid; being late costs from the day after.
-    late = [row for row in rows if day >= calendar.adjust(row["due_date"])]
-    charges = [_charge(row, day) for row in late if day > calendar.adjust(row["due_date"])]
+    late = [
+        line for line in (LateLine(*row) for row in rows) if is_late(line.due_date, day, calendar)
+    ]
+    # Overdue is what the collection day's close leaves unpaid; being late costs from the day after.
+    yesterday = day - timedelta(days=1)
+    charges = [_charge(line, day) for line in late if is_late(line.due_date, yesterday, calendar)]
     await _write(connection, charges, day)
-    await inbox.write(connection, [_overdue(row, day) for row in late if row["penal_to"] is None])
+    told = [_overdue(line, day, calendar) for line in late if line.penal_to is None]
+    await inbox.write(connection, told)
 
 
-def _charge(row: Any, day: date) -> Charge:
-    terms = parse_terms(row["terms"])
-    overdue, due = row["overdue_minor"], row["due_date"]
+def _charge(line: LateLine, day: date) -> Charge:
+    terms = parse_terms(line.terms)
+    overdue, due = line.overdue_minor, line.due_date
     late_fee = 0
-    late_fee_on = row["late_fee_on"]
+    late_fee_on = line.late_fee_on
     if late_fee_on is None and day >= late_fee_falls_on(due, terms.grace_days):
-        late_fee = LateFee.of(terms, row["currency"]).amount_minor(overdue) if overdue else 0
+        late_fee = LateFee.of(terms, line.currency).amount_minor(overdue) if overdue else 0
         late_fee_on = day
-    since = row["penal_to"] or due + timedelta(days=terms.grace_days)
+    since = line.penal_to or due + timedelta(days=terms.grace_days)
     days = max(0, (day - since).days)
-    penal, carried = penal_charge(overdue, terms.penal_rate, days, row["penal_carried"])
+    penal, carried = penal_charge(overdue, terms.penal_rate, days, line.penal_carried)
     return Charge(
-        row["loan_id"], row["version"], row["number"], row["currency"],
+        line.loan_id, line.version, line.number, line.currency,
         late_fee, penal, max(since, day), carried, late_fee_on,
     )  # fmt: skip
 
@@ -147,10 +167,10 @@ async def _book(connection: Connection, charges: Sequence[Charge], day: date) ->
     }
 
 
-def _overdue(row: Any, day: date) -> inbox.Notice:
+def _overdue(line: LateLine, day: date, calendar: CollectionCalendar) -> inbox.Notice:
     return notices.overdue(
-        row["user_id"],
-        LineName(row["loan_id"], row["version"], row["number"]),
-        money(row["unpaid_minor"], row["currency"]),
-        days_past_due(row["due_date"], day),
+        line.user_id,
+        LineName(line.loan_id, line.version, line.number),
+        money(line.unpaid_minor, line.currency),
+        days_past_due(line.due_date, day, calendar),
     )

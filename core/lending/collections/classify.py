@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
+
+from asyncpg import Record
 
 from core.business_day.steps import Work
 from core.foundation.unit_of_work import UnitOfWork
@@ -13,8 +15,9 @@ from core.lending.collections.delinquency import (
     Arrears,
     classify_borrower,
     days_past_due,
+    is_in_default,
 )
-from core.lending.origination.products import parse_terms
+from core.lending.origination.products import ProductTerms, parse_terms
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.states import Classification
 
@@ -35,8 +38,7 @@ ORDER BY l.id FOR NO KEY UPDATE
 """
 # A restructured loan's first instalment asks for the arrears of the schedule before it.
 _LOANS = """
-SELECT l.id, l.user_id, l.assessed_on, l.dpd, l.classification, l.in_default,
-       l.terms::text AS terms, (
+SELECT l.id, l.user_id, l.assessed_on, l.classification, l.in_default, l.terms::text AS terms, (
   SELECT min(i.due_date) FROM loan_instalments i
   WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND i.due_date <= $2
 ) AS oldest_due, l.status = 'restructured' AND EXISTS (
@@ -55,6 +57,19 @@ WHERE l.id = c.id
 """
 
 
+class Assessed(NamedTuple):
+    """A loan as the day's end finds it; ``oldest_due`` is its oldest due date that is unpaid."""
+
+    id: UUID
+    user_id: UUID
+    assessed_on: date | None
+    classification: Classification
+    in_default: bool
+    terms: ProductTerms
+    oldest_due: date | None
+    carries_arrears: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A loan at a day's end."""
@@ -64,7 +79,6 @@ class Standing:
     dpd: int
     classification: Classification
     in_default: bool
-    was_in_default: bool
 
 
 async def classify(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) -> list[Standing]:
@@ -77,7 +91,7 @@ async def classify(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar
     rows = await connection.fetch(_LOANS, [row["id"] for row in locked], day)
     standings = [
         standing
-        for _, loans in groupby(rows, key=lambda row: row["user_id"])
+        for _, loans in groupby(map(_assessed, rows), key=lambda loan: loan.user_id)
         for standing in _borrower(list(loans), day, calendar)
     ]
     await connection.execute(
@@ -91,37 +105,31 @@ async def classify(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar
     return standings
 
 
-def _borrower(loans: Sequence[Any], day: date, calendar: CollectionCalendar) -> list[Standing]:
+def _borrower(loans: Sequence[Assessed], day: date, calendar: CollectionCalendar) -> list[Standing]:
     """The standings of a borrower's loans; none for a day before the last that was assessed."""
-    if any(loan["assessed_on"] is not None and loan["assessed_on"] > day for loan in loans):
+    if any(loan.assessed_on is not None and loan.assessed_on > day for loan in loans):
         return []
-    terms = [parse_terms(loan["terms"]) for loan in loans]
-    days = [_dpd(loan["oldest_due"], day, calendar) for loan in loans]
-    arrears = [
-        Arrears(
-            dpd,
-            Classification(loan["classification"]),
-            each.bucket_edges(),
-            loan["carries_arrears"],
-        )
-        for dpd, loan, each in zip(days, loans, terms, strict=True)
-    ]
-    classes = classify_borrower(arrears)
+    days = [days_past_due(loan.oldest_due, day, calendar) for loan in loans]
+    classes = classify_borrower(
+        [
+            Arrears(dpd, loan.classification, loan.terms.bucket_edges(), loan.carries_arrears)
+            for dpd, loan in zip(days, loans, strict=True)
+        ]
+    )
     return [
         Standing(
-            loan_id=loan["id"],
-            user_id=loan["user_id"],
+            loan_id=loan.id,
+            user_id=loan.user_id,
             dpd=dpd,
             classification=asset_class,
-            in_default=dpd > each.default_after_dpd or (loan["in_default"] and dpd > 0),
-            was_in_default=loan["in_default"],
+            in_default=is_in_default(dpd, loan.terms.default_after_dpd, already=loan.in_default),
         )
-        for loan, dpd, each, asset_class in zip(loans, days, terms, classes, strict=True)
+        for loan, dpd, asset_class in zip(loans, days, classes, strict=True)
     ]
 
 
-def _dpd(oldest_due: date | None, day: date, calendar: CollectionCalendar) -> int:
-    """Nobody is late before the close of the bank's collection day, where a holiday moved it."""
-    if oldest_due is None or day < calendar.adjust(oldest_due):
-        return 0
-    return days_past_due(oldest_due, day)
+def _assessed(row: Record) -> Assessed:
+    loan = Assessed(*row)
+    return loan._replace(
+        classification=Classification(loan.classification), terms=parse_terms(row["terms"])
+    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from core.lending.origination.products import BucketEdges
+from core.lending.servicing.calendar import EVERY_DAY, CollectionCalendar
 from core.lending.states import Classification
 
 
@@ -30,17 +31,32 @@ class Arrears:
         return self.dpd > 0 or self.carried
 
 
-def days_past_due(oldest_unpaid_due: date | None, closed: date) -> int:
-    """Days past due at the close of ``closed``, by the oldest unpaid instalment; 0 if none.
+def is_late(due_date: date, closed: date, calendar: CollectionCalendar) -> bool:
+    """Whether what fell due on ``due_date`` and is unpaid at the close of ``closed`` is late.
+
+    Nobody is late before the close of the day on which the bank collects, where a holiday moved it.
+    """
+    return closed >= calendar.adjust(due_date)
+
+
+def days_past_due(
+    oldest_unpaid_due: date | None, closed: date, calendar: CollectionCalendar = EVERY_DAY
+) -> int:
+    """Days past due at the close of ``closed``, by the oldest unpaid instalment; 0 if none is late.
 
     The close of the due date itself is day 1, as in the regulator's illustration ("Clarifications"
     of 12 November 2021: dues of 31 March that are unpaid when the day-end process runs for this
     date are overdue since 31 March; SMA-1 on 30 April, upon completion of 30 days of being overdue,
     SMA-2 on 30 May, NPA on 29 June). While nothing is paid it grows by one a day.
     """
-    if oldest_unpaid_due is None:
+    if oldest_unpaid_due is None or not is_late(oldest_unpaid_due, closed, calendar):
         return 0
-    return max(0, (closed - oldest_unpaid_due).days + 1)
+    return (closed - oldest_unpaid_due).days + 1
+
+
+def is_in_default(dpd: int, threshold: int, *, already: bool) -> bool:
+    """Past ``threshold`` a loan is in default, and stays so until nothing is past due any more."""
+    return dpd > threshold or (already and dpd > 0)
 
 
 def bucket(dpd: int, edges: BucketEdges) -> Classification:

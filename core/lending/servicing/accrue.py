@@ -1,19 +1,19 @@
 """A step of the business day: interest earned through a date, for all loans of a share at once.
 
-The same rule as ``accrual.earned``, in SQL: what is booked by a day is a rounded running total of
-the period's interest. A loan that has closed the date already is left alone.
+A loan that has closed the date already is left alone.
 """
 
 from core.business_day.steps import Work
 from core.foundation.unit_of_work import UnitOfWork
 from core.lending.details import AccrualDetails
 from core.lending.servicing import booking
+from core.lending.servicing.accrual import EARNED
 
 # Periods that have ended: book their rest and open the next one, if there is one. Where the period
 # ends on the very day, the next has earned nothing yet and the loan's day is closed.
-_ROLL = """
+_ROLL = f"""
 WITH ended AS (
-  SELECT id, period_end, period_interest_minor - period_accrued_minor AS rest FROM loans
+  SELECT id, period_end, {EARNED} - period_accrued_minor AS rest FROM loans
   WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
     AND status IN ('active', 'restructured') AND period_end <= $3 AND last_closed_on < $3
   ORDER BY id FOR NO KEY UPDATE
@@ -32,15 +32,11 @@ WITH ended AS (
   RETURNING l.currency, e.rest
 )
 SELECT currency, count(*) AS loans, sum(rest)::bigint AS earned FROM rolled GROUP BY currency
-"""
-_EARN = """
+"""  # noqa: S608 - the rule of another file
+_EARN = f"""
 WITH open AS (
-  SELECT id, period_accrued_minor AS booked, CASE
-    WHEN period_end IS NULL THEN 0
-    ELSE greatest(period_accrued_minor, (
-      2 * period_interest_minor * greatest(0, $3::date - period_start)
-      + (period_end - period_start)
-    ) / (2 * (period_end - period_start))) END AS target
+  SELECT id, period_accrued_minor AS booked,
+         CASE WHEN period_end IS NULL THEN 0 ELSE {EARNED} END AS target
   FROM loans
   WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
     AND status IN ('active', 'restructured') AND last_closed_on < $3
@@ -53,7 +49,7 @@ WITH open AS (
   RETURNING l.currency, o.target - o.booked AS earned
 )
 SELECT currency, sum(earned)::bigint AS earned FROM closed GROUP BY currency
-"""
+"""  # noqa: S608 - the rule of another file
 
 
 async def accrue(unit: UnitOfWork, work: Work) -> None:

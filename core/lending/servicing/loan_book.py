@@ -5,14 +5,14 @@ minor units of the loan's currency.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
 from core.foundation.errors import NothingDue
 from core.lending.origination.products import ProductTerms
-from core.lending.servicing.accrual import Window, earned
+from core.lending.servicing.accrual import Window, advance
 from core.lending.servicing.allocation import Allocation, Owed, Split, allocate, total
 from core.lending.states import (
     PAID_OFF,
@@ -167,14 +167,12 @@ class LoanBook:
 
     def accrue_to(self, day: date) -> None:
         """Earn interest through ``day``, period by period; needs the whole schedule loaded."""
-        while self.window is not None:
-            booked = earned(self.window, day)
-            self._earn(booked - self.window.accrued_minor)
-            self.reshaped = self.changed = True
-            if day < self.window.end:
-                self.window = replace(self.window, accrued_minor=booked)
-                return
-            self.window = self._window_after(self.window.end)
+        if self.window is None:
+            return
+        periods = (Window(x.period_start, x.due_date, x.asked.interest) for x in self.current())
+        fresh, self.window = advance(self.window, periods, day)
+        self._earn(fresh)
+        self.reshaped = self.changed = True
 
     def earn_rest(self) -> None:
         """At a loan's end, interest paid beyond what was earned is the bank's: earn it."""
@@ -207,12 +205,6 @@ class LoanBook:
     def _earn(self, amount: int) -> None:
         self.interest_accrued += amount
         self.newly_accrued += amount
-
-    def _window_after(self, end: date) -> Window | None:
-        following = [line for line in self.current() if line.period_start >= end]
-        if not following:
-            return None
-        return Window(following[0].period_start, following[0].due_date, following[0].asked.interest)
 
 
 ENDED = PAID_OFF | {LoanStatus.SETTLED, LoanStatus.WRITTEN_OFF}

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.foundation.database import Reader
 from core.foundation.money import to_major, whole_sums
+from core.lending.servicing.overdue import IS_OVERDUE
 
 _OUTSTANDING = """
 SELECT currency, count(*) AS loans, sum(principal_outstanding_minor) AS outstanding,
@@ -21,24 +22,23 @@ SELECT currency, count(*) AS loans, sum(principal_outstanding_minor) AS outstand
   count(*) FILTER (WHERE in_default) AS in_default
 FROM loans WHERE status IN ('active', 'restructured') GROUP BY currency ORDER BY currency
 """
-_BY_DAY = """
+_BY_DAY = f"""
 SELECT i.due_date, l.currency,
   sum(i.principal_minor + i.interest_minor + i.fee_minor + i.penalty_minor) AS due,
   sum(i.principal_paid_minor + i.interest_paid_minor + i.fee_paid_minor + i.penalty_paid_minor)
     AS collected,
-  coalesce(sum(i.unpaid_minor) FILTER (
-    WHERE i.due_date < $3 OR (l.dpd > 0 AND i.due_date <= l.assessed_on)), 0) AS overdue
+  coalesce(sum(i.unpaid_minor) FILTER (WHERE {IS_OVERDUE}), 0) AS overdue
 FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
-WHERE i.due_date BETWEEN $1 AND $2 AND i.superseded_at IS NULL AND l.deleted_at IS NULL
+WHERE i.due_date BETWEEN $2 AND $3 AND i.superseded_at IS NULL AND l.deleted_at IS NULL
 GROUP BY i.due_date, l.currency ORDER BY i.due_date, l.currency
-"""
+"""  # noqa: S608 - the rule of another file
 _STATES = "SELECT status, count(*) AS loans FROM loans WHERE deleted_at IS NULL GROUP BY status"
 
 
 async def portfolio(reader: Reader, *, since: date, until: date, today: date) -> dict[str, Any]:
     """The lending section of the report, for instalments due ``since`` to ``until``."""
     outstanding = [whole_sums(dict(row)) for row in await reader.fetch(_OUTSTANDING)]
-    found = await reader.fetch(_BY_DAY, since, min(until, today), today)
+    found = await reader.fetch(_BY_DAY, today, since, min(until, today))
     days = [whole_sums(dict(row)) for row in found]
     states = await reader.fetch(_STATES)
     return {
