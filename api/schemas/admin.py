@@ -12,7 +12,7 @@ from api.schemas.fields import Flag, Money
 from core.foundation import money
 from core.foundation.money import to_major
 from core.ledger.tables import Currency
-from core.ledger.trial_balance import Row, TrialBalance
+from core.ledger.trial_balance import LedgerRow, TrialBalance
 from core.operations.tables import FailedJob
 from core.reporting import report
 
@@ -28,7 +28,7 @@ class TrialBalanceRow(BaseModel):
     credit: Money
 
     @classmethod
-    def of(cls, row: Row) -> "TrialBalanceRow":
+    def of(cls, row: LedgerRow) -> "TrialBalanceRow":
         """The row as answered."""
         return cls(
             code=row.code,

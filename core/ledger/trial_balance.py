@@ -28,7 +28,7 @@ GROUP BY l.code, l.name, l.type, a.currency ORDER BY l.code, a.currency
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LedgerRow:
     """One ledger account in one currency, in minor units; one of the two sides is 0."""
 
     code: str
@@ -40,7 +40,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class LedgerTotal:
     """The two sides of one currency, in minor units."""
 
     currency: str
@@ -53,8 +53,8 @@ class TrialBalance:
     """All rows and the totals of each currency, at one moment."""
 
     as_of: datetime | None
-    rows: list[Row]
-    totals: list[Total]
+    rows: list[LedgerRow]
+    totals: list[LedgerTotal]
 
 
 async def trial_balance(reader: Reader) -> TrialBalance:
@@ -68,9 +68,9 @@ async def trial_balance(reader: Reader) -> TrialBalance:
     for row in rows:
         sides[row.currency][0] += row.debit_minor
         sides[row.currency][1] += row.credit_minor
-    totals = [Total(currency, *sides[currency]) for currency in sorted(sides)]
+    totals = [LedgerTotal(currency, *sides[currency]) for currency in sorted(sides)]
     return TrialBalance(found[0]["as_of"] if found else None, rows, totals)
 
 
-def _row(code: str, name: str, kind: str, currency: str, amount_minor: int) -> Row:
-    return Row(code, name, kind, currency, max(-amount_minor, 0), max(amount_minor, 0))
+def _row(code: str, name: str, kind: str, currency: str, amount_minor: int) -> LedgerRow:
+    return LedgerRow(code, name, kind, currency, max(-amount_minor, 0), max(amount_minor, 0))
