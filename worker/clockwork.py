@@ -71,8 +71,7 @@ class Clockwork:
     async def credit_cashbacks(self) -> None:
         """Credit the cashbacks that have fallen due."""
         database = self._runtime.database
-        if await credit_due(database, await database_now(database)):
-            await self._runtime.jobs.ring()
+        await credit_due(database, self._runtime.intake, await database_now(database))
 
     async def run_due(self) -> None:
         """Run every daily job for its latest due instant, unless that was done."""

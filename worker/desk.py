@@ -1,4 +1,4 @@
-"""The business day's desk of a process: its database, its bell, its settler, its helpers."""
+"""The business day's desk of a process: its database, its settler, its helpers."""
 
 import asyncio
 from uuid import UUID
@@ -32,8 +32,7 @@ def desk(runtime: Runtime, *, helpers: bool = True) -> Desk:
 
     return Desk(
         database=runtime.database,
-        bell=runtime.jobs,
-        steps=every_step(runtime.settings),
+        steps=every_step(runtime.settings, runtime.intake),
         bank_clock=BankClock.of(runtime.settings),
         settle=settle_some,
         call_helpers=call_helpers if helpers else None,

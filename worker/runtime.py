@@ -7,9 +7,10 @@ from redis.asyncio import Redis
 from core.foundation.cache import connect
 from core.foundation.config import Settings
 from core.foundation.database import Database
-from core.foundation.jobs import Jobs
+from core.foundation.jobs import Doorbell, Jobs
 from core.foundation.locks import Locks
 from core.transactions.backlog import BacklogGauges
+from core.transactions.intake import Intake
 from core.transactions.settle import Settler
 from core.transactions.waiting import Announcer
 from worker.kinds import every_kind
@@ -23,6 +24,8 @@ class Runtime:
     database: Database
     redis: "Redis"
     jobs: Jobs
+    bell: Doorbell
+    intake: Intake
     settler: Settler
     gauges: BacklogGauges
 
@@ -32,11 +35,14 @@ class Runtime:
         database = database or Database.from_settings(settings, name=name)
         redis = connect(settings.redis_url)
         jobs = Jobs(redis, settings.redis_url)
+        bell = Doorbell(jobs)
         return cls(
             settings=settings,
             database=database,
             redis=redis,
             jobs=jobs,
+            bell=bell,
+            intake=Intake(database, bell),
             settler=Settler(
                 database,
                 Locks(redis, ttl_seconds=settings.account_lock_ttl_seconds),
@@ -48,7 +54,8 @@ class Runtime:
         )
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Ring what was asked for, then close every connection."""
+        await self.bell.close()
         await self.gauges.close()
         self.jobs.close()
         await self.redis.aclose()

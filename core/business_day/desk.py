@@ -2,19 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 from core.business_day.dates import BankClock
 from core.business_day.steps import Steps
 from core.foundation.database import Database
-
-
-class Bell(Protocol):
-    """How workers are told that transactions wait for settlement."""
-
-    async def ring(self) -> object:
-        """Ring; losing a ring does no harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +19,6 @@ class Desk:
     """
 
     database: Database
-    bell: Bell
     steps: Steps
     bank_clock: BankClock
     settle: Callable[[], Awaitable[object]] | None = None

@@ -122,8 +122,6 @@ class _Driver:
                 self.desk.database.unit_of_work() as unit,
             ):
                 submitted = await self._phase(unit, chunk)
-                if submitted:
-                    unit.once_committed(self.desk.bell.ring)
                 await unit.commit()
         except LeaseLost:
             raise

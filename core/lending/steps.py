@@ -18,6 +18,7 @@ from core.lending.collections.collect import announce_due, submit_due
 from core.lending.collections.recover import close_cured, open_cases, set_off
 from core.lending.servicing.accrue import accrue
 from core.lending.servicing.calendar import CollectionCalendar
+from core.transactions.intake import Intake
 from core.transactions.results import count_results
 
 EMI_COLLECTION: Final = "emi-collection"
@@ -25,28 +26,25 @@ DEFAULT_RECOVERY: Final = "default-recovery"
 PART: Final = "lending"
 
 
-def register(steps: Steps, *, holiday_country: str = "") -> None:
+def register(steps: Steps, intake: Intake, *, holiday_country: str = "") -> None:
     """Add what lending does, by the holidays of that country (empty: none)."""
     calendar = CollectionCalendar(holiday_country)
-    charging = partial(charge, calendar=calendar)
-    assessing = partial(_assess, calendar=calendar)
-    recovering = (assessing, set_off, close_cured, _count_loans)
-    follow_up = Phase("recover", (partial(_reassess, calendar=calendar), close_cured), True)
-    every_loan = partial(Part, PART, Borrowers(), counted=True)
-    steps.register(
-        CLOSE_DAY,
-        every_loan(
-            (
-                Phase("collect", (accrue, announce_due, submit_due)),
-                Phase("assess", (charging, *recovering)),
-                follow_up,
-            )
-        ),
-    )
-    steps.register(DEFAULT_RECOVERY, every_loan((Phase("assess", recovering), follow_up)))
-    # What is counted is not known before it is submitted: the instalments.
-    collecting = (Phase("collect", (_collect_and_count,)), Phase("assess", (_count_instalments,)))
-    steps.register(EMI_COLLECTION, Part(PART, Borrowers(), collecting))
+    submit = partial(submit_due, intake=intake)
+    charge_late = partial(charge, calendar=calendar)
+    assess = partial(_assess, calendar=calendar)
+    reassess = partial(_reassess, calendar=calendar)
+    recovering = (assess, partial(set_off, intake=intake), close_cured, _count_loans)
+
+    follow_up = Phase("recover", (reassess, close_cured), follow_up=True)
+    of_loans = partial(Part, PART, Borrowers(), counted=True)
+    collecting = Phase("collect", (accrue, announce_due, submit))
+    assessing = Phase("assess", (charge_late, *recovering))
+    steps.register(CLOSE_DAY, of_loans((collecting, assessing, follow_up)))
+    steps.register(DEFAULT_RECOVERY, of_loans((Phase("assess", recovering), follow_up)))
+    # It counts instalments, whose number is not known before they are submitted.
+    collecting = Phase("collect", (partial(_submit_and_count, intake=intake),))
+    counting = Phase("assess", (_count_instalments,))
+    steps.register(EMI_COLLECTION, Part(PART, Borrowers(), (collecting, counting)))
 
 
 async def _assess(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) -> None:
@@ -66,8 +64,8 @@ async def _count_loans(unit: UnitOfWork, work: Work) -> Done:
     return Done(progress=Progress(succeeded=size - failed, failed=failed))
 
 
-async def _collect_and_count(unit: UnitOfWork, work: Work) -> Done:
-    done = await submit_due(unit, work)
+async def _submit_and_count(unit: UnitOfWork, work: Work, *, intake: Intake) -> Done:
+    done = await submit_due(unit, work, intake=intake)
     return Done(done.submitted, Progress(total=len(done.submitted)))
 
 

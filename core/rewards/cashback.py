@@ -17,9 +17,9 @@ from core.foundation.errors import AccountClosed
 from core.foundation.money import to_major
 from core.notifications import notices
 from core.rewards.clawback import ReversalKind, cashback_rule, payment_of
-from core.transactions.accepting import accept
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.details import CashbackDetails, PaymentDetails
+from core.transactions.intake import Intake
 from core.transactions.kinds import Kinds, TransactionType
 from core.transactions.orders import Accepted, Order, Party, Result, cashback
 
@@ -140,15 +140,15 @@ class Credited(NamedTuple):
     submitted: Sequence[UUID]
 
 
-async def credit_due(database: Database, now: datetime) -> int:
-    """Submit all that has fallen due by ``now``; answers how many. Ring for the workers afterwards.
+async def credit_due(database: Database, intake: Intake, now: datetime) -> int:
+    """Submit all that has fallen due by ``now``; answers how many.
 
     Each cashback is looked at once.
     """
     submitted = 0
     while True:
         async with database.unit_of_work() as unit:
-            credited = await credit(unit.connection, now)
+            credited = await credit(unit, intake, now)
             await unit.commit()
         if not credited.looked_at:
             return submitted
@@ -156,7 +156,8 @@ async def credit_due(database: Database, now: datetime) -> int:
 
 
 async def credit(
-    connection: Connection,
+    unit: UnitOfWork,
+    intake: Intake,
     now: datetime,
     first: UUID = _FIRST_OF_ALL,
     following: UUID | None = None,
@@ -166,11 +167,11 @@ async def credit(
     An account that is frozen waits for another day, which the staff are told; one that was closed
     has lost its cashback.
     """
-    due = await connection.fetch(_DUE, now, AT_ONCE, first, following)
+    due = await unit.connection.fetch(_DUE, now, AT_ONCE, first, following)
     if not due:
         return Credited(0, [])
-    results = await accept(connection, [_order(row) for row in due])
-    return Credited(len(due), await _note(connection, due, results, now))
+    results = await intake.accept(unit, [_order(row) for row in due])
+    return Credited(len(due), await _note(unit.connection, due, results, now))
 
 
 def _order(row: Any) -> Order:

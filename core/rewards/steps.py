@@ -14,6 +14,7 @@ from core.foundation.database import Reader
 from core.foundation.logging import get_logger
 from core.foundation.unit_of_work import UnitOfWork
 from core.rewards.cashback import AT_ONCE, credit
+from core.transactions.intake import Intake
 
 log = get_logger(__name__)
 
@@ -44,9 +45,9 @@ HAVING count(*) > 0
 """
 
 
-def register(steps: Steps, *, time_zone: str) -> None:
+def register(steps: Steps, intake: Intake, *, time_zone: str) -> None:
     """Credit with a date, in that time zone, the cashbacks that are due by then."""
-    cashbacks = Cashbacks(time_zone)
+    cashbacks = Cashbacks(intake, time_zone)
     # The second phase has nothing to do but to wait until what was credited is settled.
     phases = (Phase("credit", (cashbacks.credit,)), Phase("settle", (), follow_up=True))
     steps.register(CLOSE_DAY, Part(PART, cashbacks, phases))
@@ -55,14 +56,15 @@ def register(steps: Steps, *, time_zone: str) -> None:
 class Cashbacks:
     """A workload of the business day: the cashbacks that are due and not credited, by payment."""
 
-    def __init__(self, time_zone: str) -> None:
+    def __init__(self, intake: Intake, time_zone: str) -> None:
+        self._intake = intake
         self._time_zone = time_zone
 
     async def credit(self, unit: UnitOfWork, work: Work) -> Done:
         """Submit the share's cashbacks."""
         due_by = await dates.due_by(unit.connection, work.business_date, self._time_zone)
         share = work.share
-        credited = await credit(unit.connection, due_by, share.first_id, share.next_id)
+        credited = await credit(unit, self._intake, due_by, share.first_id, share.next_id)
         return Done(credited.submitted)
 
     async def open_since(self, _reader: Reader) -> date | None:

@@ -23,6 +23,7 @@ from core.ledger.chart import LedgerCode
 from core.lending.amortisation import add_months
 from core.lending.origination import catalogue
 from core.lending.origination.products import ProductTerms
+from core.transactions.intake import Intake
 from core.transactions.journal import JournalEntry, book_journal
 from ops.bench import engine, seed
 from ops.bench.plan import Plan
@@ -109,7 +110,7 @@ class _Bell:
         self._process = process
         self._going: asyncio.Task[None] | None = None
 
-    async def ring(self) -> None:
+    def ring(self, request_id: str | None = None) -> None:  # noqa: ARG002 - the bell's signature
         """Send the worker off, unless it is under way."""
         if self._going is None or self._going.done():
             self._going = asyncio.create_task(engine.go(self._process))
@@ -121,7 +122,8 @@ class _Bell:
 
 
 def _desk(runtime: Runtime, bell: _Bell) -> Desk:
-    return replace(desk(runtime, helpers=False), bell=bell)
+    ringing = replace(runtime, intake=Intake(runtime.database, bell))
+    return desk(ringing, helpers=False)
 
 
 @asynccontextmanager

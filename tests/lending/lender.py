@@ -24,6 +24,7 @@ from core.lending.servicing import payments, schedule_views, views
 from core.lending.servicing.payments import PaymentRequest
 from core.lending.steps import EMI_COLLECTION
 from core.transactions import orders
+from core.transactions.intake import Intake
 from core.transactions.kinds import Kinds
 from core.transactions.orders import Party
 from core.transactions.settle import Settler
@@ -39,17 +40,10 @@ def every_kind() -> Kinds:
     return registry
 
 
-def every_step(holiday_country: str = "") -> Steps:
+def every_step(intake: Intake, holiday_country: str = "") -> Steps:
     table = Steps()
-    steps.register(table, holiday_country=holiday_country)
+    steps.register(table, intake, holiday_country=holiday_country)
     return table
-
-
-class Silence:
-    """A bell in a bank without workers."""
-
-    async def ring(self) -> bool:
-        return True
 
 
 @asynccontextmanager
@@ -84,8 +78,7 @@ class Lender:
         self.settler = self.quiet.settler(kinds=every_kind())
         self.desk = Desk(
             self.quiet.database,
-            Silence(),
-            every_step(),
+            every_step(self.quiet.intake),
             BankClock("UTC", may_run_ahead=True),
             settle=self.settler.drain,
         )

@@ -306,7 +306,7 @@ async def test_on_a_holiday_nobody_is_collected_from_and_nobody_is_late(lender):
         loan_id,
         monday,
     )
-    desk = replace(lender.desk, steps=every_step("DE"))
+    desk = replace(lender.desk, steps=every_step(lender.quiet.intake, "DE"))
     day = due
     while day < monday:
         await close.close_through(desk, day)

@@ -13,7 +13,7 @@ from core.business_day.runs import CLOSE_DAY
 from core.foundation import clock
 from core.foundation.config import Environment, Settings
 from core.foundation.errors import BusinessDateInFuture
-from tests.lending.lender import every_step
+from core.lending.steps import DEFAULT_RECOVERY, EMI_COLLECTION
 
 D = date(2026, 11, 21)
 DAY = timedelta(days=1)
@@ -55,7 +55,7 @@ async def test_the_day_is_the_databases_in_the_banks_zone_whatever_the_host_beli
                 assert today.calendar_date == true.astimezone(ZoneInfo(zone)).date()
 
 
-@pytest.mark.parametrize("job", every_step().jobs)
+@pytest.mark.parametrize("job", [CLOSE_DAY, EMI_COLLECTION, DEFAULT_RECOVERY])
 async def test_what_is_not_due_yet_is_not_collected(lender, job):
     borrower = await lender.borrower(balance_minor=50_000_00)
     loan_id = await lender.loan(borrower)

@@ -48,7 +48,7 @@ async def take_back(quiet: Quiet, payment: UUID) -> UUID:
 
 async def credited(quiet: Quiet, at: datetime) -> int:
     """Credit what is due ``at`` that instant, and settle it."""
-    submitted = await credit_due(quiet.database, at)
+    submitted = await credit_due(quiet.database, quiet.intake, at)
     await settler(quiet).drain()
     return submitted
 
@@ -84,7 +84,7 @@ async def test_several_schedulers_at_once_credit_once(quiet: Quiet, database: Da
     for _ in range(5):
         await pay(quiet, account, "100.00")
     later = clock.now() + DAY
-    await asyncio.gather(*(credit_due(database, later) for _ in range(6)))
+    await asyncio.gather(*(credit_due(database, quiet.intake, later) for _ in range(6)))
     await settler(quiet).drain()
     await credited(quiet, later)
     assert await quiet.balance(account) == 50_000 + 5 * 200
@@ -150,14 +150,14 @@ async def test_a_cashback_and_a_reversal_under_way_together_leave_neither(
     payment = await pay(quiet, account, "100.00")
     later = clock.now() + DAY
     if first == "cashback":
-        await credit_due(database, later)
+        await credit_due(database, quiet.intake, later)
         await take_back(quiet, payment)
     else:
         # What is due was read a moment before the reversal was there to be seen.
         reversal = await take_back(quiet, payment)
         name = "UPDATE transactions SET reverses = $2 WHERE id = $1"
         await quiet.as_owner(name, reversal, None)
-        await credit_due(database, later)
+        await credit_due(database, quiet.intake, later)
         await quiet.as_owner(name, reversal, payment)
     kinds = Kinds()
     register(kinds, percent=Decimal(2))
@@ -174,7 +174,7 @@ async def test_a_reversal_that_fails_leaves_the_cashback_to_come(
     payment = await pay(quiet, account, "100.00")
     later = clock.now() + DAY
     reversal = await take_back(quiet, payment)
-    await credit_due(database, later)
+    await credit_due(database, quiet.intake, later)
     await set_status(database, account, "frozen")
     await settler(quiet).drain()
     assert await quiet.states([reversal]) == [("failed", "account_frozen")]
@@ -192,7 +192,7 @@ async def test_reversals_and_crediting_at_once_never_leave_both(
     payments = [await pay(quiet, account, "100.00") for _ in range(8)]
     later = clock.now() + DAY
     await asyncio.gather(
-        *(credit_due(database, later) for _ in range(3)),
+        *(credit_due(database, quiet.intake, later) for _ in range(3)),
         *(take_back(quiet, payment) for payment in payments),
         *(settler(quiet).drain() for _ in range(3)),
     )
@@ -242,7 +242,7 @@ async def test_a_date_far_ahead_closes_although_a_cashback_cannot_be_credited(
     await set_status(database, account, "frozen")
     # When a date far ahead is closed, it is looked at once, put off, and the rest goes on
     async with asyncio.timeout(5):
-        await credit_due(database, clock.now() + 60 * DAY)
+        await credit_due(database, quiet.intake, clock.now() + 60 * DAY)
     assert len(await told_of(database, payment)) == 1
     await set_status(database, account, "active")
     assert await quiet.balance(account) == 0
@@ -255,7 +255,7 @@ async def test_a_cashback_that_fails_at_settlement_comes_again(
 ) -> None:
     account = await quiet.account(10_000)
     payment = await pay(quiet, account, "100.00")
-    await credit_due(database, clock.now() + DAY)
+    await credit_due(database, quiet.intake, clock.now() + DAY)
     await set_status(database, account, "frozen")
     await settler(quiet).drain()
     await set_status(database, account, "active")

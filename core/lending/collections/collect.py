@@ -15,7 +15,7 @@ from core.lending import notices, orders
 from core.lending.details import CollectionDetails
 from core.lending.notices import LineName, money
 from core.notifications import notices as inbox
-from core.transactions.accepting import accept_own
+from core.transactions.intake import Intake
 from core.transactions.orders import BankOrder
 
 DUE_SOON_DAYS: Final = 3
@@ -59,7 +59,7 @@ ORDER BY i.loan_id
 """
 
 
-async def submit_due(unit: UnitOfWork, work: Work) -> Done:
+async def submit_due(unit: UnitOfWork, work: Work, *, intake: Intake) -> Done:
     """Submit the transactions of all instalments of the share to collect by the date."""
     connection = unit.connection
     share, day = work.share, work.business_date
@@ -69,7 +69,7 @@ async def submit_due(unit: UnitOfWork, work: Work) -> Done:
     loan_ids = [row["id"] for row in locked]
     due = await connection.fetch(_DUE, loan_ids, day)
     asked = [_order(row, day, work.run_id) for row in due]
-    await accept_own(connection, asked)
+    await intake.accept_own(unit, asked)
     attempts = [
         (*row[:4], order.id, order.amount_minor) for row, order in zip(due, asked, strict=True)
     ]

@@ -19,7 +19,7 @@ from core.lending.collections.cases import Stage, Step
 from core.lending.collections.classify import Standing
 from core.lending.origination.products import parse_terms
 from core.notifications import notices as inbox
-from core.transactions.accepting import accept_own
+from core.transactions.intake import Intake
 from core.transactions.orders import BankOrder
 
 _SETTING_OFF = """
@@ -64,7 +64,7 @@ async def open_cases(connection: Connection, standings: Sequence[Standing], day:
     await inbox.write(connection, told)
 
 
-async def set_off(unit: UnitOfWork, work: Work) -> Done:
+async def set_off(unit: UnitOfWork, work: Work, *, intake: Intake) -> Done:
     """Submit set-offs from the borrowers' own accounts, for what is due."""
     connection = unit.connection
     share, day = work.share, work.business_date
@@ -80,7 +80,7 @@ async def set_off(unit: UnitOfWork, work: Work) -> Done:
     ]
     await cases.add_steps(connection, steps)
     asked = _orders(loans, await _money(connection, loans), day)
-    await accept_own(connection, asked)
+    await intake.accept_own(unit, asked)
     return Done([order.id for order in asked])
 
 
