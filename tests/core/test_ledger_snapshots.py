@@ -6,7 +6,7 @@ import pytest
 
 from core.ledger import snapshots
 from core.ledger.snapshots import take_snapshot
-from core.ledger.trial_balance import Row, TrialBalance, trial_balance
+from core.ledger.trial_balance import LedgerRow, TrialBalance, trial_balance
 from core.verification import verify
 from tests.quiet import Quiet
 
@@ -24,7 +24,7 @@ async def count(quiet: Quiet, through: int) -> int:
     return rows
 
 
-def cash(sheet: TrialBalance) -> Row:
+def cash(sheet: TrialBalance) -> LedgerRow:
     (row,) = [row for row in sheet.rows if (row.code, row.currency) == ("1000", "EUR")]
     return row
 
