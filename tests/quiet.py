@@ -69,9 +69,12 @@ class Quiet:
         """A new customer's account that holds ``balance_minor``, paid in as cash."""
         owner, account = new_id(), new_id()
         number = secrets.token_hex(8)
-        async with self.database.raw_unit_of_work() as connection:
-            await connection.execute(_USER, owner, f"{number}@example.org")
-            await connection.execute(_ACCOUNT, account, owner, number, currency, overdraft_minor)
+        async with self.database.unit_of_work() as unit:
+            await unit.connection.execute(_USER, owner, f"{number}@example.org")
+            await unit.connection.execute(
+                _ACCOUNT, account, owner, number, currency, overdraft_minor
+            )
+            await unit.commit()
         if balance_minor:
             await self.deposit(account, Decimal(balance_minor) / 100)
             await self.settler().drain()
@@ -97,16 +100,16 @@ class Quiet:
 
     async def balance(self, account: UUID) -> int:
         """The balance in minor units."""
-        async with self.database.raw_connection() as connection:
-            balance: int = await connection.fetchval(
+        async with self.database.read() as reader:
+            balance: int = await reader.fetchval(
                 "SELECT balance_minor FROM accounts WHERE id = $1", account
             )
         return balance
 
     async def states(self, ids: Sequence[UUID]) -> list[tuple[str, str | None]]:
         """Status and failure code of each transaction, in the order asked."""
-        async with self.database.raw_connection() as connection:
-            rows = await connection.fetch(
+        async with self.database.read() as reader:
+            rows = await reader.fetch(
                 "SELECT id, status, failure_code FROM transactions WHERE id = ANY($1::uuid[])",
                 list(ids),
             )

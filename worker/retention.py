@@ -54,10 +54,12 @@ async def _origins(database: Database, before: datetime) -> None:
 
 
 async def _notices(database: Database, before: datetime) -> None:
-    async with database.raw_unit_of_work() as connection:
-        await forget_notices(connection, before)
+    async with database.unit_of_work() as unit:
+        await forget_notices(unit.connection, before)
+        await unit.commit()
 
 
 async def _keys(database: Database, before: datetime) -> None:
-    async with database.raw_unit_of_work() as connection:
-        await forget_keys(connection, before)
+    async with database.unit_of_work() as unit:
+        await forget_keys(unit.connection, before)
+        await unit.commit()

@@ -99,9 +99,9 @@ async def list_accounts(
     owner_id: Annotated[UUID | None, Query(description="One customer's, for staff")] = None,
 ) -> Response:
     """The caller's accounts, the newest first; any customer's for officers and admins."""
-    async with services.listings.unit_of_work() as unit:
+    async with services.listings.read() as reader:
         rows = await accounts.list_accounts(
-            unit.session,
+            reader.rows,
             owner_id=caller.scope or owner_id,
             status=status,
             before_id=page.after_id(),
@@ -115,8 +115,8 @@ async def list_accounts(
 @router.get("/{account_id}", response_model=AccountAnswer)
 async def show_account(account_id: str, caller: AnyCaller, services: Wired) -> Response:
     """One account, by id or number."""
-    async with services.database.unit_of_work() as unit:
-        account = await accounts.find_account(unit.session, account_id, owner_id=caller.scope)
+    async with services.database.read() as reader:
+        account = await accounts.find_account(reader.rows, account_id, owner_id=caller.scope)
     return reply(AccountAnswer.of(account))
 
 
@@ -127,11 +127,11 @@ async def show_balance(
 ) -> Response:
     """The balance now, or as it was at an instant."""
     until = end("at", at)
-    async with services.listings.unit_of_work() as unit:
-        account = await accounts.find_account(unit.session, account_id, owner_id=caller.scope)
+    async with services.listings.read() as reader:
+        account = await accounts.find_account(reader.rows, account_id, owner_id=caller.scope)
         balance_minor, available_minor = account.balance_minor, None
         if until is not None:
-            balance_minor = await balance_before(unit.connection, account.id, until)
+            balance_minor = await balance_before(reader, account.id, until)
         else:
             available_minor = account.available_minor
     currency = account.currency
@@ -164,8 +164,8 @@ async def list_entries(
 ) -> Response:
     """The account's ledger entries with the balance after each, the newest first."""
     ends = [moment for moment in (end("to", until), end("timestamp", timestamp)) if moment]
-    async with services.listings.unit_of_work() as unit:
-        account = await accounts.find_account(unit.session, account_id, owner_id=caller.scope)
+    async with services.listings.read() as reader:
+        account = await accounts.find_account(reader.rows, account_id, owner_id=caller.scope)
         wanted = EntryFilter(
             since=beginning("from", since),
             until=min(ends, default=None),
@@ -179,7 +179,7 @@ async def list_entries(
             booked_at = beginning("cursor", position[0])
             after = (booked_at, position[1]) if booked_at else None
         rows = await entries_of(
-            unit.connection,
+            reader,
             account.id,
             wanted,
             oldest_first=order == "asc",

@@ -79,9 +79,9 @@ async def list_users(
     email: Annotated[str | None, Query(max_length=254, description="A part of it")] = None,
 ) -> Response:
     """All users, the newest first."""
-    async with services.listings.unit_of_work() as unit:
+    async with services.listings.read() as reader:
         rows = await users.list_users(
-            unit.session,
+            reader.rows,
             UserFilter(role=role, status=status, email=email),
             before_id=page.after_id(),
             limit=page.fetch,
@@ -93,8 +93,8 @@ async def list_users(
 @router.get("/users/{user_id}", response_model=UserAnswer)
 async def show_user(user_id: str, _: Admin, services: Wired) -> Response:
     """One user."""
-    async with services.database.unit_of_work() as unit:
-        user = await users.find_user(unit.session, expect_id(user_id, UserNotFound))
+    async with services.database.read() as reader:
+        user = await users.find_user(reader.rows, expect_id(user_id, UserNotFound))
     return reply(UserAnswer.of(user))
 
 
@@ -125,9 +125,9 @@ async def change_user(
 @lists
 async def list_countries(_: Admin, services: Wired, page: Paging) -> Response:
     """The countries by code, and whether the bank serves their residents."""
-    async with services.listings.unit_of_work() as unit:
+    async with services.listings.read() as reader:
         rows = await countries.list_countries(
-            unit.session, after_code=page.after_code(), limit=page.fetch
+            reader.rows, after_code=page.after_code(), limit=page.fetch
         )
     shown, next_cursor = page.cut(rows, lambda country: [country.code])
     return reply({"items": [CountryAnswer.of(row) for row in shown], "next_cursor": next_cursor})
@@ -150,9 +150,9 @@ async def set_country(
 @lists
 async def list_currencies(_: Admin, services: Wired, page: Paging) -> Response:
     """The currencies by code, and whether accounts may be opened in them."""
-    async with services.listings.unit_of_work() as unit:
+    async with services.listings.read() as reader:
         rows = await currencies.list_currencies(
-            unit.session, after_code=page.after_code(), limit=page.fetch
+            reader.rows, after_code=page.after_code(), limit=page.fetch
         )
     shown, next_cursor = page.cut(rows, lambda currency: [currency.code])
     return reply({"items": [CurrencyAnswer.of(row) for row in shown], "next_cursor": next_cursor})

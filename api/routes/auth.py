@@ -152,9 +152,9 @@ async def change_password(
 @router.get("/sessions", response_model=LoginSessions)
 async def list_sessions(caller: AnyCaller, services: Wired, page: Paging) -> Response:
     """Where the caller is logged in, the latest login first."""
-    async with services.database.unit_of_work() as unit:
+    async with services.database.read() as reader:
         rows = await living_sessions(
-            unit.session, caller.user_id, clock.now(), before_id=page.after_id(), limit=page.fetch
+            reader.rows, caller.user_id, clock.now(), before_id=page.after_id(), limit=page.fetch
         )
     shown, next_cursor = page.cut(rows, lambda login: [login.id])
     items = [LoginSession.of(login, own=caller.session_id) for login in shown]
@@ -171,8 +171,8 @@ async def end_other_sessions(caller: AnyCaller, actor: ActingUser, services: Wir
 @router.get("/sessions/{session_id}", response_model=LoginSession)
 async def show_session(session_id: str, caller: AnyCaller, services: Wired) -> Response:
     """One of the caller's living sessions."""
-    async with services.database.unit_of_work() as unit:
-        login = await find_living(unit.session, caller.user_id, parse_id(session_id), clock.now())
+    async with services.database.read() as reader:
+        login = await find_living(reader.rows, caller.user_id, parse_id(session_id), clock.now())
     return reply(LoginSession.of(login, own=caller.session_id))
 
 

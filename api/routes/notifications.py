@@ -45,6 +45,9 @@ async def list_notifications(
 async def mark_read(notification_id: str, caller: AnyCaller, services: Wired) -> Response:
     """Note that the caller has read a notice."""
     known = expect_id(notification_id, NotificationNotFound)
-    async with services.database.raw_unit_of_work() as connection:
-        item = await notices.mark_read(connection, known, caller.user_id, is_staff=caller.is_staff)
+    async with services.database.unit_of_work() as unit:
+        item = await notices.mark_read(
+            unit.connection, known, caller.user_id, is_staff=caller.is_staff
+        )
+        await unit.commit()
     return reply(NotificationAnswer.of(item))

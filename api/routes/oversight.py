@@ -73,8 +73,8 @@ async def report(
 async def show_jobs(_: Admin, services: Wired) -> Response:
     """Queues and their depth, the oldest pending transaction, failed jobs."""
     waiting = await backlog(services.listings)
-    async with services.listings.unit_of_work() as unit:
-        failed = await failed_jobs(unit.session, limit=SHOWN_FAILED_JOBS)
+    async with services.listings.read() as reader:
+        failed = await failed_jobs(reader.rows, limit=SHOWN_FAILED_JOBS)
     age = (clock.now() - waiting.oldest).total_seconds() if waiting.oldest else None
     return reply(
         JobsAnswer(
@@ -127,8 +127,8 @@ async def read_audit(
         since=beginning("from", since),
         until=end("to", until),
     )
-    async with services.listings.unit_of_work() as unit:
-        rows = await audit.read(unit.session, wanted, before_id=page.after_id(), limit=page.fetch)
+    async with services.listings.read() as reader:
+        rows = await audit.read(reader.rows, wanted, before_id=page.after_id(), limit=page.fetch)
     shown, next_cursor = page.cut(rows, lambda entry: [entry.id])
     items = [AuditAnswer.model_validate(entry, from_attributes=True) for entry in shown]
     return reply({"items": items, "next_cursor": next_cursor})

@@ -99,13 +99,13 @@ async def _account_ids(
     services: Services, caller: Caller, account: str | None
 ) -> list[UUID] | None:
     """The accounts whose transactions the caller may and wants to see; None for all there are."""
-    async with services.listings.unit_of_work() as unit:
+    async with services.listings.read() as reader:
         if account is not None:
-            found = await accounts.find_account(unit.session, account, owner_id=caller.scope)
+            found = await accounts.find_account(reader.rows, account, owner_id=caller.scope)
             return [found.id]
         if caller.scope is None:
             return None
-        return [own.id for own in await accounts.accounts_of(unit.session, caller.scope)]
+        return [own.id for own in await accounts.accounts_of(reader.rows, caller.scope)]
 
 
 @router.get(

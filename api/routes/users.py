@@ -14,7 +14,6 @@ from api.schemas.transactions import transaction_answer
 from api.schemas.users import ProfileUpdate, UserAnswer
 from core.customers.leaving import leave
 from core.foundation import clock
-from core.foundation.database import driver
 from core.identity import users
 from core.ledger.accounts import list_accounts
 from core.lending.servicing.views import page_of_loans
@@ -29,8 +28,8 @@ FIRST_PAGE = Page(MAX_LIMIT, None)
 @router.get("/profile", response_model=UserAnswer)
 async def show_profile(caller: AnyCaller, services: Wired) -> Response:
     """The caller's profile."""
-    async with services.database.unit_of_work() as unit:
-        user = await users.find_user(unit.session, caller.user_id)
+    async with services.database.read() as reader:
+        user = await users.find_user(reader.rows, caller.user_id)
     return reply(UserAnswer.of(user))
 
 
@@ -66,15 +65,18 @@ async def overview(caller: Customer, services: Wired) -> Response:
     Of many accounts the newest, in the order in which they were opened; the cursors lead on in
     `GET /accounts` and `GET /loans`.
     """
-    async with services.listings.session_snapshot() as session:
-        user = await users.find_user(session, caller.user_id)
+    async with services.listings.snapshot() as reader:
+        user = await users.find_user(reader.rows, caller.user_id)
         rows = await list_accounts(
-            session, owner_id=caller.user_id, status=None, before_id=None, limit=FIRST_PAGE.fetch
+            reader.rows,
+            owner_id=caller.user_id,
+            status=None,
+            before_id=None,
+            limit=FIRST_PAGE.fetch,
         )
         accounts, more_accounts = FIRST_PAGE.cut(rows, lambda account: [account.id])
-        connection = await driver(session)
         views = await page_of_loans(
-            connection,
+            reader,
             owner_id=caller.user_id,
             status=None,
             before_id=None,
@@ -83,7 +85,7 @@ async def overview(caller: Customer, services: Wired) -> Response:
         )
         loans, more_loans = FIRST_PAGE.cut(views, lambda view: [view.loan_id])
         latest = await page_of_transactions(
-            connection,
+            reader,
             Filter(account_ids=[account.id for account in accounts]),
             limit=LATEST_TRANSACTIONS,
         )

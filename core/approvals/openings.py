@@ -111,7 +111,7 @@ class Opening:
         rules = doing.rules.accounts
         await users.find_user(unit.session, self.owner_id, lock=True)
         return await open_account(
-            unit.session,
+            unit,
             self.owner_id,
             account_id=doing.run_id,
             currency=self.currency,

@@ -10,6 +10,7 @@ from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.tables import AuditEntry, AuditOrigin
+from core.foundation.database import Rows
 from core.foundation.errors import Forbidden
 
 
@@ -74,7 +75,7 @@ class AuditFilter:
 
 
 async def read(
-    session: AsyncSession, wanted: AuditFilter, *, before_id: UUID | None, limit: int
+    rows: Rows, wanted: AuditFilter, *, before_id: UUID | None, limit: int
 ) -> Sequence[AuditEntry]:
     """The newest entries that match, at most ``limit``, older than ``before_id``."""
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
@@ -92,7 +93,7 @@ async def read(
         query = query.where(AuditEntry.at >= wanted.since)
     if wanted.until is not None:
         query = query.where(AuditEntry.at < wanted.until)
-    return (await session.scalars(query)).all()
+    return (await rows.scalars(query)).all()
 
 
 async def forget_origins_of(session: AsyncSession, user_id: UUID) -> None:

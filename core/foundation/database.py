@@ -6,18 +6,17 @@ beside it, for what may as well be read from a replica.
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final, Protocol, Self, cast
+from typing import Final, Self
 
-import asyncpg
 from sqlalchemy import MetaData
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 
 from core.foundation.config import Settings
 from core.foundation.pool import MAX_WAITING, Connection, Pool
+from core.foundation.reading import Reader, Reading, Rows
 from core.foundation.unit_of_work import Bounds, UnitOfWork
 
-__all__ = ["NAMING", "Base", "Bounds", "Connection", "Database", "Reader", "UnitOfWork"]
+__all__ = ["NAMING", "Base", "Bounds", "Connection", "Database", "Reader", "Rows", "UnitOfWork"]
 
 NAMING: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -33,22 +32,6 @@ class Base(DeclarativeBase):
     """Base of every table's model; constraint names follow one rule so that migrations match."""
 
     metadata = MetaData(naming_convention=NAMING)
-
-
-class Reader(Protocol):
-    """A connection as far as it reads: only SELECTs, without row locks, go through it.
-
-    Every ``Connection`` is one, so that what reads can also read inside a unit of work.
-    """
-
-    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
-        """All rows."""
-
-    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
-        """The first row, or None."""
-
-    async def fetchval(self, query: str, *args: Any, column: int = 0) -> Any:
-        """One value of the first row, or None; ``column`` counts from 0."""
 
 
 class Database:
@@ -102,56 +85,27 @@ class Database:
         """
         return UnitOfWork(self._pool, bounds)
 
-    def read(self) -> AbstractAsyncContextManager[Reader]:
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Reading]:
         """A connection outside any transaction, each statement seeing a moment of its own."""
-        return self._pool.check_out()
+        checkout = self._pool.check_out()
+        async with checkout as connection:
+            yield Reading(checkout, connection)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Reader]:
+    async def snapshot(self) -> AsyncIterator[Reading]:
         """A read-only transaction that sees one moment of the database throughout."""
         async with UnitOfWork(self._pool, _ONE_MOMENT) as unit:
-            yield unit.connection
+            yield unit.reading()
+
+    def autocommit(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection on which each statement is a unit of work of its own.
+
+        For intake's shared commits alone, where BEGIN and COMMIT beside the one statement would
+        cost more than a tenth of what it takes in; see docs/decisions/0025.
+        """
+        return self._pool.check_out()
 
     async def close(self) -> None:
         """Close every pooled connection."""
         await self._pool.close()
-
-    # The doors of before, on their way out.
-
-    @asynccontextmanager
-    async def session_snapshot(self) -> AsyncIterator[AsyncSession]:
-        """As ``snapshot``, as a session."""
-        async with UnitOfWork(self._pool, _ONE_MOMENT) as unit:
-            yield unit.session
-
-    @asynccontextmanager
-    async def session_unit_of_work(self) -> AsyncIterator[AsyncSession]:
-        """As ``unit_of_work``, as its session."""
-        async with self.unit_of_work() as unit:
-            session = unit.session
-            session.commit = unit.commit  # type: ignore[method-assign]
-            yield session
-
-    @asynccontextmanager
-    async def raw_unit_of_work(self) -> AsyncIterator[Connection]:
-        """As ``unit_of_work``, as its connection; commits at the end of the block."""
-        async with self.unit_of_work() as unit:
-            yield unit.connection
-            await unit.commit()
-
-    @asynccontextmanager
-    async def bounded_unit_of_work(self, bounds: Bounds) -> AsyncIterator[Connection]:
-        """As ``raw_unit_of_work``, within ``bounds``."""
-        async with self.unit_of_work(bounds) as unit:
-            yield unit.connection
-            await unit.commit()
-
-    def raw_connection(self) -> AbstractAsyncContextManager[Connection]:
-        """The driver's connection outside any transaction."""
-        return self._pool.check_out()
-
-
-async def driver(session: AsyncSession) -> Connection:
-    """The driver's connection under ``session``."""
-    pooled = await (await session.connection()).get_raw_connection()
-    return cast("Connection", pooled.driver_connection)

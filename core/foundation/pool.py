@@ -6,12 +6,13 @@ from functools import partial
 from math import inf
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NoReturn, TypeAlias, cast
 
 import asyncpg
+from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from core.foundation.sqlstates import is_connection_loss
@@ -143,22 +144,34 @@ class Checkout:
     """One connection of a pool, for the length of a block; what came to harm does not go back."""
 
     # By hand, and no generator: this is under every query of the hot paths.
-    __slots__ = ("_driver", "_pool", "pooled")
+    __slots__ = ("_driver", "_pool", "_pooled", "opened_session")
 
-    pooled: PoolProxiedConnection
+    _pooled: PoolProxiedConnection
     _driver: Connection
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.opened_session: AsyncSession | None = None
+
+    @property
+    def session(self) -> AsyncSession:
+        """An ORM session on the same connection, made when first asked for."""
+        if self.opened_session is None:
+            engine = self._pool.engine
+            over = SyncConnection(engine.sync_engine, connection=self._pooled)
+            self.opened_session = _Session(
+                AsyncConnection(engine, over), expire_on_commit=False, autoflush=False
+            )
+        return self.opened_session
 
     async def __aenter__(self) -> Connection:
         await self._pool.turns.take()
         try:
-            self.pooled = await self._pool.engine.raw_connection()
+            self._pooled = await self._pool.engine.raw_connection()
         except BaseException:
             self._pool.turns.give_back()
             raise
-        self._driver = cast("asyncpg.Connection[asyncpg.Record]", self.pooled.driver_connection)
+        self._driver = cast("asyncpg.Connection[asyncpg.Record]", self._pooled.driver_connection)
         return self._driver
 
     async def __aexit__(
@@ -168,9 +181,11 @@ class Checkout:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if self.pooled.is_valid and self._is_spoilt(error):
-                self.pooled.invalidate()
-            self.pooled.close()
+            if self.opened_session is not None:
+                self.opened_session.sync_session.close()
+            if self._pooled.is_valid and self._is_spoilt(error):
+                self._pooled.invalidate()
+            self._pooled.close()
         finally:
             self._pool.turns.give_back()
 
@@ -184,6 +199,16 @@ class Checkout:
             error is not None
             and (isinstance(error, asyncio.CancelledError) or is_connection_loss(error))
         )
+
+
+class _Session(AsyncSession):
+    """A session that leaves beginning and ending to the unit of work that it is a part of."""
+
+    async def commit(self) -> NoReturn:
+        raise AssertionError("a unit of work is committed by itself: unit.commit()")
+
+    async def rollback(self) -> NoReturn:
+        raise AssertionError("a unit of work rolls back by itself, or to a savepoint")
 
 
 def _refuse_closed(connection: Any, _record: object, _fairy: object) -> None:

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
-from typing import Any, Final, NoReturn, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import Connection as SyncConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.foundation.pool import Connection, Pool
+from core.foundation.reading import Reading
 from core.foundation.sqlstates import LOSSES, CommitUnknownError, is_connection_loss
 
 KNOWS_TRANSACTION_TIMEOUT: Final = 17
@@ -71,11 +71,9 @@ class UnitOfWork:
     """
 
     def __init__(self, pool: Pool, begin: str | Bounds | None = None) -> None:
-        self._engine = pool.engine
         self._checkout = pool.check_out()
         self._begin = begin or "BEGIN;"
         self._state = _State.OPEN
-        self._session: _Session | None = None
         self._shared: dict[type[Any], Any] = {}
         self._afterwards: dict[Callable[[], Awaitable[object]], None] = {}
 
@@ -91,12 +89,11 @@ class UnitOfWork:
         """An ORM session on the same connection, for rows that are edited one by one."""
         if self._state is not _State.OPEN:
             raise UnitOfWorkOver
-        if self._session is None:
-            over = SyncConnection(self._engine.sync_engine, connection=self._checkout.pooled)
-            self._session = _Session(
-                AsyncConnection(self._engine, over), expire_on_commit=False, autoflush=False
-            )
-        return self._session
+        return self._checkout.session
+
+    def reading(self) -> Reading:
+        """What reads in this unit of work, rows included."""
+        return Reading(self._checkout, self.connection)
 
     def share(self, kind: type[Shared]) -> Shared:
         """The one instance of ``kind`` that everybody in this unit of work shares."""
@@ -134,8 +131,8 @@ class UnitOfWork:
         where an earlier statement had failed and somebody went on nevertheless.
         """
         connection = self.connection
-        if self._session is not None:
-            await self._session.flush()
+        if self._checkout.opened_session is not None:
+            await self._checkout.opened_session.flush()
         try:
             answer = await connection.execute("COMMIT;")
         except Exception as error:
@@ -171,8 +168,6 @@ class UnitOfWork:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if self._session is not None:
-                self._session.sync_session.close()
             if self._state is not _State.COMMITTED:
                 await self._roll_back()
         finally:
@@ -197,13 +192,3 @@ class UnitOfWork:
         finally:
             if not undone:
                 connection.terminate()
-
-
-class _Session(AsyncSession):
-    """A session that leaves beginning and ending to its unit of work."""
-
-    async def commit(self) -> NoReturn:
-        raise AssertionError("a unit of work is committed by itself: unit.commit()")
-
-    async def rollback(self) -> NoReturn:
-        raise AssertionError("a unit of work rolls back by itself, or to a savepoint")

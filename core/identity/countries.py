@@ -7,17 +7,18 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.log import Actor, record
+from core.foundation.database import Rows
 from core.foundation.errors import CountryNotAllowed, CountryNotFound
 from core.identity.tables import Country
 
 
-async def find_allowed(session: AsyncSession, country: str) -> Country:
+async def find_allowed(rows: Rows, country: str) -> Country:
     """The country of that code or English name. Raises CountryNotAllowed, also if unknown."""
     name = country.strip()
     query = select(Country).where(
         or_(Country.code == name.upper(), func.lower(Country.name) == name.lower())
     )
-    found = await session.scalar(query.limit(1))
+    found = await rows.scalar(query.limit(1))
     if found is None or not found.allowed:
         message = CountryNotAllowed.title
         raise CountryNotAllowed(
@@ -26,14 +27,12 @@ async def find_allowed(session: AsyncSession, country: str) -> Country:
     return found
 
 
-async def list_countries(
-    session: AsyncSession, *, after_code: str | None, limit: int
-) -> Sequence[Country]:
+async def list_countries(rows: Rows, *, after_code: str | None, limit: int) -> Sequence[Country]:
     """The countries by code, after a code if one is given."""
     query = select(Country).order_by(Country.code).limit(limit)
     if after_code is not None:
         query = query.where(Country.code > after_code)
-    return (await session.scalars(query)).all()
+    return (await rows.scalars(query)).all()
 
 
 async def set_country(

@@ -9,7 +9,7 @@ from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.foundation.batching import Coalescer
-from core.foundation.database import Database
+from core.foundation.database import Database, Rows
 from core.foundation.errors import InvalidToken, SessionNotFound
 from core.foundation.metrics import stage
 from core.foundation.sqlstates import is_connection_loss
@@ -65,20 +65,18 @@ class Sessions:
 
 
 async def living_sessions(
-    session: AsyncSession, user_id: UUID, at: datetime, *, before_id: UUID | None, limit: int
+    rows: Rows, user_id: UUID, at: datetime, *, before_id: UUID | None, limit: int
 ) -> Sequence[Session]:
     """The user's sessions that have not ended, the newest first, older than ``before_id``."""
     query = _living(user_id, at).order_by(Session.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(Session.id < before_id)
-    return (await session.scalars(query)).all()
+    return (await rows.scalars(query)).all()
 
 
-async def find_living(
-    session: AsyncSession, user_id: UUID, session_id: UUID | None, at: datetime
-) -> Session:
+async def find_living(rows: Rows, user_id: UUID, session_id: UUID | None, at: datetime) -> Session:
     """One of the user's sessions that has not ended. Raises SessionNotFound."""
-    found = await session.scalar(_living(user_id, at).where(Session.id == session_id))
+    found = await rows.scalar(_living(user_id, at).where(Session.id == session_id))
     if found is None:
         raise SessionNotFound
     return found

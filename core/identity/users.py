@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.log import Actor, forget_origins_of, record
 from core.foundation import clock, outcome
-from core.foundation.database import Database, Reader, UnitOfWork
+from core.foundation.database import Database, Reader, Rows, UnitOfWork
 from core.foundation.errors import EmailTaken, LastAdmin, UserNotFound
 from core.foundation.ids import new_id
 from core.foundation.sqlstates import constraint_name
@@ -156,12 +156,12 @@ async def _with_country_code(session: AsyncSession, person: PersonalData) -> Per
     return replace(person, country=(await find_allowed(session, person.country)).code)
 
 
-async def find_user(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User:
+async def find_user(rows: Rows, user_id: UUID, *, lock: bool = False) -> User:
     """A user who is not deleted; with ``lock``, row-locked. Raises UserNotFound."""
     query = select(User).where(User.id == user_id, User.deleted_at.is_(None))
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
-    user = await session.scalar(query)
+    user = await rows.scalar(query)
     if user is None:
         raise UserNotFound
     return user
@@ -275,7 +275,7 @@ class UserFilter:
 
 
 async def list_users(
-    session: AsyncSession, wanted: UserFilter, *, before_id: UUID | None, limit: int
+    rows: Rows, wanted: UserFilter, *, before_id: UUID | None, limit: int
 ) -> Sequence[User]:
     """The newest users that match, at most ``limit``, older than ``before_id``."""
     query = select(User).where(User.deleted_at.is_(None)).order_by(User.id.desc()).limit(limit)
@@ -287,4 +287,4 @@ async def list_users(
         query = query.where(User.status == wanted.status)
     if wanted.email is not None:
         query = query.where(func.strpos(User.email, wanted.email.lower()) > 0)
-    return (await session.scalars(query)).all()
+    return (await rows.scalars(query)).all()

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.foundation.database import Rows
 from core.foundation.errors import (
     AccountNotFound,
     AccountStateConflict,
@@ -28,7 +29,7 @@ SHORTEST_ID: Final = 32
 
 
 async def find_account(
-    session: AsyncSession, name: str, *, owner_id: UUID | None = None, lock: bool = False
+    rows: Rows, name: str, *, owner_id: UUID | None = None, lock: bool = False
 ) -> Account:
     """The account of that number or id; with ``owner_id``, only if it is this owner's.
 
@@ -44,7 +45,7 @@ async def find_account(
         query = query.where(Account.owner_id == owner_id)
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    account = await session.scalar(query)
+    account = await rows.scalar(query)
     if account is None:
         raise AccountNotFound
     return account
@@ -92,14 +93,12 @@ async def add_account(
     return account
 
 
-async def accounts_of(
-    session: AsyncSession, owner_id: UUID, *, lock: bool = False
-) -> Sequence[Account]:
+async def accounts_of(rows: Rows, owner_id: UUID, *, lock: bool = False) -> Sequence[Account]:
     """All accounts of an owner in the order of their ids, the closed ones included."""
     query = select(Account).where(Account.owner_id == owner_id).order_by(Account.id)
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    return (await session.scalars(query)).all()
+    return (await rows.scalars(query)).all()
 
 
 async def forget_nicknames(session: AsyncSession, owner_id: UUID) -> None:
@@ -111,14 +110,14 @@ async def forget_nicknames(session: AsyncSession, owner_id: UUID) -> None:
     )
 
 
-async def owners_of(session: AsyncSession, account_ids: Iterable[UUID | None]) -> Sequence[UUID]:
+async def owners_of(rows: Rows, account_ids: Iterable[UUID | None]) -> Sequence[UUID]:
     """Who owns these accounts; None, the bank's own side, belongs to nobody."""
     query = select(Account.owner_id).where(Account.id.in_([i for i in account_ids if i]))
-    return (await session.scalars(query)).all()
+    return (await rows.scalars(query)).all()
 
 
 async def list_accounts(
-    session: AsyncSession,
+    rows: Rows,
     *,
     owner_id: UUID | None,
     status: AccountStatus | None,
@@ -133,7 +132,7 @@ async def list_accounts(
         query = query.where(Account.status == status)
     if before_id is not None:
         query = query.where(Account.id < before_id)
-    return (await session.scalars(query)).all()
+    return (await rows.scalars(query)).all()
 
 
 async def change(

@@ -6,25 +6,24 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.log import Actor, record
+from core.foundation.database import Rows
 from core.foundation.errors import CurrencyNotFound, CurrencyNotSupported
 from core.ledger.tables import Currency
 
 
-async def refuse_unsupported(session: AsyncSession, code: str) -> None:
+async def refuse_unsupported(rows: Rows, code: str) -> None:
     """Raise CurrencyNotSupported unless accounts may be opened in this currency."""
-    currency = await session.get(Currency, code)
+    currency = await rows.get(Currency, code)
     if currency is None or not currency.enabled:
         raise CurrencyNotSupported
 
 
-async def list_currencies(
-    session: AsyncSession, *, after_code: str | None, limit: int
-) -> Sequence[Currency]:
+async def list_currencies(rows: Rows, *, after_code: str | None, limit: int) -> Sequence[Currency]:
     """The currencies by code, after a code if one is given."""
     query = select(Currency).order_by(Currency.code).limit(limit)
     if after_code is not None:
         query = query.where(Currency.code > after_code)
-    return (await session.scalars(query)).all()
+    return (await rows.scalars(query)).all()
 
 
 async def set_enabled(session: AsyncSession, code: str, *, enabled: bool, actor: Actor) -> Currency:

@@ -50,11 +50,13 @@ async def take_snapshot(database: Database) -> int:
     if cut is None or cut["through"] is None:
         return last
     await _wait_until_ended(database, cut["ended"])
-    async with database.raw_unit_of_work() as connection:
+    async with database.unit_of_work() as unit:
+        connection = unit.connection
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
         latest: int = await connection.fetchval(_LAST)
         if latest < cut["through"]:
             await connection.execute(_TAKE, latest, cut["through"])
+        await unit.commit()
     through: int = cut["through"]
     return max(latest, through)
 

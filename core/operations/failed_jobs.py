@@ -5,10 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit.log import Actor, record
-from core.foundation.database import Database, UnitOfWork
+from core.foundation.database import Database, Rows, UnitOfWork
 from core.foundation.errors import JobNotFound
 from core.foundation.jobs import Jobs
 from core.operations.tables import FailedJob
@@ -41,11 +40,10 @@ async def record_failure(
         await unit.commit()
 
 
-async def failed_jobs(session: AsyncSession, *, limit: int) -> list[FailedJob]:
+async def failed_jobs(rows: Rows, *, limit: int) -> list[FailedJob]:
     """The failed jobs that nobody has retried yet, the latest first."""
     waiting = select(FailedJob).where(FailedJob.retried_at.is_(None))
-    rows = await session.scalars(waiting.order_by(FailedJob.failed_at.desc()).limit(limit))
-    return list(rows)
+    return list(await rows.scalars(waiting.order_by(FailedJob.failed_at.desc()).limit(limit)))
 
 
 async def retry(unit: UnitOfWork, jobs: Jobs, job_id: UUID, actor: Actor, at: datetime) -> None:

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from core.foundation.database import Bounds, Connection, Database, UnitOfWork
@@ -132,6 +132,10 @@ class FencedDatabase(Database):
         async with super().unit_of_work(bounds) as unit:
             await fence(unit.connection, self.term)
             yield unit
+
+    def autocommit(self) -> NoReturn:
+        """Nothing goes past the fence."""
+        raise AssertionError("a leader writes in units of work, inside its fence")
 
 
 async def database_now(database: Database) -> datetime:

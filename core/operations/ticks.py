@@ -23,8 +23,9 @@ WHERE job = $1 AND due_at = $2
 
 async def begin_tick(database: Database, job: str, due_at: datetime) -> bool:
     """Whether the leader is to run ``job`` for ``due_at``: that was not done to its end."""
-    async with database.raw_unit_of_work() as connection:
-        begun = await connection.fetchval(_BEGIN, job, due_at)
+    async with database.unit_of_work() as unit:
+        begun = await unit.connection.fetchval(_BEGIN, job, due_at)
+        await unit.commit()
     return begun is not None
 
 
@@ -32,5 +33,6 @@ async def end_tick(
     database: Database, job: str, due_at: datetime, error: str | None = None
 ) -> None:
     """Record the end; a run with an error stays open and may be begun again."""
-    async with database.raw_unit_of_work() as connection:
-        await connection.execute(_END, job, due_at, error)
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(_END, job, due_at, error)
+        await unit.commit()

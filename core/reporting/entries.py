@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import Reader
 
 _ENTRIES: Final = """
 SELECT p.transaction_id, p.leg, p.entry_no, t.type, p.amount_minor, p.currency,
@@ -75,7 +75,7 @@ def entry_id(transaction_id: UUID, leg: int) -> UUID:
 
 
 async def entries_of(
-    connection: Connection,
+    reader: Reader,
     account_id: UUID,
     wanted: EntryFilter,
     *,
@@ -85,7 +85,7 @@ async def entries_of(
 ) -> list[Entry]:
     """Up to ``limit`` entries, those beyond ``after`` (booked_at, entry_no) in their order."""
     booked_at, entry_no = after or (None, None)
-    rows = await connection.fetch(
+    rows = await reader.fetch(
         _OLDEST_FIRST if oldest_first else _NEWEST_FIRST,
         account_id,
         wanted.since,

@@ -129,7 +129,7 @@ class Intake:
                 if attempt > 1:
                     known |= await self._read_back(orders)
                 rest = [order for order in orders if order.id not in known]
-                async with self._database.raw_connection() as connection:
+                async with self._database.autocommit() as connection:
                     results = await accept(connection, rest, unsure)
                 fresh = zip(rest, results, strict=True)
                 known |= {order.id: _certain(order, result, unsure) for order, result in fresh}
@@ -147,8 +147,8 @@ class Intake:
         raise AssertionError("the last attempt returns or raises")
 
     async def _read_back(self, orders: Sequence[Order]) -> dict[UUID, Result]:
-        async with self._database.raw_connection() as connection:
-            rows = await connection.fetch(
+        async with self._database.read() as reader:
+            rows = await reader.fetch(
                 "SELECT id, status, payment_ref FROM transactions WHERE id = ANY($1::uuid[])",
                 [order.id for order in orders],
             )

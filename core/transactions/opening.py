@@ -3,9 +3,7 @@
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from core.foundation.database import driver
+from core.foundation.database import UnitOfWork
 from core.foundation.ids import new_id
 from core.foundation.money import to_minor
 from core.ledger import accounts
@@ -19,7 +17,7 @@ from core.transactions.kinds import TransactionType
 
 
 async def open_account(
-    session: AsyncSession,
+    unit: UnitOfWork,
     owner_id: UUID,
     *,
     account_id: UUID,
@@ -38,10 +36,10 @@ async def open_account(
     first, nor both the last that the owner may have. Raises CurrencyNotSupported, InvalidAmount,
     CapReached, or BalanceLimitExceeded.
     """
-    await refuse_unsupported(session, currency)
+    await refuse_unsupported(unit.session, currency)
     deposit_minor = to_minor(initial_deposit, currency)
     account = await accounts.add_account(
-        session,
+        unit.session,
         owner_id,
         account_id=account_id,
         currency=currency,
@@ -53,7 +51,7 @@ async def open_account(
     )
     if deposit_minor:
         deposit = _deposit(account, opened_by, request_id)
-        await finish.record(await driver(session), [deposit], account.created_at)
+        await finish.record(unit.connection, [deposit], account.created_at)
     return account
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core.foundation.database import Connection, Database
+from core.foundation.database import Database, Reader
 from core.privileges import CATALOG, differences
 from core.verification import books, guards, loans
 from core.verification.checks import SHOWN, Breach, Check, Result
@@ -14,20 +14,17 @@ CHECKS: Final = tuple(
 
 async def verify(database: Database) -> list[Result]:
     """What every check found, in the order of the promises, all at one moment."""
-    async with (
-        database.raw_connection() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        return await check_all(connection)
+    async with database.snapshot() as reader:
+        return await check_all(reader)
 
 
-async def check_all(connection: Connection) -> list[Result]:
-    """What every check finds as the unit of work open on ``connection`` sees the books."""
-    return [*[await _run(connection, check) for check in CHECKS], await _privileges(connection)]
+async def check_all(reader: Reader) -> list[Result]:
+    """What every check finds as ``reader`` sees the books."""
+    return [*[await _run(reader, check) for check in CHECKS], await _privileges(reader)]
 
 
-async def _privileges(connection: Connection) -> Result:
-    catalog = await connection.fetch(CATALOG)
+async def _privileges(reader: Reader) -> Result:
+    catalog = await reader.fetch(CATALOG)
     extra = sorted(map(str, differences(catalog).extra))
     return Result(
         promise=8,
@@ -38,9 +35,9 @@ async def _privileges(connection: Connection) -> Result:
     )
 
 
-async def _run(connection: Connection, check: Check) -> Result:
-    looked_at = await connection.fetchval(check.figure)
-    rows = await connection.fetch(
+async def _run(reader: Reader, check: Check) -> Result:
+    looked_at = await reader.fetchval(check.figure)
+    rows = await reader.fetch(
         f"WITH breaches AS ({check.breaches}) "  # noqa: S608 - the text is a constant of ours
         "SELECT what, count(*) OVER () AS total FROM breaches LIMIT $1",
         SHOWN,

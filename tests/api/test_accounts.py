@@ -27,8 +27,8 @@ async def test_the_opening_deposit_is_booked_in_the_accounts_unit_of_work(bank: 
         (entry,) = (await customer.get(path)).json()["items"]
     assert (entry["type"], entry["amount"], entry["balance_after"]) == ("deposit", 12.5, 12.5)
     database = Database.from_settings(bank.system.settings, name="test")
-    async with database.raw_connection() as connection:
-        written = await connection.fetchrow(_WRITTEN_BY, account["account_number"])
+    async with database.read() as reader:
+        written = await reader.fetchrow(_WRITTEN_BY, account["account_number"])
     await database.close()
     assert written is not None
     assert written["transaction"] == written["account"]

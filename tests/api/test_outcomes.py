@@ -224,12 +224,13 @@ async def test_a_job_that_cannot_be_queued_again_stays_to_be_retried(bank: Bank)
     admin = await bank.admin()
     job_id = new_id()
     database = Database.from_settings(bank.system.settings.as_worker(), name="test")
-    async with database.raw_connection() as connection:
-        await connection.execute(
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(
             "INSERT INTO failed_jobs (id, queue, actor, args, error, failed_at)"
             " VALUES ($1, 'settlement', 'settle', '[]', 'broke', now())",
             job_id,
         )
+        await unit.commit()
     await database.close()
     gone = f"redis://127.0.0.1:{free_port()}/0"
     async with api_with(bank, redis_url=gone) as client:

@@ -17,9 +17,9 @@ async def test_options_of_the_url_reach_the_driver_by_either_door(
 ) -> None:
     url = f"{quiet_settings.database_url}?{query}"
     database = Database(url, name="test")
-    async with database.raw_connection() as connection:
+    async with database.read() as reader:
         assert (
-            await connection.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+            await reader.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
             is False
         )
     await database.close()
@@ -31,7 +31,7 @@ async def test_encryption_that_the_server_has_not_is_not_done_without(
 ) -> None:
     database = Database(f"{quiet_settings.database_url}?sslmode=require", name="test")
     with pytest.raises(ConnectionError, match="SSL"):
-        async with database.raw_connection():
+        async with database.read():
             pass
     await database.close()
 
@@ -39,8 +39,8 @@ async def test_encryption_that_the_server_has_not_is_not_done_without(
 async def test_whoever_hangs_inside_a_unit_of_work_is_cut_off_after_seconds(
     database: Database,
 ) -> None:
-    async with database.raw_connection() as connection:
-        shown = await connection.fetchval("SHOW idle_in_transaction_session_timeout")
+    async with database.read() as reader:
+        shown = await reader.fetchval("SHOW idle_in_transaction_session_timeout")
     assert shown == f"{IDLE_SECONDS:.0f}s"
     assert IDLE_SECONDS <= 5
 
@@ -57,12 +57,12 @@ async def test_on_a_full_server_nobody_keeps_what_others_wait_for(
     api = Database(quiet_settings.database_url, name="api", pool_size=3)
     worker = Database(quiet_settings.database_url, name="worker", pool_size=1)
     try:
-        async with api.raw_connection(), api.raw_connection():
+        async with api.read(), api.read():
             with pytest.raises(Exception, match="too many connections"):
-                async with api.raw_connection():
+                async with api.read():
                     pass
             with pytest.raises(Exception, match="too many connections"):
-                async with worker.raw_connection():
+                async with worker.read():
                     pass
         # When the API has served its two requests, then it does not keep what it has for later
         async with asyncio.timeout(10):
@@ -76,7 +76,7 @@ async def test_on_a_full_server_nobody_keeps_what_others_wait_for(
 
 async def can_connect(database: Database) -> bool:
     try:
-        async with database.raw_connection():
+        async with database.read():
             return True
     except Exception as error:
         if "too many connections" not in str(error):

@@ -12,13 +12,13 @@ from tests.quiet import Quiet
 
 
 async def balance_sheet(quiet: Quiet) -> TrialBalance:
-    async with quiet.database.raw_connection() as connection:
-        return await trial_balance(connection)
+    async with quiet.database.read() as reader:
+        return await trial_balance(reader)
 
 
 async def count(quiet: Quiet, through: int) -> int:
-    async with quiet.database.raw_connection() as connection:
-        rows: int = await connection.fetchval(
+    async with quiet.database.read() as reader:
+        rows: int = await reader.fetchval(
             "SELECT count(*) FROM ledger_balance_snapshots WHERE through_entry_no = $1", through
         )
     return rows
@@ -59,12 +59,13 @@ async def test_a_snapshot_waits_for_whoever_may_still_post_with_a_lower_number(
     # Given a unit of work that has begun to write, and a deposit booked after it began
     monkeypatch.setattr(snapshots, "PATIENCE_SECONDS", 0.2)
     anna = await quiet.account(100)
-    async with quiet.database.raw_unit_of_work() as slow:
-        await slow.execute("SELECT pg_current_xact_id()")
+    async with quiet.database.unit_of_work() as unit:
+        await unit.connection.execute("SELECT pg_current_xact_id()")
         await quiet.deposit(anna, 1)
         await quiet.settler().drain()
         # Then a snapshot is put off until it has ended
         with pytest.raises(TimeoutError):
             await take_snapshot(quiet.database)
+        await unit.commit()
     assert await count(quiet, await take_snapshot(quiet.database)) > 0
     assert all(result.ok for result in await verify(quiet.database))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -9,6 +10,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
+import core
 from core.foundation.config import Settings
 from core.foundation.database import Bounds, Connection, Database, UnitOfWork
 from core.foundation.ids import new_id
@@ -79,6 +81,17 @@ async def account(database: Database) -> UUID:
         _, account = await arrive(unit)
         await unit.commit()
     return account
+
+
+def test_nobody_but_intake_commits_by_the_statement() -> None:
+    root = Path(core.__file__).parents[1]
+    users = {
+        str(file.relative_to(root))
+        for part in ("api", "core", "ops", "worker")
+        for file in (root / part).rglob("*.py")
+        if ".autocommit()" in file.read_text()
+    }
+    assert users == {"core/transactions/intake.py"}
 
 
 async def test_rows_and_sets_are_committed_together(teller: Database) -> None:

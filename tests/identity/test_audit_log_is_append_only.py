@@ -18,8 +18,8 @@ async def test_entries_are_neither_changed_nor_removed(
         record(unit.session, Actor(None, "system"), "test.deed", subject_type="test")
         await unit.commit()
     # No program holds the privilege; a superuser, who needs none, trips over the trigger.
-    with pytest.raises(asyncpg.PostgresError, match="permission denied"):
-        async with database.raw_unit_of_work() as connection:
-            await connection.execute(statement)
+    async with database.unit_of_work() as unit:
+        with pytest.raises(asyncpg.PostgresError, match="permission denied"):
+            await unit.connection.execute(statement)
     with pytest.raises(asyncpg.PostgresError, match="append-only"):
         await superuser.execute(statement)

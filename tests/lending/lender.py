@@ -85,8 +85,8 @@ class Lender:
 
     async def today(self) -> date:
         """The bank's business date."""
-        async with self.quiet.database.raw_connection() as connection:
-            return await dates.business_date(connection, "UTC")
+        async with self.quiet.database.read() as reader:
+            return await dates.business_date(reader, "UTC")
 
     async def borrower(self, balance_minor: int = 0, **fields: Any) -> Borrower:
         account = await self.quiet.account(balance_minor, **fields)
@@ -103,15 +103,16 @@ class Lender:
 
     async def product(self, code: str, **terms: Any) -> str:
         """A product of the test's own."""
-        async with self.quiet.database.raw_unit_of_work() as connection:
-            await catalogue.put(connection, code, terms)
+        async with self.quiet.database.unit_of_work() as unit:
+            await catalogue.put(unit.connection, code, terms)
+            await unit.commit()
         return code
 
     async def apply(self, borrower: Borrower, amount: Any = 12_000, **fields: Any) -> UUID:
         """An application, by default for 12,000 at 12 percent over 12 months."""
-        async with self.quiet.database.raw_unit_of_work() as connection:
-            return await applications.apply(
-                connection,
+        async with self.quiet.database.unit_of_work() as unit:
+            loan_id = await applications.apply(
+                unit.connection,
                 Application(
                     borrower.user_id,
                     Decimal(amount),
@@ -121,9 +122,11 @@ class Lender:
                         **fields,
                     },
                 ),
-                await dates.business_date(connection, "UTC"),
+                await dates.business_date(unit.connection, "UTC"),
                 max_open=100,
             )
+            await unit.commit()
+        return loan_id
 
     async def approve(self, loan_id: UUID, **fields: Any) -> UUID:
         """Approve, and answer the disbursement, which is not settled yet."""
@@ -153,9 +156,9 @@ class Lender:
         from_account: UUID | None = None,
     ) -> UUID:
         """Submit a payment; not settled yet."""
-        async with self.quiet.database.raw_connection() as connection:
+        async with self.quiet.database.read() as reader:
             order = await payments.order(
-                connection,
+                reader,
                 PaymentRequest(
                     loan_id=loan_id,
                     user_id=borrower.user_id,
@@ -165,7 +168,7 @@ class Lender:
                     idempotency_key=None,
                     request_id=None,
                 ),
-                await dates.business_date(connection, "UTC"),
+                await dates.business_date(reader, "UTC"),
             )
         return (await self.quiet.intake.submit(order)).transaction_id
 
@@ -201,23 +204,23 @@ class Lender:
 
     async def started(self, job: str, day: date) -> UUID:
         """A run for ``day``, as if every date before it had been closed, which none is."""
-        async with (
-            self.quiet.database.raw_unit_of_work() as connection,
-            moved_to(connection, day - timedelta(days=1)),
-        ):
-            return await runs.start(connection, job, day, self.desk.bank_clock)
+        async with self.quiet.database.unit_of_work() as unit:
+            async with moved_to(unit.connection, day - timedelta(days=1)):
+                run_id = await runs.start(unit.connection, job, day, self.desk.bank_clock)
+            await unit.commit()
+        return run_id
 
     async def job(self, job: str, day: date) -> Run:
         return await drive.drive(self.desk, await self.started(job, day))
 
     async def view(self, loan_id: UUID) -> views.LoanView:
-        async with self.quiet.database.raw_connection() as connection:
-            return await views.find_loan(connection, loan_id, owner_id=None, time_zone="UTC")
+        async with self.quiet.database.read() as reader:
+            return await views.find_loan(reader, loan_id, owner_id=None, time_zone="UTC")
 
     async def schedule(self, loan_id: UUID) -> schedule_views.ScheduleView:
-        async with self.quiet.database.raw_connection() as connection:
+        async with self.quiet.database.read() as reader:
             return await schedule_views.find_schedule(
-                connection, loan_id, owner_id=None, time_zone="UTC"
+                reader, loan_id, owner_id=None, time_zone="UTC"
             )
 
     async def line(self, loan_id: UUID, number: int) -> schedule_views.LineView:
@@ -265,12 +268,12 @@ class Lender:
         assert not broken, [(result.name, result.breaches) for result in broken]
 
     async def rows(self, query: str, *values: Any) -> list[Any]:
-        async with self.quiet.database.raw_connection() as connection:
-            return list(await connection.fetch(query, *values))
+        async with self.quiet.database.read() as reader:
+            return list(await reader.fetch(query, *values))
 
     async def value(self, query: str, *values: Any) -> Any:
-        async with self.quiet.database.raw_connection() as connection:
-            return await connection.fetchval(query, *values)
+        async with self.quiet.database.read() as reader:
+            return await reader.fetchval(query, *values)
 
     async def execute(self, query: str, *values: Any) -> None:
         """Set the stage with what no program may do."""

@@ -131,17 +131,19 @@ async def test_a_lease_that_ran_out_is_taken_over_and_its_owner_changes_nothing(
     await some_loans(lender, 2)
     day = await lender.today() + timedelta(days=1)
     database = lender.quiet.database
-    async with database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, CLOSE_DAY, day, lender.desk.bank_clock)
-        await drive.plan(connection, run_id, lender.desk.steps)
+    async with database.unit_of_work() as unit:
+        run_id = await runs.start(unit.connection, CLOSE_DAY, day, lender.desk.bank_clock)
+        await drive.plan(unit.connection, run_id, lender.desk.steps)
+        await unit.commit()
     monkeypatch.setattr(chunks, "LEASE_SECONDS", 0)
-    async with database.raw_unit_of_work() as connection:
-        slow = await take(lender, connection, run_id, "slow")
+    async with database.unit_of_work() as unit:
+        slow = await take(lender, unit.connection, run_id, "slow")
+        await unit.commit()
     monkeypatch.setattr(chunks, "LEASE_SECONDS", 60)
     await lender.close_through(day)
-    with pytest.raises(chunks.LeaseLost):
-        async with database.raw_unit_of_work() as connection:
-            await chunks.move_on(connection, slow, DONE)
+    async with database.unit_of_work() as unit:
+        with pytest.raises(chunks.LeaseLost):
+            await chunks.move_on(unit.connection, slow, DONE)
 
 
 async def test_a_lease_that_once_could_not_be_extended_is_extended_the_next_time(
@@ -150,20 +152,23 @@ async def test_a_lease_that_once_could_not_be_extended_is_extended_the_next_time
     monkeypatch.setattr(chunks, "LEASE_SECONDS", 1.5)
     day = await lender.today() + timedelta(days=1)
     database = lender.quiet.database
-    async with database.raw_unit_of_work() as connection:
+    async with database.unit_of_work() as unit:
+        connection = unit.connection
         run_id = await runs.start(connection, CLOSE_DAY, day, lender.desk.bank_clock)
         await drive.plan(connection, run_id, lender.desk.steps)
         held = await take(lender, connection, run_id, "slow")
+        await unit.commit()
     # Given a pool that has nothing free when the lease is extended for the first time
     pool = Database(database.url, name="small", pool_size=1, timeout_seconds=0.1)
     async with chunks.kept(pool, held):
-        async with pool.raw_connection():
+        async with pool.read():
             await asyncio.sleep(0.8)
         # When the work takes longer than a lease
         await asyncio.sleep(1.2)
         # Then nobody takes the chunk over, and its end is no failure
-        async with database.raw_unit_of_work() as connection:
-            assert await take(lender, connection, run_id, "other") is None
+        async with database.unit_of_work() as unit:
+            assert await take(lender, unit.connection, run_id, "other") is None
+            await unit.commit()
     await pool.close()
     await lender.close_through(day)
 
@@ -171,12 +176,13 @@ async def test_a_lease_that_once_could_not_be_extended_is_extended_the_next_time
 async def test_a_forgotten_run_is_found(lender):
     await some_loans(lender, 1)
     day = await lender.today() + timedelta(days=1)
-    async with lender.quiet.database.raw_unit_of_work() as connection:
-        run_id = await runs.start(connection, CLOSE_DAY, day, lender.desk.bank_clock)
-        await connection.execute(
+    async with lender.quiet.database.unit_of_work() as unit:
+        run_id = await runs.start(unit.connection, CLOSE_DAY, day, lender.desk.bank_clock)
+        await unit.connection.execute(
             "UPDATE business_day_runs SET created_at = now() - interval '1 minute' WHERE id = $1",
             run_id,
         )
+        await unit.commit()
     assert run_id in await drive.forgotten_runs(lender.quiet.database)
     run = await drive.drive(lender.desk, run_id)
     assert run.status == "completed"
@@ -188,7 +194,8 @@ async def test_a_database_clock_that_stepped_back_keeps_no_run_waiting(lender, s
     # Given a run and a dead worker's lease, both ahead of the clock as it is now
     await some_loans(lender, 1)
     day = await lender.today() + timedelta(days=1)
-    async with lender.quiet.database.raw_unit_of_work() as connection:
+    async with lender.quiet.database.unit_of_work() as unit:
+        connection = unit.connection
         run_id = await runs.start(connection, CLOSE_DAY, day, lender.desk.bank_clock)
         await drive.plan(connection, run_id, lender.desk.steps)
         assert await take(lender, connection, run_id, "dead")
@@ -200,6 +207,7 @@ async def test_a_database_clock_that_stepped_back_keeps_no_run_waiting(lender, s
             run_id,
             step,
         )
+        await unit.commit()
     # Then it is found, and done
     assert run_id in await drive.forgotten_runs(lender.quiet.database)
     async with asyncio.timeout(20):

@@ -49,9 +49,9 @@ def test_the_banks_clock_may_be_moved_in_development_alone(environment):
 async def test_the_day_is_the_databases_in_the_banks_zone_whatever_the_host_believes(lender):
     true = clock.now()
     with time_machine.travel(datetime(2031, 1, 1, tzinfo=UTC)):
-        async with lender.quiet.database.raw_connection() as connection:
+        async with lender.quiet.database.read() as reader:
             for zone in ("Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago"):
-                today = await dates.find_today(connection, zone)
+                today = await dates.find_today(reader, zone)
                 assert today.calendar_date == true.astimezone(ZoneInfo(zone)).date()
 
 

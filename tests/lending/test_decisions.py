@@ -40,9 +40,10 @@ async def decide(lender, step, *args, by=OFFICER, **fields):
 
 
 async def change(lender, loan_id, **fields):
-    async with lender.quiet.database.raw_unit_of_work() as connection:
+    async with lender.quiet.database.unit_of_work() as unit:
         today = await lender.today()
-        await applications.update(connection, loan_id, Change(**fields), today, by=OFFICER)
+        await applications.update(unit.connection, loan_id, Change(**fields), today, by=OFFICER)
+        await unit.commit()
 
 
 async def test_the_products_limits_hold(lender):
@@ -98,10 +99,11 @@ async def test_who_applies_never_decides(lender):
     loan_id = await lender.apply(borrower)
     with pytest.raises(FourEyes):
         await decide(lender, decisions.approve, loan_id, by=borrower.user_id)
-    async with lender.quiet.database.raw_unit_of_work() as connection:
+    async with lender.quiet.database.unit_of_work() as unit:
         own = Decider(borrower.user_id, await lender.today())
         with pytest.raises(FourEyes):
-            await decisions.reject(connection, loan_id, own, None)
+            await decisions.reject(unit.connection, loan_id, own, None)
+        await unit.commit()
 
 
 async def test_a_loan_keeps_the_terms_it_was_made_with(lender):
@@ -169,8 +171,9 @@ async def test_a_disbursement_that_was_set_aside_can_be_made_again(lender, monke
 async def test_a_deleted_application_is_gone(lender):
     borrower = await lender.borrower()
     loan_id = await lender.apply(borrower)
-    async with lender.quiet.database.raw_unit_of_work() as connection:
-        await decisions.delete(connection, loan_id, by=OFFICER)
+    async with lender.quiet.database.unit_of_work() as unit:
+        await decisions.delete(unit.connection, loan_id, by=OFFICER)
+        await unit.commit()
     with pytest.raises(LoanNotFound):
         await lender.approve(loan_id)
     with pytest.raises(LoanNotFound):

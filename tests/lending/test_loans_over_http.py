@@ -50,7 +50,7 @@ async def start(bank, admin, job, day):
     """Start a run on a bank that has closed every day before; the clock goes back at once."""
     database = Database.from_settings(bank.system.settings.as_worker(), name="test")
     async with (
-        database.raw_connection() as connection,
+        database.autocommit() as connection,
         moved_to(connection, day - timedelta(days=1)),
     ):
         answer = await admin.post(f"/admin/jobs/{job}", {"business_date": str(day)})
@@ -416,13 +416,14 @@ async def test_the_report_shows_the_portfolio(bank, officer, admin):
 
 async def test_the_scheduler_goes_on_with_a_run_that_everybody_forgot(bank, system, admin):
     database = Database(system.settings.owner_url, name="test")
-    async with database.raw_unit_of_work() as connection:
+    async with database.unit_of_work() as unit:
         bank_clock = BankClock.of(system.settings)
-        run_id = await runs.start(connection, EMI_COLLECTION, date(2020, 1, 1), bank_clock)
-        await connection.execute(
+        run_id = await runs.start(unit.connection, EMI_COLLECTION, date(2020, 1, 1), bank_clock)
+        await unit.connection.execute(
             "UPDATE business_day_runs SET created_at = now() - interval '1 minute' WHERE id = $1",
             run_id,
         )
+        await unit.commit()
     await database.close()
     deadline = time.monotonic() + 30
     while (found := (await admin.get(f"/admin/jobs/runs/{run_id}")).json())[
@@ -449,8 +450,8 @@ async def test_no_job_runs_for_a_date_beyond_the_next_business_date(bank, office
     await disburse(officer, loan_id)
     before = await customer.balance(account)
     database = Database.from_settings(bank.system.settings, name="test")
-    async with database.raw_connection() as connection:
-        today = await find_today(connection, bank.system.settings.time_zone)
+    async with database.read() as reader:
+        today = await find_today(reader, bank.system.settings.time_zone)
     await database.close()
     following = today.business_date + timedelta(days=1)
     for day in ("9999-12-31", "2999-01-01", str(following + timedelta(days=1))):

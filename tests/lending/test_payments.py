@@ -25,8 +25,8 @@ async def borrower(lender):
 
 async def payoff(lender, loan_id, on=None):
     on = on or await lender.today()
-    async with lender.quiet.database.raw_connection() as connection:
-        _, owed = await views.find_payoff(connection, loan_id, owner_id=None, on=on)
+    async with lender.quiet.database.read() as reader:
+        _, owed = await views.find_payoff(reader, loan_id, owner_id=None, on=on)
     return owed
 
 

@@ -17,9 +17,9 @@ async def sound_books(lender):
 
 
 async def report(lender, since, until):
-    async with lender.quiet.database.raw_connection() as connection:
+    async with lender.quiet.database.read() as reader:
         today = await lender.today()
-        return await portfolio(connection, since=since, until=until, today=today)
+        return await portfolio(reader, since=since, until=until, today=today)
 
 
 async def test_what_is_out_at_risk_and_collected_adds_up_by_hand(lender):

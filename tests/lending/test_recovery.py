@@ -64,13 +64,14 @@ async def restructure(lender, loan_id, interest_rate):
 
 
 async def case(lender, loan_id):
-    async with lender.quiet.database.raw_connection() as connection:
-        return await recovery.find_case(connection, loan_id)
+    async with lender.quiet.database.read() as reader:
+        return await recovery.find_case(reader, loan_id)
 
 
 async def hide(lender, loan_id):
-    async with lender.quiet.database.raw_unit_of_work() as connection:
-        await decisions.delete(connection, loan_id, by=OFFICER)
+    async with lender.quiet.database.unit_of_work() as unit:
+        await decisions.delete(unit.connection, loan_id, by=OFFICER)
+        await unit.commit()
 
 
 async def standing(lender, loan_id):
@@ -155,10 +156,10 @@ async def test_the_set_offs_of_one_step_are_found_again_by_the_first(lender, off
     await lender.second_account(borrower, 5_00)
     later = await act(lender, recovery.set_off, loan_id)
     assert (len(ids), len(later)) == (3, 1)
-    async with lender.quiet.database.raw_connection() as connection:
-        assert await recovery.set_off_by(connection, loan_id, ids[0]) == ids
-        assert await recovery.set_off_by(connection, loan_id, later[0]) == later
-        assert await recovery.set_off_by(connection, loan_id, loan_id) == []
+    async with lender.quiet.database.read() as reader:
+        assert await recovery.set_off_by(reader, loan_id, ids[0]) == ids
+        assert await recovery.set_off_by(reader, loan_id, later[0]) == later
+        assert await recovery.set_off_by(reader, loan_id, loan_id) == []
 
 
 async def test_an_earlier_date_assessed_later_makes_no_loan_younger(lender):

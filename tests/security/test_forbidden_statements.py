@@ -139,8 +139,8 @@ async def test_no_program_may_change_what_is_not_in_its_line(
     programs: Connections, quiet: Quiet, role: Role, table: str
 ) -> None:
     granted = set(parse(TABLES[table].of(role)))
-    async with quiet.database.raw_connection() as connection:
-        columns = await connection.fetch(
+    async with quiet.database.read() as reader:
+        columns = await reader.fetch(
             "SELECT attname, attgenerated <> '' OR attidentity = 'a' AS is_computed"
             " FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped",
             table,

@@ -117,9 +117,10 @@ async def test_each_kind_goes_when_its_time_has_come_and_no_sooner(
         unit.session.add(LoginAddress(user_id=user.id, address="192.0.2.1", last_at=now))
         record(unit.session, Actor(user.id, "customer", "192.0.2.1"), "login", subject_type="user")
         await unit.commit()
-    async with database.raw_unit_of_work() as connection:
-        await write(connection, [Notice(user.id, "test", "A title", "A body")])
-        await win_key(connection, Idempotency(user.id, "k"), b"f", new_id())
+    async with database.unit_of_work() as unit:
+        await write(unit.connection, [Notice(user.id, "test", "A title", "A body")])
+        await win_key(unit.connection, Idempotency(user.id, "k"), b"f", new_id())
+        await unit.commit()
 
     async def left() -> set[str]:
         counts = await left_of(runtime_settings(database), str(user.id))
@@ -148,8 +149,9 @@ async def test_a_kind_that_fails_keeps_no_other(
     async with database.unit_of_work() as unit:
         unit.session.add(user)
         await unit.commit()
-    async with database.raw_unit_of_work() as connection:
-        await win_key(connection, Idempotency(user.id, "k"), b"f", new_id())
+    async with database.unit_of_work() as unit:
+        await win_key(unit.connection, Idempotency(user.id, "k"), b"f", new_id())
+        await unit.commit()
     later = clock.now() + timedelta(days=121)
     await superuser.execute("REVOKE DELETE ON sessions FROM giro_worker")
     try:

@@ -35,23 +35,24 @@ async def by_the_orm(database: Database) -> None:
 
 
 async def by_the_driver(database: Database) -> None:
-    async with database.raw_unit_of_work() as connection:
+    async with database.unit_of_work() as unit:
         names, values = list(SECRETS), list(SECRETS.values())
-        await connection.execute(
+        await unit.connection.execute(
             f"INSERT INTO users (id, {', '.join(names)}) VALUES ($1, $2, $3, $4, $5)",
             new_id(),
             *values,
         )
+        await unit.commit()
 
 
 async def by_an_argument(database: Database) -> None:
-    async with database.raw_connection() as connection:
-        await connection.fetch("SELECT $1::int", SECRETS["id_document"])
+    async with database.read() as reader:
+        await reader.fetch("SELECT $1::int", SECRETS["id_document"])
 
 
 async def by_a_cast(database: Database) -> None:
-    async with database.raw_connection() as connection:
-        await connection.fetch("SELECT ($1::text)::uuid", SECRETS["id_document"])
+    async with database.read() as reader:
+        await reader.fetch("SELECT ($1::text)::uuid", SECRETS["id_document"])
 
 
 async def by_an_argument_of_the_orm(database: Database) -> None:

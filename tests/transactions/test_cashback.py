@@ -101,8 +101,8 @@ async def test_a_payment_taken_back_earns_nothing(quiet: Quiet) -> None:
 
 async def expense(quiet: Quiet, payment: UUID) -> int:
     """What the payment's cashback has cost the bank, in minor units."""
-    async with quiet.database.raw_connection() as connection:
-        cost: int = await connection.fetchval(
+    async with quiet.database.read() as reader:
+        cost: int = await reader.fetchval(
             "SELECT coalesce(-sum(p.amount_minor), 0)::bigint FROM postings p"
             " JOIN transactions t ON t.id = p.transaction_id"
             " WHERE p.ledger_code = $2 AND (t.reverses = $1 OR t.details->>'payment_id' = $3)",
@@ -203,14 +203,17 @@ async def test_reversals_and_crediting_at_once_never_leave_both(
 
 
 async def set_status(database: Database, account: UUID, status: str) -> None:
-    async with database.raw_unit_of_work() as connection:
-        await connection.execute("UPDATE accounts SET status = $2 WHERE id = $1", account, status)
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(
+            "UPDATE accounts SET status = $2 WHERE id = $1", account, status
+        )
+        await unit.commit()
 
 
 async def told_of(database: Database, payment: UUID) -> list[str]:
     """What the staff were told of a payment's cashback."""
-    async with database.raw_connection() as connection:
-        rows = await connection.fetch(
+    async with database.read() as reader:
+        rows = await reader.fetch(
             "SELECT n.body FROM notifications n JOIN transactions p"
             " ON n.body LIKE '%' || p.payment_ref || '%' WHERE n.to_staff AND p.id = $1",
             payment,

@@ -44,19 +44,20 @@ async def an_hour_back(quiet: Quiet, superuser: asyncpg.Connection) -> AsyncIter
 async def unused_for_a_day(quiet: Quiet) -> UUID:
     """An account that was opened a day ago."""
     account = await quiet.account()
-    async with quiet.database.raw_unit_of_work() as connection:
-        await connection.execute(
+    async with quiet.database.unit_of_work() as unit:
+        await unit.connection.execute(
             "UPDATE accounts SET last_booked_at = last_booked_at - interval '1 day' WHERE id = $1",
             account,
         )
+        await unit.commit()
     return account
 
 
 async def entries(quiet: Quiet, account: UUID) -> list[tuple[int, int, datetime]]:
     """Amount, balance after it and time of each entry, as a statement shows them."""
-    async with quiet.database.raw_connection() as connection:
+    async with quiet.database.read() as reader:
         rows = await entries_of(
-            connection, account, EntryFilter(), oldest_first=True, after=None, limit=50
+            reader, account, EntryFilter(), oldest_first=True, after=None, limit=50
         )
     return [(row.amount_minor, row.balance_after_minor, row.booked_at) for row in rows]
 
@@ -85,11 +86,11 @@ async def test_an_accounts_entries_follow_each_other_and_others_keep_the_new_tim
     times = [at for _, _, at in lines]
     assert times == sorted(times)
     assert times[-1] == before_step
-    async with quiet.database.raw_connection() as connection:
-        assert await balance_before(connection, anna, before_step) == 10_000
+    async with quiet.database.read() as reader:
+        assert await balance_before(reader, anna, before_step) == 10_000
         just_after = before_step + timedelta(microseconds=1)
-        assert await balance_before(connection, anna, just_after) == 9_500
-        settled_at = await connection.fetchval(
+        assert await balance_before(reader, anna, just_after) == 9_500
+        settled_at = await reader.fetchval(
             "SELECT settled_at FROM transactions WHERE id = $1", late.transaction_id
         )
     # And whoever had no entry yet is booked at the clock's own time

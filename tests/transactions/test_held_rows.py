@@ -76,8 +76,8 @@ async def test_an_account_that_somebody_holds_delays_nobody_else_and_comes_again
     # And the rest follows within a second, in order, without anybody ringing
     await final_within(quiet, ids, 1)
     assert await drain == 4
-    async with quiet.database.raw_connection() as connection:
-        settled = await connection.fetch(
+    async with quiet.database.read() as reader:
+        settled = await reader.fetch(
             "SELECT transaction_id FROM postings WHERE account_id = ANY($1::uuid[])"
             " AND transaction_id = ANY($2::uuid[]) ORDER BY entry_no",
             [bert, carl],
@@ -277,8 +277,8 @@ async def test_an_effect_that_meets_a_row_of_somebodys_is_left_out_and_never_set
     # Given eight payments, one of which has an effect on what somebody holds
     accounts = [await quiet.account(1_000) for _ in range(16)]
     orders = [transfer_order(accounts[2 * n], accounts[2 * n + 1], 1) for n in range(8)]
-    async with quiet.database.raw_connection() as connection:
-        user = await connection.fetchval("SELECT owner_id FROM accounts WHERE id = $1", accounts[0])
+    async with quiet.database.read() as reader:
+        user = await reader.fetchval("SELECT owner_id FROM accounts WHERE id = $1", accounts[0])
     kind = TouchesUsers()
     kind.touching[orders[5].id] = user
     kinds = Kinds()
@@ -295,8 +295,8 @@ async def test_an_effect_that_meets_a_row_of_somebodys_is_left_out_and_never_set
     await final_within(quiet, ids, 1.5)
     assert set(await quiet.states(ids)) == {SUCCESS}
     await drain
-    async with quiet.database.raw_connection() as connection:
-        attempts = await connection.fetchval(
+    async with quiet.database.read() as reader:
+        attempts = await reader.fetchval(
             "SELECT max(attempts) FROM transactions WHERE id = ANY($1::uuid[])", ids
         )
     assert attempts == 0

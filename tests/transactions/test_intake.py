@@ -48,8 +48,8 @@ async def api_processes(quiet: Quiet) -> AsyncIterator[list[Intake]]:
 
 async def count_by_key(quiet: Quiet, key: Idempotency) -> tuple[int, int]:
     """How many keys and how many transactions there are behind one key."""
-    async with quiet.database.raw_connection() as connection:
-        row = await connection.fetchrow(
+    async with quiet.database.read() as reader:
+        row = await reader.fetchrow(
             "SELECT count(*), count(t.id) FROM idempotency_keys k"
             " LEFT JOIN transactions t ON t.id = k.resource_id"
             " WHERE k.owner_id = $1 AND k.key = $2",
@@ -62,8 +62,8 @@ async def count_by_key(quiet: Quiet, key: Idempotency) -> tuple[int, int]:
 
 async def pending_of(quiet: Quiet, account: UUID) -> list[UUID]:
     """The pending payments of an account in the order of acceptance."""
-    async with quiet.database.raw_connection() as connection:
-        rows = await connection.fetch(
+    async with quiet.database.read() as reader:
+        rows = await reader.fetch(
             "SELECT id FROM transactions WHERE debit_account_id = $1 AND status = 'pending'"
             " ORDER BY seq",
             account,
@@ -72,8 +72,11 @@ async def pending_of(quiet: Quiet, account: UUID) -> list[UUID]:
 
 
 async def set_status(quiet: Quiet, account: UUID, status: str) -> None:
-    async with quiet.database.raw_connection() as connection:
-        await connection.execute("UPDATE accounts SET status = $2 WHERE id = $1", account, status)
+    async with quiet.database.unit_of_work() as unit:
+        await unit.connection.execute(
+            "UPDATE accounts SET status = $2 WHERE id = $1", account, status
+        )
+        await unit.commit()
 
 
 # --- idempotency ----------------------------------------------------------------------------------
@@ -363,7 +366,7 @@ async def test_a_connection_lost_before_the_commit_is_tried_again(
 
 
 async def hold_a_connection(pool: Database) -> None:
-    async with pool.raw_connection():
+    async with pool.read():
         await asyncio.sleep(0.05)
 
 
@@ -460,17 +463,14 @@ async def test_money_sent_to_and_fro_disturbs_nobodys_intake(quiet: Quiet) -> No
         orders.append(transfer_order(payer, payee, amount))
         to_come[payee] += amount
         payer, payee = payee, payer
-    async with quiet.database.raw_connection() as connection:
-        undo = connection.transaction()
-        await undo.start()
-        accepted = await accept(connection, orders)
+    async with quiet.database.unit_of_work() as unit:
+        accepted = await accept(unit.connection, orders)
         assert all(isinstance(result, Accepted) for result in accepted)
         # When one more order comes in beside somebody else's
         bystander = transfer_order(
             await quiet.account(1_000), await quiet.account(), Decimal("0.01")
         )
-        results = await accept(connection, [transfer_order(payer, payee, 1), bystander])
-        await undo.rollback()
+        results = await accept(unit.connection, [transfer_order(payer, payee, 1), bystander])
     # Then both are accepted, and settlement will tell
     assert all(isinstance(result, Accepted) for result in results)
 

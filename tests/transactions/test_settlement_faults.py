@@ -71,8 +71,8 @@ async def settle_everything(settlers: Sequence[Settler], quiet: Quiet) -> None:
 
 
 async def pending(quiet: Quiet) -> int:
-    async with quiet.database.raw_connection() as connection:
-        count: int = await connection.fetchval(
+    async with quiet.database.read() as reader:
+        count: int = await reader.fetchval(
             "SELECT count(*) FROM transactions WHERE status = 'pending'"
         )
     return count
@@ -80,8 +80,8 @@ async def pending(quiet: Quiet) -> int:
 
 async def booked_order(quiet: Quiet, account: UUID) -> list[UUID]:
     """The transactions of an account in the order in which they were booked."""
-    async with quiet.database.raw_connection() as connection:
-        rows = await connection.fetch(
+    async with quiet.database.read() as reader:
+        rows = await reader.fetch(
             "SELECT transaction_id FROM postings WHERE account_id = $1"
             " ORDER BY booked_at, entry_no",
             account,
@@ -295,7 +295,7 @@ async def test_a_pool_with_nothing_free_is_no_fault_of_the_transactions(quiet: Q
     pool = Database(quiet.settings.database_url, name="small", pool_size=1, timeout_seconds=0.25)
     worker = settler_on(quiet, pool, quiet.redis, batch_size=10)
     for _ in range(4):
-        async with pool.raw_connection():
+        async with pool.read():
             with suppress(Exception):
                 await worker.drain()
     # Then the payment is still to be settled, not set aside

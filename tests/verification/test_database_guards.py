@@ -22,8 +22,9 @@ POSTING = (
 
 
 async def try_as_the_bank(quiet: Quiet, statement: str, *values: object) -> None:
-    async with quiet.database.raw_unit_of_work() as connection:
-        await connection.execute(statement, *values)
+    async with quiet.database.unit_of_work() as unit:
+        await unit.connection.execute(statement, *values)
+        await unit.commit()
 
 
 async def settled(quiet: Quiet) -> UUID:

@@ -78,7 +78,7 @@ async def take(quiet: Quiet) -> Term:
     """Take the lease for somebody new, whoever has it."""
     hands = Hands()
     candidate = Candidate(new_id(), hands)
-    async with quiet.database.raw_connection() as connection:
+    async with quiet.database.autocommit() as connection:
         await candidate.stand(connection)
         hands.seconds += LEASE_SECONDS
         term = await candidate.stand(connection)
@@ -86,7 +86,7 @@ async def take(quiet: Quiet) -> Term:
     return term
 
 
-def test_no_unit_of_work_goes_past_the_fence():
+def test_no_unit_of_work_goes_past_the_fence() -> None:
     doors = {
         name
         for name, door in vars(Database).items()
@@ -96,20 +96,25 @@ def test_no_unit_of_work_goes_past_the_fence():
     assert doors <= vars(FencedDatabase).keys()
 
 
+async def test_no_statement_of_a_leader_commits_by_itself(led: Runtime) -> None:
+    with pytest.raises(AssertionError, match="fence"):
+        led.database.autocommit()
+
+
 async def test_of_many_who_find_it_silent_one_leads(town: Quiet) -> None:
     old = await take(town)
     hands = Hands()
     candidates = [Candidate(new_id(), hands) for _ in range(8)]
 
     async def stand(candidate: Candidate) -> Term | None:
-        async with town.database.raw_connection() as connection:
+        async with town.database.autocommit() as connection:
             return await candidate.stand(connection)
 
     assert not any(await asyncio.gather(*map(stand, candidates)))
     hands.seconds += LEASE_SECONDS
     (term,) = filter(None, await asyncio.gather(*map(stand, candidates)))
     assert term.number == old.number + 1
-    async with town.database.raw_connection() as connection:
+    async with town.database.autocommit() as connection:
         assert not await renew(connection, old)
         assert await renew(connection, term)
         # Who leaves in good order is followed at once.
@@ -141,13 +146,14 @@ async def paid(town: Quiet) -> tuple[Order, Order]:
     await town.settler().drain()
     transfer = orders.transfer(Party(str(anna)), Party(str(bert)), Decimal(1))
     await town.intake.submit(transfer)
-    async with town.database.raw_unit_of_work() as connection:
-        await connection.execute(
+    async with town.database.unit_of_work() as unit:
+        await unit.connection.execute(
             "INSERT INTO cashbacks (payment_id, account_id, currency, amount_minor, due_at)"
             " VALUES ($1, $2, 'EUR', 200, clock_timestamp() - interval '1 minute')",
             payment.id,
             anna,
         )
+        await unit.commit()
     await town.as_owner(
         "UPDATE transactions SET created_at = created_at - interval '1 minute' WHERE id = $1",
         transfer.id,
@@ -167,14 +173,15 @@ SELECT (SELECT count(*) FROM transactions)
 async def test_a_deposed_leader_changes_nothing(town: Quiet, led: Runtime, deed: str) -> None:
     # Given work for every deed of a leader
     await paid(town)
-    async with town.database.raw_unit_of_work() as connection:
+    async with town.database.unit_of_work() as unit:
         bank_clock = BankClock.of(town.settings)
-        run_id = await runs.start(connection, EMI_COLLECTION, clock.today(), bank_clock)
-        await connection.execute(
+        run_id = await runs.start(unit.connection, EMI_COLLECTION, clock.today(), bank_clock)
+        await unit.connection.execute(
             "UPDATE business_day_runs SET created_at = created_at - interval '1 minute'"
             " WHERE id = $1",
             run_id,
         )
+        await unit.commit()
     before = await value(town, CHANGED)
     # When another takes the lease before it acts
     await take(town)
@@ -197,27 +204,28 @@ async def act(clockwork: Clockwork, deed: str) -> None:
 
 
 async def value(town: Quiet, query: str, *arguments: object) -> object:
-    async with town.database.raw_connection() as connection:
-        return await connection.fetchval(query, *arguments)
+    async with town.database.read() as reader:
+        return await reader.fetchval(query, *arguments)
 
 
 async def test_who_takes_the_lease_waits_for_the_commit_that_is_under_way(
     town: Quiet, led: Runtime
 ) -> None:
     # Given a leader in the middle of a unit of work
-    async with led.database.raw_unit_of_work() as connection:
-        await connection.execute(
+    async with led.database.unit_of_work() as unit:
+        await unit.connection.execute(
             "INSERT INTO scheduler_ticks (job, due_at, started_at) VALUES ('mid', now(), now())"
         )
         taking = asyncio.create_task(take(town))
         await asyncio.sleep(0.3)
         # Then nobody leads beside it, and it still beats
         assert not taking.done()
+        await unit.commit()
     # And what it committed was committed before its term ended
     await taking
     assert await value(town, "SELECT count(*) FROM scheduler_ticks WHERE job = 'mid'") == 1
     with pytest.raises(Deposed):
-        async with led.database.raw_unit_of_work():
+        async with led.database.unit_of_work():
             raise AssertionError("the fence let a deposed leader in")
 
 
@@ -225,7 +233,7 @@ async def test_a_leader_that_beats_is_not_held_up_by_its_own_work(
     town: Quiet, led: Runtime
 ) -> None:
     term = led.database.term  # type: ignore[attr-defined]
-    async with led.database.raw_unit_of_work(), town.database.raw_connection() as connection:
+    async with led.database.unit_of_work(), town.database.autocommit() as connection:
         assert await asyncio.wait_for(renew(connection, term), 1)
 
 
@@ -233,10 +241,11 @@ async def test_a_leader_that_hangs_in_a_unit_of_work_is_ended_by_the_server(
     town: Quiet, led: Runtime
 ) -> None:
     async def hang() -> None:
-        async with led.database.raw_unit_of_work() as connection:
+        async with led.database.unit_of_work() as unit:
             async with asyncio.timeout(LEASE_SECONDS + 2):
                 await take(town)
-            await connection.execute("SELECT 1")
+            await unit.connection.execute("SELECT 1")
+            await unit.commit()
 
     with pytest.raises(Exception, match=r"idle-in-transaction|closed"):
         await hang()

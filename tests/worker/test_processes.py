@@ -141,8 +141,8 @@ async def test_messages_that_are_no_jobs_are_kept_as_failed_jobs_and_stop_no_wor
 
     # Then it is done, and what was forged is told of and gone
     async def is_gone() -> bool:
-        async with books.database.raw_connection() as connection:
-            kept: int = await connection.fetchval(
+        async with books.database.read() as reader:
+            kept: int = await reader.fetchval(
                 "SELECT count(*) FROM failed_jobs WHERE actor = 'unreadable'"
             )
         waiting = [await books.redis.hlen(f"dramatiq:{queue}.msgs") for queue in queues]
@@ -169,8 +169,8 @@ async def test_without_any_worker_what_is_accepted_is_settled_all_the_same(
 
 async def leader(books: Quiet) -> int:
     """The term of whoever leads; 0 for nobody yet."""
-    async with books.database.raw_connection() as connection:
-        term: int = await connection.fetchval("SELECT term FROM scheduler_leadership")
+    async with books.database.read() as reader:
+        term: int = await reader.fetchval("SELECT term FROM scheduler_leadership")
     return term
 
 
@@ -190,8 +190,8 @@ async def schedulers_stand(books: Quiet, count: int) -> None:
         " AND application_name = 'giro-scheduler-leader' AND query <> ''"
     )
     for _ in range(200):
-        async with books.database.raw_connection() as connection:
-            if await connection.fetchval(standing) >= count:
+        async with books.database.read() as reader:
+            if await reader.fetchval(standing) >= count:
                 return
         await asyncio.sleep(0.05)
     raise AssertionError(f"not {count} schedulers")

@@ -68,8 +68,8 @@ async def test_the_business_day_closes_at_the_time_that_was_set(stranded):
 
 
 async def ticks(runtime: Runtime) -> dict[str, tuple[datetime, datetime | None, str | None]]:
-    async with runtime.database.raw_connection() as connection:
-        rows = await connection.fetch("SELECT * FROM scheduler_ticks")
+    async with runtime.database.read() as reader:
+        rows = await reader.fetch("SELECT * FROM scheduler_ticks")
     return {row["job"]: (row["started_at"], row["finished_at"], row["error"]) for row in rows}
 
 
