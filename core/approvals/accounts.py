@@ -13,7 +13,7 @@ from core.foundation.money import minor_units
 from core.identity.persons import refuse_own
 from core.ledger import accounts
 from core.ledger.tables import Account
-from core.lending.servicing.live_loans import refuse_live_loans
+from core.lending.servicing.live_loans import refuse_live_loans_on
 from core.transactions.closing import close_account
 
 
@@ -32,7 +32,7 @@ async def close(unit: UnitOfWork, name: str, actor: Actor) -> None:
     AccountStateConflict.
     """
     account = await find_others_account(unit, name, actor, lock=True)
-    await refuse_live_loans(unit.session, account_id=account.id)
+    await refuse_live_loans_on(unit.connection, account.id)
     await close_account(unit.session, account, clock.now())
     _note(unit, actor, "close", account)
 

@@ -7,7 +7,7 @@ from core.audit.log import Actor
 from core.foundation.database import UnitOfWork
 from core.identity import users
 from core.ledger.accounts import forget_nicknames
-from core.lending.servicing.live_loans import forget_purposes, refuse_live_loans
+from core.lending.servicing.live_loans import forget_purposes, refuse_live_loans_of
 from core.transactions.closing import close_all_of
 from core.transactions.keys import forget_keys_of
 
@@ -19,9 +19,9 @@ async def leave(unit: UnitOfWork, user_id: UUID, actor: Actor, at: datetime) -> 
     """
     # Locks the user first: no account can be opened meanwhile.
     await users.find_user(unit.session, user_id, lock=True)
-    await refuse_live_loans(unit.session, customer_id=user_id)
+    await refuse_live_loans_of(unit.connection, user_id)
     await close_all_of(unit.session, user_id, at)
     await forget_nicknames(unit.session, user_id)
-    await forget_purposes(unit.session, user_id)
+    await forget_purposes(unit.connection, user_id)
     await forget_keys_of(unit.connection, user_id)
     await users.delete_user(unit, user_id, actor)

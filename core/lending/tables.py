@@ -4,11 +4,6 @@ Every promise about a loan stands here a second time, as a constraint: principal
 is overpaid, one attempt is collected once, one charge is made once.
 """
 
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any
-from uuid import UUID
-
 from sqlalchemy import (
     CHAR,
     TIMESTAMP,
@@ -33,7 +28,6 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
 
 from core.foundation.database import Base
 
@@ -59,130 +53,121 @@ loan_products = Table(
 )
 
 
-class Loan(Base):
-    """One loan, from application to its end, with the terms it was made with.
-
-    ``period_*`` is the instalment period that accrues interest now; ``interest_accrued_minor`` is
-    what the books have recognised since disbursal.
-    """
-
-    __tablename__ = "loans"
-    __table_args__ = (
-        CheckConstraint(
-            "status IN ('pending', 'rejected', 'withdrawn', 'approved', 'active', 'closed', "
-            "'foreclosed', 'restructured', 'settled', 'written_off')",
-            name="status",
+# One loan, from application to its end, with the terms it was made with.
+#
+# ``period_*`` is the instalment period that accrues interest now; ``interest_accrued_minor`` is
+# what the books have recognised since disbursal.
+loans = Table(
+    "loans",
+    Base.metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("account_id", Uuid, ForeignKey("accounts.id"), nullable=False),
+    Column("product_code", Text, ForeignKey("loan_products.code"), nullable=False),
+    Column("status", Text, server_default="pending", nullable=False),
+    Column("currency", CHAR(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("interest_rate", Numeric(12, 6), nullable=False),
+    Column("tenure_months", Integer, nullable=False),
+    Column("terms", JSONB, nullable=False),
+    Column("purpose", Text),
+    Column("monthly_income_minor", BigInteger),
+    Column("monthly_obligations_minor", BigInteger),
+    Column("processing_fee_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("emi_minor", BigInteger, nullable=False),
+    Column("monthly_emi_minor", BigInteger, nullable=False),
+    Column("assessment", JSONB),
+    Column("applied_at", INSTANT, nullable=False),
+    Column("decided_at", INSTANT),
+    Column("decided_by", Uuid),
+    Column("rejection_reason", Text),
+    Column("disbursement_transaction_id", Uuid),
+    Column("disbursement_failure", Text),
+    Column("disbursed_at", INSTANT),
+    Column("disbursed_on", Date),
+    Column("closed_at", INSTANT),
+    Column("deleted_at", INSTANT),
+    Column("principal_disbursed_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("principal_repaid_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("principal_written_off_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("principal_outstanding_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("interest_accrued_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("interest_paid_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("written_off_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("recovered_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("schedule_version", SmallInteger, server_default=ZERO, nullable=False),
+    Column("schedule_basis", JSONB),
+    Column("period_start", Date),
+    Column("period_end", Date),
+    Column("period_interest_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("period_accrued_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("last_closed_on", Date),
+    Column("dpd", Integer, server_default=ZERO, nullable=False),
+    Column("worst_dpd", Integer, server_default=ZERO, nullable=False),
+    Column("classification", Text, server_default="standard", nullable=False),
+    Column("in_default", Boolean, server_default=text("false"), nullable=False),
+    Column("assessed_on", Date),
+    CheckConstraint(
+        "status IN ('pending', 'rejected', 'withdrawn', 'approved', 'active', 'closed', "
+        "'foreclosed', 'restructured', 'settled', 'written_off')",
+        name="status",
+    ),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("interest_rate BETWEEN 0 AND 1000", name="interest_rate"),
+    CheckConstraint("tenure_months > 0", name="tenure"),
+    CheckConstraint("processing_fee_minor BETWEEN 0 AND amount_minor - 1", name="fee"),
+    CheckConstraint(
+        "principal_outstanding_minor = principal_disbursed_minor - principal_repaid_minor"
+        " - principal_written_off_minor",
+        name="principal_adds_up",
+    ),
+    CheckConstraint(
+        "principal_outstanding_minor >= 0 AND principal_repaid_minor >= 0"
+        " AND principal_written_off_minor >= 0",
+        name="principal_signs",
+    ),
+    CheckConstraint(
+        "principal_disbursed_minor = CASE WHEN disbursed_at IS NULL THEN 0 ELSE amount_minor END",
+        name="disbursed_once",
+    ),
+    CheckConstraint(
+        "(status IN ('pending', 'rejected', 'withdrawn', 'approved')) = (disbursed_at IS NULL)",
+        name="disbursed_at",
+    ),
+    CheckConstraint(
+        "status NOT IN ('closed', 'foreclosed', 'settled', 'written_off')"
+        " OR principal_outstanding_minor = 0",
+        name="an_end_owes_nothing",
+    ),
+    CheckConstraint(
+        "(status IN ('closed', 'foreclosed', 'settled', 'written_off')) = (closed_at IS NOT NULL)",
+        name="closed_at",
+    ),
+    CheckConstraint(
+        "classification IN ('standard', 'sma0', 'sma1', 'sma2', 'npa')", name="classification"
+    ),
+    CheckConstraint("dpd >= 0 AND worst_dpd >= dpd", name="dpd"),
+    CheckConstraint("period_accrued_minor BETWEEN 0 AND period_interest_minor", name="accrued"),
+    CheckConstraint(
+        "deleted_at IS NULL OR status NOT IN ('active', 'restructured')", name="deleted_is_over"
+    ),
+    Index("ix_loans_user", "user_id", "id"),
+    Index("ix_loans_account", "account_id"),
+    Index(
+        "ix_loans_repaying",
+        "user_id",
+        postgresql_where=text("status IN ('active', 'restructured')"),
+    ),
+    Index(
+        "ix_loans_flagged",
+        "user_id",
+        postgresql_where=text(
+            "status IN ('active', 'restructured') AND (dpd > 0 OR classification <> 'standard')"
         ),
-        CheckConstraint("amount_minor > 0", name="amount"),
-        CheckConstraint("interest_rate BETWEEN 0 AND 1000", name="interest_rate"),
-        CheckConstraint("tenure_months > 0", name="tenure"),
-        CheckConstraint("processing_fee_minor BETWEEN 0 AND amount_minor - 1", name="fee"),
-        CheckConstraint(
-            "principal_outstanding_minor = principal_disbursed_minor - principal_repaid_minor"
-            " - principal_written_off_minor",
-            name="principal_adds_up",
-        ),
-        CheckConstraint(
-            "principal_outstanding_minor >= 0 AND principal_repaid_minor >= 0"
-            " AND principal_written_off_minor >= 0",
-            name="principal_signs",
-        ),
-        CheckConstraint(
-            "principal_disbursed_minor = CASE WHEN disbursed_at IS NULL THEN 0 "
-            "ELSE amount_minor END",
-            name="disbursed_once",
-        ),
-        CheckConstraint(
-            "(status IN ('pending', 'rejected', 'withdrawn', 'approved')) = (disbursed_at IS NULL)",
-            name="disbursed_at",
-        ),
-        CheckConstraint(
-            "status NOT IN ('closed', 'foreclosed', 'settled', 'written_off')"
-            " OR principal_outstanding_minor = 0",
-            name="an_end_owes_nothing",
-        ),
-        CheckConstraint(
-            "(status IN ('closed', 'foreclosed', 'settled', 'written_off'))"
-            " = (closed_at IS NOT NULL)",
-            name="closed_at",
-        ),
-        CheckConstraint(
-            "classification IN ('standard', 'sma0', 'sma1', 'sma2', 'npa')", name="classification"
-        ),
-        CheckConstraint("dpd >= 0 AND worst_dpd >= dpd", name="dpd"),
-        CheckConstraint("period_accrued_minor BETWEEN 0 AND period_interest_minor", name="accrued"),
-        CheckConstraint(
-            "deleted_at IS NULL OR status NOT IN ('active', 'restructured')", name="deleted_is_over"
-        ),
-        Index("ix_loans_user", "user_id", "id"),
-        Index("ix_loans_account", "account_id"),
-        Index(
-            "ix_loans_repaying",
-            "user_id",
-            postgresql_where=text("status IN ('active', 'restructured')"),
-        ),
-        Index(
-            "ix_loans_flagged",
-            "user_id",
-            postgresql_where=text(
-                "status IN ('active', 'restructured') AND (dpd > 0 OR classification <> 'standard')"
-            ),
-        ),
-        # Accrual rewrites every running loan once a day, in place.
-        {"postgresql_with": {"fillfactor": "70"}},
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
-    product_code: Mapped[str] = mapped_column(ForeignKey("loan_products.code"))
-    status: Mapped[str] = mapped_column(Text, server_default="pending")
-    currency: Mapped[str] = mapped_column(CHAR(3))
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
-    interest_rate: Mapped[Decimal] = mapped_column(Numeric(12, 6))
-    tenure_months: Mapped[int] = mapped_column(Integer)
-    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    purpose: Mapped[str | None] = mapped_column(Text)
-    monthly_income_minor: Mapped[int | None] = mapped_column(BigInteger)
-    monthly_obligations_minor: Mapped[int | None] = mapped_column(BigInteger)
-    processing_fee_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    emi_minor: Mapped[int] = mapped_column(BigInteger)
-    monthly_emi_minor: Mapped[int] = mapped_column(BigInteger)
-    assessment: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-
-    applied_at: Mapped[datetime] = mapped_column(INSTANT)
-    decided_at: Mapped[datetime | None] = mapped_column(INSTANT)
-    decided_by: Mapped[UUID | None]
-    rejection_reason: Mapped[str | None] = mapped_column(Text)
-    disbursement_transaction_id: Mapped[UUID | None]
-    disbursement_failure: Mapped[str | None] = mapped_column(Text)
-    disbursed_at: Mapped[datetime | None] = mapped_column(INSTANT)
-    disbursed_on: Mapped[date | None] = mapped_column(Date)
-    closed_at: Mapped[datetime | None] = mapped_column(INSTANT)
-    deleted_at: Mapped[datetime | None] = mapped_column(INSTANT)
-
-    principal_disbursed_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    principal_repaid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    principal_written_off_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    principal_outstanding_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    interest_accrued_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    interest_paid_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    written_off_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    recovered_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-
-    schedule_version: Mapped[int] = mapped_column(SmallInteger, server_default=ZERO)
-    schedule_basis: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    period_start: Mapped[date | None] = mapped_column(Date)
-    period_end: Mapped[date | None] = mapped_column(Date)
-    period_interest_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    period_accrued_minor: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
-    last_closed_on: Mapped[date | None] = mapped_column(Date)
-
-    dpd: Mapped[int] = mapped_column(Integer, server_default=ZERO)
-    worst_dpd: Mapped[int] = mapped_column(Integer, server_default=ZERO)
-    classification: Mapped[str] = mapped_column(Text, server_default="standard")
-    in_default: Mapped[bool] = mapped_column(server_default=text("false"))
-    assessed_on: Mapped[date | None] = mapped_column(Date)
+    ),
+    # Accrual rewrites every running loan once a day, in place.
+    postgresql_with={"fillfactor": "70"},
+)
 
 
 # One instalment of one version of a loan's schedule.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from asyncpg import Record
 from pydantic import ValidationError
 
 from core.foundation.database import Connection, Reader
@@ -99,5 +100,5 @@ def dump(terms: ProductTerms) -> str:
     return json.dumps(terms.model_dump(mode="json"))
 
 
-def _product(row: Any) -> Product:
+def _product(row: Record) -> Product:
     return Product(row["code"], row["name"], row["enabled"], parse_terms(row["terms"]))

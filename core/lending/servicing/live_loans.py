@@ -2,31 +2,30 @@
 
 from uuid import UUID
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from core.foundation.database import Connection, Reader
 from core.foundation.errors import LoanLeft
 from core.lending.states import LIVE
-from core.lending.tables import Loan
+
+_LIVE = """
+SELECT EXISTS (SELECT FROM loans WHERE {whose} = $1 AND status = ANY($2) AND deleted_at IS NULL)
+"""
+_ON_ACCOUNT = _LIVE.format(whose="account_id")
+_OF_CUSTOMER = _LIVE.format(whose="user_id")
+_FORGET_PURPOSES = "UPDATE loans SET purpose = NULL WHERE user_id = $1 AND purpose IS NOT NULL"
 
 
-async def refuse_live_loans(
-    session: AsyncSession, *, account_id: UUID | None = None, customer_id: UUID | None = None
-) -> None:
-    """Raise LoanLeft while a loan of this account or customer has not ended."""
-    query = select(Loan.id).where(Loan.status.in_(LIVE), Loan.deleted_at.is_(None))
-    if account_id is not None:
-        query = query.where(Loan.account_id == account_id)
-    if customer_id is not None:
-        query = query.where(Loan.user_id == customer_id)
-    if await session.scalar(query.limit(1)) is not None:
+async def refuse_live_loans_on(reader: Reader, account_id: UUID) -> None:
+    """Raise LoanLeft while a loan that is paid out to this account has not ended."""
+    if await reader.fetchval(_ON_ACCOUNT, account_id, list(LIVE)):
         raise LoanLeft
 
 
-async def forget_purposes(session: AsyncSession, customer_id: UUID) -> None:
+async def refuse_live_loans_of(reader: Reader, customer_id: UUID) -> None:
+    """Raise LoanLeft while a loan of this customer has not ended."""
+    if await reader.fetchval(_OF_CUSTOMER, customer_id, list(LIVE)):
+        raise LoanLeft
+
+
+async def forget_purposes(connection: Connection, customer_id: UUID) -> None:
     """Forget what a customer who leaves wanted loans for; the caller commits."""
-    await session.execute(
-        update(Loan)
-        .where(Loan.user_id == customer_id, Loan.purpose.is_not(None))
-        .values(purpose=None)
-    )
+    await connection.execute(_FORGET_PURPOSES, customer_id)

@@ -4,9 +4,10 @@ Portfolio at risk (CGAP, "Measuring Microfinance Delinquency"): the whole princi
 loans more than so many days past due, over the principal outstanding of all.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.foundation.database import Reader
 from core.foundation.money import to_major, whole_sums
@@ -35,11 +36,34 @@ GROUP BY i.due_date, l.currency ORDER BY i.due_date, l.currency
 _STATES = "SELECT status, count(*) AS loans FROM loans WHERE deleted_at IS NULL GROUP BY status"
 
 
+class Outstanding(NamedTuple):
+    """The running loans in one currency: how many, what is out, and what of it is at risk."""
+
+    currency: str
+    loans: int
+    outstanding: int
+    par_30: int
+    par_60: int
+    par_90: int
+    npa: int
+    in_default: int
+
+
+class DueDay(NamedTuple):
+    """What fell due on a day in one currency, and what became of it, in minor units."""
+
+    due_date: date
+    currency: str
+    due: int
+    collected: int
+    overdue: int
+
+
 async def portfolio(reader: Reader, *, since: date, until: date, today: date) -> dict[str, Any]:
     """The lending section of the report, for instalments due ``since`` to ``until``."""
-    outstanding = [whole_sums(dict(row)) for row in await reader.fetch(_OUTSTANDING)]
+    outstanding = [Outstanding(**whole_sums(dict(row))) for row in await reader.fetch(_OUTSTANDING)]
     found = await reader.fetch(_BY_DAY, today, since, min(until, today))
-    days = [whole_sums(dict(row)) for row in found]
+    days = [DueDay(**whole_sums(dict(row))) for row in found]
     states = await reader.fetch(_STATES)
     return {
         "business_date": today,
@@ -57,29 +81,29 @@ def ratio(part: int, whole: int) -> Decimal:
     return (Decimal(part) / whole).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
-def _portfolio(row: Any) -> dict[str, Any]:
-    currency, whole = row["currency"], row["outstanding"]
+def _portfolio(row: Outstanding) -> dict[str, Any]:
+    currency, whole = row.currency, row.outstanding
     return {
         "currency": currency,
-        "active_loans": row["loans"],
-        "loans_in_default": row["in_default"],
+        "active_loans": row.loans,
+        "loans_in_default": row.in_default,
         "outstanding_principal": to_major(whole, currency),
-        "par_30": ratio(row["par_30"], whole),
-        "par_60": ratio(row["par_60"], whole),
-        "par_90": ratio(row["par_90"], whole),
-        "npa_amount": to_major(row["npa"], currency),
-        "npa_ratio": ratio(row["npa"], whole),
+        "par_30": ratio(row.par_30, whole),
+        "par_60": ratio(row.par_60, whole),
+        "par_90": ratio(row.par_90, whole),
+        "npa_amount": to_major(row.npa, currency),
+        "npa_ratio": ratio(row.npa, whole),
     }
 
 
-def _collection(days: list[Any]) -> list[dict[str, Any]]:
+def _collection(days: Sequence[DueDay]) -> list[dict[str, Any]]:
     """Due and collected over the whole span, by currency."""
     due: dict[str, int] = {}
     collected: dict[str, int] = {}
     for row in days:
-        currency = row["currency"]
-        due[currency] = due.get(currency, 0) + row["due"]
-        collected[currency] = collected.get(currency, 0) + row["collected"]
+        currency = row.currency
+        due[currency] = due.get(currency, 0) + row.due
+        collected[currency] = collected.get(currency, 0) + row.collected
     return [
         {
             "currency": currency,
@@ -91,12 +115,12 @@ def _collection(days: list[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _day(row: Any) -> dict[str, Any]:
-    currency = row["currency"]
+def _day(row: DueDay) -> dict[str, Any]:
+    currency = row.currency
     return {
-        "day": row["due_date"],
+        "day": row.due_date,
         "currency": currency,
-        "due": to_major(row["due"], currency),
-        "collected": to_major(row["collected"], currency),
-        "overdue": to_major(row["overdue"], currency),
+        "due": to_major(row.due, currency),
+        "collected": to_major(row.collected, currency),
+        "overdue": to_major(row.overdue, currency),
     }
