@@ -4,8 +4,7 @@ The keys are looked up, the directory of accounts is read once, each order is ch
 those that pass are inserted by a single statement.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from core.foundation import clock
@@ -13,35 +12,18 @@ from core.foundation.database import Connection
 from core.foundation.errors import GiroError
 from core.foundation.metrics import stage
 from core.foundation.sqlstates import is_connection_loss
+from core.ledger.directory import available_on, find_accounts
 from core.ledger.numbers import is_account_number
-from core.transactions.check import Checked, Directory, PartyAccount, check, refuse_short
+from core.transactions.check import Checked, Directory, check, refuse_short
 from core.transactions.details import encode
 from core.transactions.keys import replays
 from core.transactions.orders import Accepted, BankOrder, Idempotency, Order, Result
 
-_FIND_PARTIES = """
-SELECT id, account_number, owner_id, currency, status, is_primary,
-       balance_minor + overdraft_limit_minor AS available_minor
-FROM accounts WHERE id = ANY($1::uuid[])
-UNION
-SELECT id, account_number, owner_id, currency, status, is_primary,
-       balance_minor + overdraft_limit_minor
-FROM accounts WHERE account_number = ANY($2::text[])
-UNION
-SELECT id, account_number, owner_id, currency, status, is_primary,
-       balance_minor + overdraft_limit_minor
-FROM accounts WHERE owner_id = ANY($3::uuid[]) AND is_primary
-"""
-
-# Balance and pending credits in one statement, so in one snapshot: a credit that settles in
-# between would otherwise be in neither. What may come can be more than any amount: whoever sends
-# the same money to and fro has it counted each time, until the first of it is settled.
-_REACHABLE = """
-SELECT a.id, least(a.balance_minor + a.overdraft_limit_minor + coalesce((
-    SELECT sum(t.amount_minor) FROM transactions t
-    WHERE t.status = 'pending' AND t.credit_account_id = a.id
-), 0), 9223372036854775807)::bigint AS reachable_minor
-FROM accounts a WHERE a.id = ANY($1::uuid[])
+# What may come can be more than any amount: whoever sends the same money to and fro has it counted
+# each time, until the first of it is settled.
+_PENDING_CREDITS = """
+SELECT credit_account_id, sum(amount_minor) FROM transactions
+WHERE status = 'pending' AND credit_account_id = ANY($1::uuid[]) GROUP BY credit_account_id
 """
 
 # One statement, one transaction: a row with an idempotency key goes in only where this statement
@@ -117,15 +99,15 @@ async def _directory(connection: Connection, orders: Sequence[Order]) -> Directo
             if party is None:
                 continue
             if party.name is None:
-                owners.add(party.owner_id)
+                if party.owner_id is not None:
+                    owners.add(party.owner_id)
             elif (account_id := party.account_id) is not None:
                 ids.add(account_id)
             elif is_account_number(party.name):
                 numbers.add(party.name)
     if not (ids or numbers or owners):
         return Directory(())
-    rows = await connection.fetch(_FIND_PARTIES, list(ids), list(numbers), list(owners))
-    return Directory(PartyAccount(*row) for row in rows)
+    return Directory(await find_accounts(connection, ids=ids, numbers=numbers, primary_of=owners))
 
 
 def _check_all(
@@ -144,11 +126,10 @@ async def _refuse_short(
     connection: Connection, checked: Sequence[Checked], results: dict[UUID, Result]
 ) -> list[Checked]:
     """Drop what even pending credits cannot cover; a rare look, made only for short payers."""
-    payers = {item.debit_account_id for item in checked if item.short}
+    payers = {item.debit_account_id for item in checked if item.short and item.debit_account_id}
     if not payers:
         return list(checked)
-    rows = await connection.fetch(_REACHABLE, list(payers))
-    reachable = defaultdict(int, {row["id"]: row["reachable_minor"] for row in rows})
+    reachable = await _reachable(connection, payers)
     passed = []
     for item in checked:  # in order: a credit earlier in this very batch counts, too
         try:
@@ -161,6 +142,17 @@ async def _refuse_short(
         if item.credit_account_id in reachable:
             reachable[item.credit_account_id] += item.amount_minor
     return passed
+
+
+async def _reachable(connection: Connection, payers: Collection[UUID]) -> dict[UUID, int]:
+    """What each payer could spend at most, with all that is pending to it, in minor units.
+
+    The credits are read first: one that settles in between is counted twice and not missed, and
+    who is let in by that is refused at settlement.
+    """
+    coming = dict(map(tuple, await connection.fetch(_PENDING_CREDITS, list(payers))))
+    available = await available_on(connection, payers)
+    return {payer: available.get(payer, 0) + int(coming.get(payer, 0)) for payer in payers}
 
 
 def _one_per_key(checked: Sequence[Checked]) -> list[Checked]:

@@ -18,35 +18,24 @@ from core.foundation.errors import (
 )
 from core.foundation.money import to_minor
 from core.ledger.balances import refuse_inactive
+from core.ledger.directory import ListedAccount
 from core.transactions.orders import Order, Party
-
-
-class PartyAccount(NamedTuple):
-    """An account as far as a submission is checked against it."""
-
-    id: UUID
-    account_number: str
-    owner_id: UUID
-    currency: str
-    status: str
-    is_primary: bool
-    available_minor: int
 
 
 class Directory:
     """The accounts that a batch of orders names, found by id, number or owner."""
 
-    def __init__(self, accounts: Iterable[PartyAccount]) -> None:
-        self._by_id: dict[UUID, PartyAccount] = {}
-        self._by_number: dict[str, PartyAccount] = {}
-        self._primary: dict[UUID, PartyAccount] = {}
+    def __init__(self, accounts: Iterable[ListedAccount]) -> None:
+        self._by_id: dict[UUID, ListedAccount] = {}
+        self._by_number: dict[str, ListedAccount] = {}
+        self._primary: dict[UUID, ListedAccount] = {}
         for account in accounts:
             self._by_id[account.id] = account
             self._by_number[account.account_number] = account
             if account.is_primary:
                 self._primary[account.owner_id] = account
 
-    def find(self, party: Party) -> PartyAccount:
+    def find(self, party: Party) -> ListedAccount:
         """The party's account. Raises NoPrimaryAccount or AccountNotFound."""
         if party.name is None:
             primary = self._primary.get(party.owner_id) if party.owner_id else None

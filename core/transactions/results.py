@@ -1,10 +1,12 @@
-"""What has become of transactions that somebody waits for."""
+"""What has become of transactions that other features wait for, or go by."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from core.foundation.database import Reader
+from core.transactions.tables import Status
 
 _SOME_PENDING = """
 SELECT EXISTS (
@@ -17,6 +19,35 @@ SELECT count(*) FILTER (WHERE status = 'success') AS succeeded,
        count(*) FILTER (WHERE status = 'failed') AS failed
 FROM transactions WHERE id = ANY($1::uuid[])
 """
+# What came in from others by transfers and credits, and what the accounts were asked for in vain.
+_INCOME = """
+SELECT coalesce(sum(amount_minor), 0) FROM transactions
+WHERE credit_account_id = ANY($1::uuid[]) AND status = 'success' AND settled_at >= $2
+  AND type IN ('transfer', 'credit')
+  AND (debit_account_id IS NULL OR debit_account_id <> ALL($1::uuid[]))
+"""
+_BOUNCED = """
+SELECT count(*) FROM transactions
+WHERE debit_account_id = ANY($1::uuid[]) AND failure_code = 'insufficient_funds'
+  AND created_at >= clock_timestamp() - make_interval(days => $2)
+"""
+
+
+async def status_of(reader: Reader, transaction_id: UUID | None) -> Status | None:
+    """Its state; None where there is no such transaction."""
+    status = await reader.fetchval("SELECT status FROM transactions WHERE id = $1", transaction_id)
+    return None if status is None else Status(status)
+
+
+async def income_minor(reader: Reader, account_ids: Sequence[UUID], since: datetime | None) -> int:
+    """What others have paid to these accounts since, in minor units of their one currency."""
+    return int(await reader.fetchval(_INCOME, account_ids, since))
+
+
+async def bounced_debits(reader: Reader, account_ids: Sequence[UUID], days: int) -> int:
+    """How many debits of the last ``days`` these accounts had not the money for."""
+    bounced: int = await reader.fetchval(_BOUNCED, account_ids, days)
+    return bounced
 
 
 async def all_final(reader: Reader, transaction_ids: Sequence[UUID]) -> bool:

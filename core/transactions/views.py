@@ -1,10 +1,12 @@
 """Reading transactions: one, or a page of them, as they are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from core.foundation.batching import Coalescer
 from core.foundation.database import Database, Reader
@@ -52,6 +54,14 @@ t.hidden_at IS NULL AND ($2::text IS NULL OR t.type = $2) AND ($3::text IS NULL 
 AND ($4::timestamptz IS NULL OR t.created_at >= $4)
 AND ($5::timestamptz IS NULL OR t.created_at <= $5)
 AND ($6::uuid IS NULL OR t.id < $6) AND ($7::uuid IS NULL OR t.batch_id = $7)
+"""
+
+# What one unit of work accepts has one instant, and ids that follow from each other.
+_ACCEPTED_WITH = """
+SELECT t.id FROM transactions f
+JOIN transactions t ON t.debit_account_id = ANY($2::uuid[]) AND t.id >= f.id
+                   AND t.created_at = f.created_at AND t.type = f.type
+WHERE f.id = $1 AND t.details @> $3::jsonb ORDER BY t.seq
 """
 
 
@@ -133,6 +143,22 @@ class TransactionReader:
             rows = await reader.fetch(_BY_IDS, ids)
         found = {row["id"]: view_of(row) for row in rows}
         return [found.get(transaction_id) for transaction_id in ids]
+
+
+async def accepted_with(
+    reader: Reader,
+    first_id: UUID,
+    *,
+    payers: Sequence[UUID],
+    concerning: Mapping[str, str],
+) -> list[UUID]:
+    """What was accepted together with ``first_id``, itself included: all of its type, in order.
+
+    Those debit the accounts of ``payers``, and have these ``details`` among theirs.
+    """
+    details = msgspec.json.encode(concerning).decode()
+    rows = await reader.fetch(_ACCEPTED_WITH, first_id, payers, details)
+    return [row["id"] for row in rows]
 
 
 async def page_of_transactions(

@@ -14,11 +14,5 @@ TO_GO: Final = {
     ("foundation", "transaction_batches", "reads"),
     ("foundation", "transactions", "reads"),
     ("foundation", "users", "reads"),
-    ("lending", "accounts", "reads"),
-    ("lending", "postings", "reads"),
-    ("lending", "transactions", "reads"),
-    ("lending", "transactions", "writes"),
-    ("lending", "users", "reads"),
     ("rewards", "transactions", "reads"),
-    ("transactions", "accounts", "reads"),
 }

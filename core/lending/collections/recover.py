@@ -13,6 +13,7 @@ from core.business_day.steps import Done, Work
 from core.foundation.database import Connection
 from core.foundation.ids import new_id
 from core.foundation.unit_of_work import UnitOfWork
+from core.ledger.directory import funds_of
 from core.lending import notices, orders
 from core.lending.collections import cases
 from core.lending.collections.cases import Stage, Step
@@ -32,10 +33,6 @@ FROM recovery_cases c JOIN loans l ON l.id = c.loan_id
 WHERE c.closed_at IS NULL AND l.in_default AND l.status IN ('active', 'restructured')
   AND l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
 ORDER BY l.id
-"""
-_MONEY = """
-SELECT id, owner_id, currency, balance_minor FROM accounts
-WHERE owner_id = ANY($1::uuid[]) AND status = 'active' AND balance_minor > 0 ORDER BY id
 """
 _CURED = """
 SELECT c.loan_id, l.status FROM recovery_cases c JOIN loans l ON l.id = c.loan_id
@@ -118,9 +115,8 @@ async def _money(
 ) -> dict[tuple[UUID, str], list[tuple[UUID, int]]]:
     """The borrowers' accounts with money of their own, by owner and currency."""
     found: dict[tuple[UUID, str], list[tuple[UUID, int]]] = defaultdict(list)
-    owners = list({loan["user_id"] for loan in loans})
-    for row in await connection.fetch(_MONEY, owners):
-        found[row["owner_id"], row["currency"]].append((row["id"], row["balance_minor"]))
+    for funds in await funds_of(connection, {loan["user_id"] for loan in loans}):
+        found[funds.owner_id, funds.currency].append((funds.account_id, funds.balance_minor))
     return found
 
 

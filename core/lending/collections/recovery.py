@@ -19,7 +19,9 @@ from core.foundation.errors import (
 )
 from core.foundation.ids import new_id
 from core.foundation.money import to_minor
+from core.identity.names import names_of, officer_name
 from core.identity.persons import refuse_own
+from core.ledger.directory import funds_of, ids_of
 from core.lending import notices, orders
 from core.lending.amortisation import TermsError
 from core.lending.collections import cases
@@ -35,34 +37,19 @@ from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
 from core.transactions.accepting import accept_own
+from core.transactions.views import accepted_with
 
 _CASE = """
 SELECT c.id, c.stage, c.opened_at, c.closed_at, c.officer_id FROM recovery_cases c
 WHERE c.loan_id = $1 ORDER BY c.closed_at IS NULL DESC, c.opened_at DESC LIMIT 1
 """
 _HISTORY = """
-SELECT h.at, h.actor_id, coalesce(u.full_name, u.email, 'system') AS actor, h.action, h.detail
-FROM recovery_history h LEFT JOIN users u ON u.id = h.actor_id
-WHERE h.case_id = $1 ORDER BY h.id
+SELECT at, actor_id, action, detail FROM recovery_history WHERE case_id = $1 ORDER BY id
 """
 _ASSIGN = """
 UPDATE recovery_cases SET officer_id = $2 WHERE loan_id = $1 AND closed_at IS NULL
 """
-_OFFICER = """
-SELECT coalesce(full_name, email) FROM users
-WHERE id = $1 AND role IN ('officer', 'admin') AND status = 'active' AND deleted_at IS NULL
-"""
-_MONEY = """
-SELECT id, balance_minor FROM accounts
-WHERE owner_id = $1 AND currency = $2 AND status = 'active' AND balance_minor > 0 ORDER BY id
-"""
-# The set-offs of one step were accepted at one instant.
-_SET_OFF_BY = """
-SELECT t.id FROM transactions f JOIN loans l ON l.id = $1
-JOIN accounts a ON a.owner_id = l.user_id
-JOIN transactions t ON t.debit_account_id = a.id AND t.id >= f.id AND t.created_at = f.created_at
-WHERE f.id = $2 AND t.type = 'recovery' AND t.details->>'loan_id' = l.id::text ORDER BY t.seq
-"""
+_BORROWER = "SELECT user_id FROM loans WHERE id = $1"
 _KEEP_TERMS = """
 UPDATE loans SET interest_rate = $2, tenure_months = $3, monthly_emi_minor = $4 WHERE id = $1
 """
@@ -115,7 +102,9 @@ async def case_of(reader: Reader, loan_id: UUID) -> CaseView:
     row = await reader.fetchrow(_CASE, loan_id)
     if row is None:
         raise NoRecoveryCase
-    history = [CaseStep(*step) for step in await reader.fetch(_HISTORY, row["id"])]
+    steps = await reader.fetch(_HISTORY, row["id"])
+    names = await names_of(reader, {step["actor_id"] for step in steps} - {None})
+    history = [CaseStep(**step, actor=names.get(step["actor_id"], "system")) for step in steps]
     return CaseView(**dict(row), history=history)
 
 
@@ -126,7 +115,7 @@ async def assign(unit: UnitOfWork, loan_id: UUID, worker: Worker, officer: UUID)
     """
     _, book = await _lock(unit, loan_id, worker)
     await refuse_own(unit.connection, officer, [book.user_id])
-    name = await unit.connection.fetchval(_OFFICER, officer)
+    name = await officer_name(unit.connection, officer)
     if name is None:
         raise UserNotFound("there is no such officer")
     changed = await unit.connection.execute(_ASSIGN, loan_id, officer)
@@ -157,11 +146,11 @@ async def set_off(unit: UnitOfWork, loan_id: UUID, worker: Worker) -> list[UUID]
     await _case_for(unit.connection, loan_id, worker, Stage.SET_OFF)
     due = owed_in_all(book.due(worker.today)).total
     asked = []
-    for row in await unit.connection.fetch(_MONEY, book.user_id, book.currency):
-        amount = min(due, row["balance_minor"])
-        if amount > 0:
+    for funds in await funds_of(unit.connection, [book.user_id]):
+        amount = min(due, funds.balance_minor)
+        if amount > 0 and funds.currency == book.currency:
             order = orders.set_off(
-                loan_id, row["id"], amount, book.currency, worker.today, by=worker.user_id
+                loan_id, funds.account_id, amount, book.currency, worker.today, by=worker.user_id
             )
             asked.append(order)
             due -= amount
@@ -172,9 +161,15 @@ async def set_off(unit: UnitOfWork, loan_id: UUID, worker: Worker) -> list[UUID]
     return [order.id for order in asked]
 
 
-async def set_off_by(connection: Connection, loan_id: UUID, first: UUID) -> list[UUID]:
+async def set_off_by(reader: Reader, loan_id: UUID, first: UUID) -> list[UUID]:
     """The transactions of a set-off by its first one; none of a step that moved no money."""
-    return [row["id"] for row in await connection.fetch(_SET_OFF_BY, loan_id, first)]
+    borrower = await reader.fetchval(_BORROWER, loan_id)
+    return await accepted_with(
+        reader,
+        first,
+        payers=await ids_of(reader, borrower),
+        concerning={"loan_id": str(loan_id)},
+    )
 
 
 async def restructure(

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
 from uuid import UUID
 
 from core.foundation.database import Connection
@@ -14,10 +13,11 @@ from core.foundation.errors import (
     LoanNotFound,
     NoPrimaryAccount,
 )
-from core.foundation.ids import new_id, parse_id
+from core.foundation.ids import new_id
 from core.foundation.money import to_minor
 from core.identity.persons import refuse_own
 from core.ledger.balances import refuse_inactive
+from core.ledger.directory import OwnAccount, own_account
 from core.lending import notices
 from core.lending.origination import catalogue, creditability
 from core.lending.origination.creditability import Applicant
@@ -28,10 +28,6 @@ from core.notifications import notices as inbox
 
 # One borrower's applications are assessed one after the other, each aware of those before it.
 _QUEUE_UP = "SELECT pg_advisory_xact_lock(hashtextextended('loans:' || $1::text, 0))"
-_ACCOUNT = """
-SELECT id, currency, status FROM accounts
-WHERE owner_id = $1 AND (($2::text IS NULL AND is_primary) OR id = $3 OR account_number = $2)
-"""
 _INSERT = """
 INSERT INTO loans (id, user_id, account_id, product_code, currency, amount_minor, interest_rate,
   tenure_months, terms, purpose, monthly_income_minor, monthly_obligations_minor,
@@ -67,14 +63,6 @@ class Change:
     tenure_months: int | None = None
     amount: Decimal | None = None
     purpose: str | None = None
-
-
-class Account(NamedTuple):
-    """The account to which a loan is paid out."""
-
-    id: UUID
-    currency: str
-    status: str
 
 
 async def apply(connection: Connection, wanted: Application, today: date, *, max_open: int) -> UUID:
@@ -174,13 +162,11 @@ def changed_figures(loan: LoanFile, change: Change, today: date) -> Figures:
     )
 
 
-async def _account(connection: Connection, wanted: Application) -> Account:
+async def _account(connection: Connection, wanted: Application) -> OwnAccount:
     """The applicant's own account to which the loan is paid out."""
-    known = parse_id(wanted.account) if wanted.account else None
-    row = await connection.fetchrow(_ACCOUNT, wanted.user_id, wanted.account, known)
-    if row is None:
+    account = await own_account(connection, wanted.user_id, wanted.account)
+    if account is None:
         raise NoPrimaryAccount if wanted.account is None else AccountNotFound
-    account = Account(*row)
     refuse_inactive(account.status)
     return account
 

@@ -7,7 +7,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from core.foundation.database import Connection
+from core.foundation.database import Connection, Reader
+from core.ledger.behaviour import how_kept
+from core.lending.amortisation.rounding import round_ratio
+from core.lending.amortisation.terms import Rounding
 from core.lending.origination.assessment import (
     Assessment,
     Behaviour,
@@ -19,43 +22,16 @@ from core.lending.origination.assessment import (
 )
 from core.lending.origination.figures import Figures
 from core.lending.origination.products import ProductTerms, rounded_minor
+from core.transactions.results import bounced_debits, income_minor
 
 WINDOW_DAYS = 180
+WINDOW_MONTHS = 6
 
-# The mean balance over the window, by time: today's balance less what came in, for the part of the
-# window before it came. Movements among the customer's own accounts cancel out in the sum. A loan
-# of which nothing has fallen due yet says nothing of how its borrower pays.
-_BEHAVIOUR = """
-WITH own AS (
-  SELECT id, balance_minor, created_at FROM accounts WHERE owner_id = $1 AND currency = $2
-), span AS (
-  SELECT greatest(min(created_at), clock_timestamp() - make_interval(days => $3)) AS since,
-         extract(epoch FROM clock_timestamp() - min(created_at)) / 86400 AS age
-  FROM own
-), moved AS (
-  SELECT p.amount_minor, p.booked_at, p.balance_after_minor, t.type, t.debit_account_id
-  FROM postings p JOIN transactions t ON t.id = p.transaction_id
-  WHERE p.account_id IN (SELECT id FROM own) AND p.booked_at >= (SELECT since FROM span)
+# A loan of which nothing has fallen due yet says nothing of how its borrower pays.
+_WORST_DPD = """
+SELECT max(worst_dpd) FROM loans l WHERE user_id = $1 AND EXISTS (
+  SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.due_date <= l.last_closed_on
 )
-SELECT
-  coalesce(floor((SELECT age FROM span)), 0)::int AS relationship_days,
-  coalesce((SELECT sum(balance_minor) FROM own) - (
-    SELECT coalesce(sum(amount_minor * extract(epoch FROM booked_at - since)
-      / greatest(1, extract(epoch FROM clock_timestamp() - since))), 0) FROM moved, span
-  ), 0)::bigint AS average_balance_minor,
-  coalesce((
-    SELECT sum(amount_minor) FROM moved
-    WHERE amount_minor > 0 AND type IN ('transfer', 'credit')
-      AND (debit_account_id IS NULL OR debit_account_id NOT IN (SELECT id FROM own))
-  ) / 6, 0)::bigint AS monthly_inflow_minor,
-  (SELECT count(DISTINCT booked_at::date) FROM moved WHERE balance_after_minor < 0)::int
-    AS overdraft_days,
-  (SELECT count(*) FROM transactions t
-   WHERE t.debit_account_id IN (SELECT id FROM own) AND t.failure_code = 'insufficient_funds'
-     AND t.created_at >= clock_timestamp() - make_interval(days => $3))::int AS bounced_debits,
-  (SELECT max(worst_dpd) FROM loans l WHERE user_id = $1 AND EXISTS (
-     SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.due_date <= l.last_closed_on
-   )) AS worst_dpd
 """
 # Running and approved loans, and applications made before this one: what is asked for in parallel
 # is assessed together.
@@ -89,7 +65,6 @@ async def assess_application(
 ) -> Assessment:
     """Assess an application against everything the bank knows of the applicant."""
     user_id, currency, loan_id = applicant.user_id, applicant.currency, applicant.loan_id
-    behaviour: Any = await connection.fetchrow(_BEHAVIOUR, user_id, currency, WINDOW_DAYS)
     existing: int = await connection.fetchval(_EXISTING, user_id, currency, loan_id)
     others = await connection.fetch(_OTHER_CURRENCIES, user_id, currency, loan_id)
     return assess(
@@ -98,7 +73,7 @@ async def assess_application(
             existing + (applicant.obligations_minor or 0),
             tuple(row["currency"] for row in others),
         ),
-        Behaviour(**behaviour),
+        await _behaviour(connection, user_id, currency),
         Proposal(
             amount_minor=figures.amount_minor,
             monthly_emi_minor=figures.monthly_emi_minor,
@@ -107,6 +82,19 @@ async def assess_application(
             product_max_minor=rounded_minor(applicant.terms.max_amount, currency),
         ),
         Policy(),
+    )
+
+
+async def _behaviour(reader: Reader, user_id: UUID, currency: str) -> Behaviour:
+    kept = await how_kept(reader, user_id, currency, WINDOW_DAYS)
+    income = await income_minor(reader, kept.account_ids, kept.since)
+    return Behaviour(
+        relationship_days=kept.relationship_days,
+        average_balance_minor=kept.average_balance_minor,
+        monthly_inflow_minor=round_ratio(income, WINDOW_MONTHS, Rounding.HALF_UP),
+        overdraft_days=kept.overdraft_days,
+        bounced_debits=await bounced_debits(reader, kept.account_ids, WINDOW_DAYS),
+        worst_dpd=await reader.fetchval(_WORST_DPD, user_id),
     )
 
 

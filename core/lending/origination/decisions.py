@@ -22,6 +22,8 @@ from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
 from core.transactions.intake import Intake
 from core.transactions.orders import BankOrder
+from core.transactions.results import status_of
+from core.transactions.tables import Status
 
 _BORROWER = "SELECT user_id FROM loans WHERE id = $1 AND deleted_at IS NULL"
 _LOCK_BORROWERS_LOANS = """
@@ -38,7 +40,6 @@ UPDATE loans SET status = 'rejected', decided_at = clock_timestamp(), decided_by
 _DISBURSE_AGAIN = """
 UPDATE loans SET disbursement_transaction_id = $2, disbursement_failure = NULL WHERE id = $1
 """
-_DISBURSEMENT = "SELECT status FROM transactions WHERE id = $1"
 _DELETE = "UPDATE loans SET deleted_at = clock_timestamp() WHERE id = $1"
 
 
@@ -120,7 +121,7 @@ async def disburse_again(unit: UnitOfWork, intake: Intake, loan_id: UUID, decide
     loan = await lock(connection, loan_id)
     await refuse_own(connection, decider.user_id, [loan.user_id])
     require_allowed(loan.status, LoanEvent.DISBURSE)
-    if await _disbursement_state(connection, loan) != "failed":
+    if await status_of(connection, loan.disbursement_transaction_id) != Status.FAILED:
         raise LoanStateConflict("the disbursement is under way already")
     order = _disbursement(loan, decider)
     await intake.accept_own(unit, [order])
@@ -140,7 +141,7 @@ async def delete(connection: Connection, loan_id: UUID, *, by: UUID) -> None:
     if loan.status == LoanStatus.WRITTEN_OFF and loan.recovered_minor < loan.written_off_minor:
         raise LoanStateConflict("the loan is written off and may still be recovered")
     approved = loan.status == LoanStatus.APPROVED
-    if approved and await _disbursement_state(connection, loan) != "failed":
+    if approved and await status_of(connection, loan.disbursement_transaction_id) != Status.FAILED:
         raise LoanStateConflict("the loan is being paid out")
     await connection.execute(_DELETE, loan_id)
 
@@ -151,11 +152,6 @@ async def _lock_with_borrower(connection: Connection, loan_id: UUID) -> LoanFile
         raise LoanNotFound
     await connection.fetch(_LOCK_BORROWERS_LOANS, borrower)
     return await lock(connection, loan_id)
-
-
-async def _disbursement_state(connection: Connection, loan: LoanFile) -> str:
-    state: str = await connection.fetchval(_DISBURSEMENT, loan.disbursement_transaction_id)
-    return state
 
 
 def _disbursement(loan: LoanFile, decider: Decider) -> BankOrder:

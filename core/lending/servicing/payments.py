@@ -17,9 +17,9 @@ from core.foundation.errors import (
     NothingDue,
     PayoffNotCovered,
 )
-from core.foundation.ids import parse_id
 from core.foundation.money import to_major, to_minor
 from core.ledger.chart import LedgerCode
+from core.ledger.directory import own_account
 from core.lending.details import LoanPaymentDetails, PaymentMode
 from core.lending.servicing.kinds.payment import PREPAYMENTS
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
@@ -27,10 +27,6 @@ from core.lending.servicing.payoff import Payoff, payoff
 from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.transactions.orders import Idempotency, Order, Party
-
-_CURRENCY = """
-SELECT currency FROM accounts WHERE owner_id = $1 AND (account_number = $2 OR id = $3)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +132,8 @@ async def _refuse_other_currency(reader: Reader, request: PaymentRequest, curren
     """Raise CurrencyMismatch for an account of the customer's in another currency."""
     name = request.from_account
     if name is not None:
-        found = await reader.fetchval(_CURRENCY, request.user_id, name, parse_id(name))
-        if found not in {None, currency}:
+        account = await own_account(reader, request.user_id, name)
+        if account is not None and account.currency != currency:
             raise CurrencyMismatch
 
 
