@@ -6,7 +6,7 @@ two schedulers, cannot collect one attempt twice.
 """
 
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from core.business_day.steps import Done, Work
@@ -59,6 +59,18 @@ ORDER BY i.loan_id
 """
 
 
+class DueLine(NamedTuple):
+    """An instalment to collect, by which attempt, from which account."""
+
+    loan_id: UUID
+    version: int
+    number: int
+    attempt: int
+    unpaid_minor: int
+    account_id: UUID
+    currency: str
+
+
 async def submit_due(unit: UnitOfWork, work: Work, *, intake: Intake) -> Done:
     """Submit the transactions of all instalments of the share to collect by the date."""
     connection = unit.connection
@@ -67,11 +79,11 @@ async def submit_due(unit: UnitOfWork, work: Work, *, intake: Intake) -> Done:
     if not locked:
         return Done()
     loan_ids = [row["id"] for row in locked]
-    due = await connection.fetch(_DUE, loan_ids, day)
-    asked = [_order(row, day, work.run_id) for row in due]
+    due = [DueLine(*row) for row in await connection.fetch(_DUE, loan_ids, day)]
+    asked = [_order(line, day, work.run_id) for line in due]
     await intake.accept_own(unit, asked)
     attempts = [
-        (*row[:4], order.id, order.amount_minor) for row, order in zip(due, asked, strict=True)
+        (*line[:4], order.id, order.amount_minor) for line, order in zip(due, asked, strict=True)
     ]
     if attempts:
         await connection.execute(_ATTEMPT, *zip(*attempts, strict=True), day, work.run_id)
@@ -100,17 +112,17 @@ async def announce_due(unit: UnitOfWork, work: Work) -> None:
     )
 
 
-def _order(row: Any, day: date, run_id: UUID) -> BankOrder:
+def _order(line: DueLine, day: date, run_id: UUID) -> BankOrder:
     return orders.collection(
-        row["account_id"],
-        row["unpaid_minor"],
-        row["currency"],
+        line.account_id,
+        line.unpaid_minor,
+        line.currency,
         CollectionDetails(
-            row["loan_id"],
+            line.loan_id,
             day,
-            version=row["version"],
-            instalment=row["number"],
-            attempt=row["attempt"],
+            version=line.version,
+            instalment=line.number,
+            attempt=line.attempt,
             run_id=run_id,
         ),
     )

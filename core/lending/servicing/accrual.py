@@ -6,7 +6,7 @@ rounded days, so that a period's end books exactly the schedule's interest howev
 closed one by one or at once.
 
 The rule stands here twice, side by side: in Python for a loan in memory, and in SQL for the loans
-of a day, which by the hundred thousand are not worth the way to Python and back (decision 0025). A
+of a day, which by the hundred thousand are not worth the way to Python and back (decision 0027). A
 property test holds the two together.
 """
 
