@@ -74,6 +74,7 @@ from core.lending.origination.decisions import Decider
 from core.lending.servicing import payments, schedule_views, views
 from core.lending.servicing.payments import PaymentRequest
 from core.lending.states import REPAYING, LoanStatus
+from core.transactions.intake import Intake
 from core.transactions.keys import find_key, fingerprint_of, win_key
 from core.transactions.orders import Idempotency
 
@@ -404,7 +405,7 @@ async def act_on_recovery(
     act = _agreement(known, body)
     if act is not None:
         done = await perform(request, services, act, idempotency_key(request, body.idempotency_key))
-        return done if isinstance(done, Response) else _agreed(request, services, known, done)
+        return done if isinstance(done, Response) else _agreed(known, done)
     key = _key(request, caller, body.idempotency_key)
     details = body.model_dump(exclude_none=True, exclude={"idempotency_key"}, mode="json")
     asked = fingerprint_of("loans/recovery", known, details)
@@ -415,7 +416,7 @@ async def act_on_recovery(
         if earlier is None:
             today = await _today(services, connection)
             worker = Worker(caller.user_id, caller.role == "admin", today)
-            submitted = await _act(unit, known, worker, body)
+            submitted = await _act(unit, services.intake, known, worker, body)
             step_id = submitted[0] if submitted else new_id()
             earlier = await win_key(connection, key, asked, step_id)
         if earlier is not None:  # what was made here beside it, if anything, is not committed
@@ -429,8 +430,6 @@ async def act_on_recovery(
             await outcome.commit(services.database, unit, **made)
         else:
             await unit.commit()
-    if submitted:
-        services.bell.ring(request_id(request))
     return _step_taken(known, case, submitted)
 
 
@@ -447,6 +446,7 @@ async def delete_loan(loan_id: str, caller: Admin, actor: ActingUser, services: 
 
 async def _act(
     unit: UnitOfWork,
+    intake: Intake,
     loan_id: UUID,
     worker: Worker,
     body: RecoveryAction,
@@ -459,7 +459,7 @@ async def _act(
         case "note":
             await recovery.note(unit, loan_id, worker, _needed(body.note, "note"))
         case "set_off":
-            return await recovery.set_off(unit, loan_id, worker)
+            return await recovery.set_off(unit, intake, loan_id, worker)
     return []
 
 
@@ -476,10 +476,9 @@ def _agreement(loan_id: UUID, body: RecoveryAction) -> Act | None:
     return None
 
 
-def _agreed(request: Request, services: Services, loan_id: UUID, done: Done) -> Response:
+def _agreed(loan_id: UUID, done: Done) -> Response:
     if done.accepted is None:
         return _step_taken(loan_id, done.made, [], replayed=done.replayed)
-    services.bell.ring(request_id(request))
     submitted = [done.accepted.transaction_id]
     return _step_taken(loan_id, done.made, submitted, replayed=done.replayed)
 

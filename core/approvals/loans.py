@@ -142,7 +142,7 @@ class Settlement:
             return earlier
         worker = await _worker(connection, doing)
         transaction_id = await recovery.settle(
-            unit, self.loan_id, worker, self.amount, transaction_id=doing.run_id
+            unit, doing.intake, self.loan_id, worker, self.amount, transaction_id=doing.run_id
         )
         return await _done(unit, doing, self, transaction_id)
 

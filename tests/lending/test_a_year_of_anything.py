@@ -19,7 +19,7 @@ from core.lending.collections import recovery
 from core.lending.collections.recovery import Worker
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.steps import EMI_COLLECTION
-from tests.lending.lender import OFFICER, Borrower, Lender
+from tests.lending.lender import OFFICER, SUBMITTING, Borrower, Lender
 
 PRODUCTS = {
     "year-reducing": {},
@@ -94,7 +94,8 @@ class Year:
         )
         async with self.lender.quiet.database.unit_of_work() as unit:
             worker = Worker(OFFICER, is_admin=True, today=await self.lender.today())
-            await step(unit, loan, worker, **fields)
+            doors = (unit, self.lender.quiet.intake) if step in SUBMITTING else (unit,)
+            await step(*doors, loan, worker, **fields)
             await unit.commit()
 
     async def night(self, day) -> None:

@@ -11,7 +11,7 @@ from core.lending.collections.recovery import Worker
 from core.lending.origination import decisions
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.steps import DEFAULT_RECOVERY
-from tests.lending.lender import OFFICER
+from tests.lending.lender import OFFICER, SUBMITTING
 
 EMI = 1_066_19
 
@@ -45,7 +45,8 @@ async def act(lender, step, loan_id, *args, admin=False, **fields):
     """A step of an officer's or an admin's, and its settlement."""
     async with lender.quiet.database.unit_of_work() as unit:
         worker = Worker(OFFICER, admin, await lender.today())
-        done = await step(unit, loan_id, worker, *args, **fields)
+        doors = (unit, lender.quiet.intake) if step in SUBMITTING else (unit,)
+        done = await step(*doors, loan_id, worker, *args, **fields)
         await unit.commit()
     await lender.settle()
     return done

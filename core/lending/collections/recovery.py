@@ -36,7 +36,7 @@ from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
-from core.transactions.accepting import accept_own
+from core.transactions.intake import Intake
 from core.transactions.views import accepted_with
 
 _CASE = """
@@ -136,7 +136,7 @@ async def note(unit: UnitOfWork, loan_id: UUID, worker: Worker, text: str) -> No
     await cases.add_steps(unit.connection, [Step(loan_id, "note", text, worker.user_id)])
 
 
-async def set_off(unit: UnitOfWork, loan_id: UUID, worker: Worker) -> list[UUID]:
+async def set_off(unit: UnitOfWork, intake: Intake, loan_id: UUID, worker: Worker) -> list[UUID]:
     """Submit set-offs from the borrower's accounts for what is due; answers the transactions.
 
     Raises NothingDue where nothing is due or no account holds money.
@@ -156,7 +156,7 @@ async def set_off(unit: UnitOfWork, loan_id: UUID, worker: Worker) -> list[UUID]
             due -= amount
     if not asked:
         raise NothingDue("nothing is due, or none of the borrower's accounts holds money")
-    await accept_own(unit.connection, asked)
+    await intake.accept_own(unit, asked)
     await loans.write(unit.connection)
     return [order.id for order in asked]
 
@@ -212,6 +212,7 @@ def refuse_terms(book: LoanBook, tenure_months: int, interest_rate: Decimal | No
 
 async def settle(
     unit: UnitOfWork,
+    intake: Intake,
     loan_id: UUID,
     worker: Worker,
     amount: Decimal,
@@ -235,7 +236,7 @@ async def settle(
         by=worker.user_id,
         transaction_id=transaction_id,
     )
-    await accept_own(unit.connection, [order])
+    await intake.accept_own(unit, [order])
     text = f"A settlement of {money(amount_minor, book.currency)} was agreed"
     agreed = Step(loan_id, "settlement_agreed", text, worker.user_id)
     await cases.add_steps(unit.connection, [agreed])
