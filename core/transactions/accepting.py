@@ -26,10 +26,9 @@ SELECT credit_account_id, sum(amount_minor) FROM transactions
 WHERE status = 'pending' AND credit_account_id = ANY($1::uuid[]) GROUP BY credit_account_id
 """
 
-# One statement, one transaction: a row with an idempotency key goes in only where this statement
-# won the key. ``WITH ORDINALITY`` numbers the rows in the order in which they were submitted. A
-# payment gets its reference here; refused ones take none.
-_ACCEPT = """
+# One statement, one transaction. ``WITH ORDINALITY`` numbers the rows in the order in which they
+# were submitted. A payment gets its reference here; refused ones take none.
+_ASKED = """
 WITH asked AS (
   SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::uuid[], $7::text[],
@@ -40,13 +39,8 @@ WITH asked AS (
     initiated_by, description, reference, details, reverses, batch_id, request_id,
     key_owner_id, key, fingerprint, place
   )
-), won AS (
-  INSERT INTO idempotency_keys (owner_id, key, fingerprint, resource_id, created_at)
-  SELECT key_owner_id, key, fingerprint, id, $18 FROM asked WHERE key IS NOT NULL
-  ORDER BY key_owner_id, key
-  ON CONFLICT DO NOTHING
-  RETURNING resource_id
-)
+)"""
+_INSERT = """
 INSERT INTO transactions (
   id, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
   initiated_by, description, reference, payment_ref, details, reverses, batch_id, request_id,
@@ -57,12 +51,25 @@ SELECT id, type, amount_minor, currency, debit_account_id, credit_account_id, co
   CASE WHEN type = 'payment' THEN 'payment' || nextval('payment_ref_seq') END,
   details, reverses, batch_id, request_id, $18
 FROM asked
+"""
+_ACCEPT = f"{_ASKED}{_INSERT}ORDER BY place RETURNING id, payment_ref"
+# A row with a key goes in only where this statement won the key. Without any the keys are not
+# touched: the worker's role, which has none to win, may not.
+_ACCEPT_KEYED = f"""{_ASKED}, won AS (
+  INSERT INTO idempotency_keys (owner_id, key, fingerprint, resource_id, created_at)
+  SELECT key_owner_id, key, fingerprint, id, $18 FROM asked WHERE key IS NOT NULL
+  ORDER BY key_owner_id, key
+  ON CONFLICT DO NOTHING
+  RETURNING resource_id
+)
+{_INSERT}
 WHERE key IS NULL OR id IN (SELECT resource_id FROM won)
 ORDER BY place
 RETURNING id, payment_ref
-"""
+"""  # noqa: S608 - of this file
 
-Row = tuple[UUID, *tuple[object, ...]]  # _ACCEPT's columns, the id first
+Row = tuple[UUID, *tuple[object, ...]]  # what is asked, in the order above
+_KEY = 15
 
 
 async def accept(
@@ -179,8 +186,9 @@ async def _insert(
     connection: Connection, rows: Sequence[Row], unsure: set[UUID] | None = None
 ) -> dict[UUID, Accepted]:
     """Insert the rows in order; answers those that are in, by their ids."""
+    statement = _ACCEPT_KEYED if any(row[_KEY] is not None for row in rows) else _ACCEPT
     try:
-        accepted = await connection.fetch(_ACCEPT, *zip(*rows, strict=True), clock.now())
+        accepted = await connection.fetch(statement, *zip(*rows, strict=True), clock.now())
     except Exception as error:
         if unsure is not None and is_connection_loss(error):
             unsure.update(row[0] for row in rows)
