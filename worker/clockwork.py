@@ -17,11 +17,11 @@ from core.rewards.cashback import credit_due
 from core.transactions.backlog import Front
 from worker.desk import desk
 from worker.runtime import Runtime
-from worker.schedule import DailyJob, daily_jobs
+from worker.schedule import DailyDuty, daily_duties
 
 log = get_logger(__name__)
 
-Deed = Callable[[], Awaitable[None]]
+Duty = Callable[[], Awaitable[None]]
 
 SWEEP_SECONDS: Final = 1.0
 LOOK_FOR_DUE_SECONDS: Final = 15.0
@@ -30,17 +30,17 @@ CASHBACK_SECONDS: Final = 15.0
 
 
 class Clockwork:
-    """A leader's deeds. Its runtime's database is fenced by the leader's term."""
+    """A leader's duties. Its runtime's database is fenced by the leader's term."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._front = Front(runtime.database)
 
     def start(self) -> set[asyncio.Task[None]]:
-        """Begin every deed; each goes on in a task of its own until that is cancelled."""
+        """Begin every duty; each goes on in a task of its own until that is cancelled."""
         return {
-            asyncio.create_task(again_and_again(deed, seconds), name=deed.__name__)
-            for deed, seconds in (
+            asyncio.create_task(again_and_again(duty, seconds), name=duty.__name__)
+            for duty, seconds in (
                 (self.sweep, SWEEP_SECONDS),
                 (self.resume_runs, RESUME_SECONDS),
                 (self.credit_cashbacks, CASHBACK_SECONDS),
@@ -74,45 +74,45 @@ class Clockwork:
         await credit_due(database, self._runtime.intake, await database_now(database))
 
     async def run_due(self) -> None:
-        """Run every daily job for its latest due instant, unless that was done."""
-        for job in daily_jobs(self._runtime):
-            await self.run_once(job)
+        """Run every daily duty for its latest due instant, unless that was done."""
+        for duty in daily_duties(self._runtime):
+            await self.run_once(duty)
 
-    async def run_once(self, job: DailyJob) -> None:
-        """Run ``job`` for its latest due instant, unless that was done; record how it ended."""
+    async def run_once(self, duty: DailyDuty) -> None:
+        """Run ``duty`` for its latest due instant, unless that was done; record how it ended."""
         database = self._runtime.database
-        due_at = job.latest_due(await database_now(database))
-        if not await begin_tick(database, job.name, due_at):
+        due_at = duty.latest_due(await database_now(database))
+        if not await begin_tick(database, duty.name, due_at):
             return
-        log.info("job_due", job=job.name, due_at=due_at.isoformat())
+        log.info("duty_due", duty=duty.name, due_at=due_at.isoformat())
         error: str | None = None
         try:
-            await job.run(self._runtime, due_at)
+            await duty.run(self._runtime, due_at)
         except Exception as failure:
-            log.exception("due_job_failed", job=job.name, due_at=due_at.isoformat())
+            log.exception("due_duty_failed", duty=duty.name, due_at=due_at.isoformat())
             error = describe(failure)
-        await end_tick(database, job.name, due_at, error)
+        await end_tick(database, duty.name, due_at, error)
 
 
-async def again_and_again(deed: Deed, seconds: float) -> None:
-    """Do ``deed`` with pauses of ``seconds``, whatever becomes of it, until cancelled."""
+async def again_and_again(duty: Duty, seconds: float) -> None:
+    """Do ``duty`` with pauses of ``seconds``, whatever becomes of it, until cancelled."""
     while True:
         try:
-            await next_time_again(deed)()
+            await next_time_again(duty)()
         except Exception:
-            log.exception("deed_failed", action=deed.__name__)
+            log.exception("duty_failed", action=duty.__name__)
         await asyncio.sleep(seconds)
 
 
-def next_time_again(deed: Deed) -> Deed:
-    """``deed``, for which a database that is away is one line: its next turn does the work."""
+def next_time_again(duty: Duty) -> Duty:
+    """``duty``, for which a database that is away is one line: its next turn does the work."""
 
     async def run() -> None:
         try:
-            await deed()
+            await duty()
         except Exception as error:
             if not is_retryable(error):
                 raise
-            log.warning("put_off", action=deed.__name__, error=describe(error))
+            log.warning("put_off", action=duty.__name__, error=describe(error))
 
     return run

@@ -15,7 +15,7 @@ Action = Callable[[Runtime, datetime], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class DailyJob:
+class DailyDuty:
     """Something that falls due once a day at a time of day; ``run`` gets that instant."""
 
     name: str
@@ -30,13 +30,13 @@ class DailyJob:
         return due if due <= local else due - timedelta(days=1)
 
 
-def daily_jobs(runtime: Runtime) -> list[DailyJob]:
+def daily_duties(runtime: Runtime) -> list[DailyDuty]:
     """Everything that falls due once a day."""
     settings = runtime.settings
     return [
-        DailyJob("retention", time(0, 20), "UTC", forget_what_is_old),
-        DailyJob("ledger-snapshot", time(0, 5), "UTC", _snapshot),
-        DailyJob(
+        DailyDuty("retention", time(0, 20), "UTC", forget_what_is_old),
+        DailyDuty("ledger-snapshot", time(0, 5), "UTC", _snapshot),
+        DailyDuty(
             "close-day",
             time.fromisoformat(settings.emi_collection_time),
             settings.time_zone,

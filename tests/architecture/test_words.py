@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
 # Names that still mean two things.
-TO_GO = {"Account", "Bell", "Deed", "Done", "Entry", "Role", "Step"}
+TO_GO = {"Account", "Bell", "Done", "Entry", "Role", "Step"}
 # A word, what it is, where it is at home, whose word it is.
 ROW = re.compile(r"^\| (.+?) \| (.+?) \| `([\w/.]+)(?:: (\w+))?` \| ?(.*?) ?\|$")
 

@@ -24,7 +24,7 @@ from tests import servers as testing
 from tests.bank import Bank
 from worker.retention import forget_what_is_old
 from worker.runtime import Runtime
-from worker.schedule import daily_jobs
+from worker.schedule import daily_duties
 
 LEFT = """
 SELECT (SELECT count(*) FROM accounts WHERE owner_id = $1 AND nickname IS NOT NULL) AS nicknames,
@@ -168,5 +168,5 @@ def runtime_settings(database: Database) -> Settings:
 
 
 def test_it_happens_once_a_day(runtime: Runtime) -> None:
-    jobs: dict[str, Any] = {job.name: job.run for job in daily_jobs(runtime)}
+    jobs: dict[str, Any] = {job.name: job.run for job in daily_duties(runtime)}
     assert jobs["retention"] is forget_what_is_old

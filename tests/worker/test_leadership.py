@@ -169,9 +169,9 @@ SELECT (SELECT count(*) FROM transactions)
 """
 
 
-@pytest.mark.parametrize("deed", ["sweep", "run_due", "credit_cashbacks", "resume_runs"])
-async def test_a_deposed_leader_changes_nothing(town: Quiet, led: Runtime, deed: str) -> None:
-    # Given work for every deed of a leader
+@pytest.mark.parametrize("duty", ["sweep", "run_due", "credit_cashbacks", "resume_runs"])
+async def test_a_deposed_leader_changes_nothing(town: Quiet, led: Runtime, duty: str) -> None:
+    # Given work for every duty of a leader
     await paid(town)
     async with town.database.unit_of_work() as unit:
         bank_clock = BankClock.of(town.settings)
@@ -186,21 +186,21 @@ async def test_a_deposed_leader_changes_nothing(town: Quiet, led: Runtime, deed:
     # When another takes the lease before it acts
     await take(town)
     with pytest.raises(asyncio.CancelledError):
-        await act(Clockwork(led), deed)
+        await act(Clockwork(led), duty)
     # Then nothing has changed
     assert await value(town, CHANGED) == before
     # While the leader of today does it
     led.database.term = await take(town)  # type: ignore[attr-defined]
-    await act(Clockwork(led), deed)
+    await act(Clockwork(led), duty)
     assert await value(town, CHANGED) != before
 
 
-async def act(clockwork: Clockwork, deed: str) -> None:
-    """Do the deed; a sweep looks twice before it acts."""
-    if deed == "sweep":
+async def act(clockwork: Clockwork, duty: str) -> None:
+    """Do the duty; a sweep looks twice before it acts."""
+    if duty == "sweep":
         await clockwork.sweep()
         await asyncio.sleep(0.02)
-    await getattr(clockwork, deed)()
+    await getattr(clockwork, duty)()
 
 
 async def value(town: Quiet, query: str, *arguments: object) -> object:

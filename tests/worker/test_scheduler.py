@@ -14,7 +14,7 @@ from tests.conftest import fresh_settings
 from tests.quiet import Quiet
 from worker.clockwork import Clockwork, next_time_again
 from worker.runtime import Runtime
-from worker.schedule import DailyJob, daily_jobs
+from worker.schedule import DailyDuty, daily_duties
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_a_mistake_of_our_own_is_not_put_off():
     ],
 )
 def test_a_job_falls_due_at_its_time_of_day_in_its_own_zone(now, due):
-    job = DailyJob("close-day", time(1, 0), "Europe/Berlin", lambda *_: None)
+    job = DailyDuty("close-day", time(1, 0), "Europe/Berlin", lambda *_: None)
     assert job.latest_due(now) == due
 
 
@@ -63,7 +63,7 @@ async def test_the_business_day_closes_at_the_time_that_was_set(stranded):
     told = runtime.settings.model_copy(
         update={"emi_collection_time": "04:30", "time_zone": "Asia/Kolkata"}
     )
-    jobs = {job.name: job for job in daily_jobs(replace(runtime, settings=told))}
+    jobs = {job.name: job for job in daily_duties(replace(runtime, settings=told))}
     assert (jobs["close-day"].at, jobs["close-day"].zone) == (time(4, 30), "Asia/Kolkata")
 
 
@@ -92,7 +92,7 @@ async def test_everything_due_runs_once_and_is_recorded_and_what_failed_runs_aga
         if len(runs) == 1:
             raise LookupError("not today")
 
-    job = DailyJob("fragile", time(0, 0), "UTC", fragile)
+    job = DailyDuty("fragile", time(0, 0), "UTC", fragile)
     await clockwork.run_once(job)
     _, finished, error = (await ticks(runtime))["fragile"]
     assert finished is None
