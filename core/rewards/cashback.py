@@ -22,6 +22,7 @@ from core.transactions.details import CashbackDetails, PaymentDetails
 from core.transactions.intake import Intake
 from core.transactions.kinds import Kinds, TransactionType
 from core.transactions.orders import Accepted, Order, Party, Result, cashback
+from core.transactions.results import payment_refs, taken_back, under_reversal
 
 CREDITED_AFTER: Final = timedelta(hours=24)
 TRY_AGAIN_AFTER: Final = timedelta(hours=24)
@@ -34,14 +35,12 @@ SELECT payment_id, account_id, currency, amount_minor, clock_timestamp() + $5
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[])
   AS e (payment_id, account_id, currency, amount_minor)
 """
+# What is about to be taken back waits for that.
 _DUE = """
-SELECT c.payment_id, c.account_id, c.currency, c.amount_minor, p.payment_ref
-FROM cashbacks c JOIN transactions p ON p.id = c.payment_id
-WHERE c.due_at <= $1 AND c.transaction_id IS NULL AND c.cancelled_at IS NULL
-  AND c.payment_id >= $3 AND ($4::uuid IS NULL OR c.payment_id < $4)
-  AND NOT EXISTS (SELECT FROM transactions r
-                  WHERE r.reverses = c.payment_id AND r.status <> 'failed')
-ORDER BY c.due_at, c.payment_id LIMIT $2 FOR UPDATE OF c SKIP LOCKED
+SELECT payment_id, account_id, currency, amount_minor FROM cashbacks
+WHERE due_at <= $1 AND transaction_id IS NULL AND cancelled_at IS NULL
+  AND payment_id >= $3 AND ($4::uuid IS NULL OR payment_id < $4) AND payment_id <> ALL($5::uuid[])
+ORDER BY due_at, payment_id LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 _CREDITED = """
 UPDATE cashbacks c SET transaction_id = d.transaction_id
@@ -49,23 +48,15 @@ FROM unnest($1::uuid[], $2::uuid[]) AS d (payment_id, transaction_id)
 WHERE c.payment_id = d.payment_id
 """
 _CANCEL = """
-UPDATE cashbacks SET cancelled_at = clock_timestamp() WHERE payment_id = ANY($1::uuid[])
-"""
-# A payment that was taken back meanwhile earns nothing any more.
-_CANCEL_REVERSED = """
-UPDATE cashbacks c SET transaction_id = NULL, cancelled_at = clock_timestamp()
-FROM transactions r
-WHERE c.payment_id = ANY($1::uuid[]) AND r.reverses = c.payment_id AND r.status = 'success'
-RETURNING c.payment_id
+UPDATE cashbacks SET transaction_id = NULL, cancelled_at = clock_timestamp()
+WHERE payment_id = ANY($1::uuid[])
 """
 # Later than what it was judged by, which may lie ahead of the clock: judged again by the same
 # instant, it is not due.
 _PUT_OFF = """
-UPDATE cashbacks c SET transaction_id = NULL,
-       due_at = coalesce($2, greatest(clock_timestamp(), c.due_at)) + $3
-FROM transactions p
-WHERE c.payment_id = ANY($1::uuid[]) AND p.id = c.payment_id
-RETURNING c.payment_id, p.payment_ref
+UPDATE cashbacks SET transaction_id = NULL,
+       due_at = coalesce($2, greatest(clock_timestamp(), due_at)) + $3
+WHERE payment_id = ANY($1::uuid[])
 """
 
 
@@ -115,8 +106,10 @@ class CashbackKind:
         """Let the failed ones fall due again, or never where the payment was taken back."""
         failed = {payment_of(outcome.movement) for outcome in outcomes if outcome.failure}
         if failed:
-            rows = await unit.connection.fetch(_CANCEL_REVERSED, list(failed))
-            failed -= {row["payment_id"] for row in rows}
+            # A payment that was taken back meanwhile earns nothing any more.
+            reversed_ = await taken_back(unit.connection, failed)
+            await unit.connection.execute(_CANCEL, sorted(reversed_))
+            failed -= reversed_
         if failed:
             await _put_off(unit.connection, sorted(failed))
 
@@ -167,19 +160,22 @@ async def credit(
     An account that is frozen waits for another day, which the staff are told; one that was closed
     has lost its cashback.
     """
-    due = await unit.connection.fetch(_DUE, now, AT_ONCE, first, following)
+    waiting = await under_reversal(unit.connection)
+    due = await unit.connection.fetch(_DUE, now, AT_ONCE, first, following, waiting)
     if not due:
         return Credited(0, [])
-    results = await intake.accept(unit, [_order(row) for row in due])
+    references = await payment_refs(unit.connection, [row["payment_id"] for row in due])
+    asked = [_order(row, references[row["payment_id"]]) for row in due]
+    results = await intake.accept(unit, asked)
     return Credited(len(due), await _note(unit.connection, due, results, now))
 
 
-def _order(row: Any) -> Order:
+def _order(row: Any, payment_ref: str) -> Order:
     return cashback(
         Party(str(row["account_id"])),
         to_major(row["amount_minor"], row["currency"]),
         payment_id=row["payment_id"],
-        description=f"Cashback of {row['payment_ref']}",
+        description=f"Cashback of {payment_ref}",
     )
 
 
@@ -211,8 +207,9 @@ async def _put_off(
 
     Without ``judged_by``: after they fell due, or after now if that is later.
     """
-    rows = await connection.fetch(_PUT_OFF, list(payment_ids), judged_by, TRY_AGAIN_AFTER)
-    await notices.write(connection, [_told(row["payment_id"], row["payment_ref"]) for row in rows])
+    await connection.execute(_PUT_OFF, payment_ids, judged_by, TRY_AGAIN_AFTER)
+    references = await payment_refs(connection, payment_ids)
+    await notices.write(connection, [_told(each, references[each]) for each in payment_ids])
 
 
 def _told(payment_id: UUID, payment_ref: str) -> notices.Notice:

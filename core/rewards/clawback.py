@@ -18,30 +18,23 @@ from core.ledger.chart import LedgerCode
 from core.transactions.decide import Movement, Outcome, Rule, details_of, move_amount
 from core.transactions.details import CashbackDetails
 from core.transactions.kinds import TransactionType
+from core.transactions.results import originals_of, succeeded, taken_back
 
-_REVERSED_BY = "SELECT id, reverses FROM transactions WHERE id = ANY($1::uuid[])"
 _LOCK = """
 SELECT payment_id FROM cashbacks WHERE payment_id = ANY($1::uuid[]) ORDER BY payment_id FOR UPDATE
 """
 # Once they are locked: a statement sees only what was committed before it began.
 _READ = """
-SELECT c.payment_id, c.amount_minor, coalesce(t.status = 'success', false) AS credited,
-       EXISTS (SELECT FROM transactions r
-               WHERE r.reverses = c.payment_id AND r.status = 'success') AS reversed
-FROM cashbacks c LEFT JOIN transactions t ON t.id = c.transaction_id
-WHERE c.payment_id = ANY($1::uuid[])
+SELECT payment_id, amount_minor, transaction_id FROM cashbacks WHERE payment_id = ANY($1::uuid[])
 """
 _TAKEN_BACK = """
-UPDATE cashbacks c SET taken_back_by = r.id
-FROM transactions r, transactions t
-WHERE r.id = ANY($1::uuid[]) AND c.payment_id = r.reverses
-  AND t.id = c.transaction_id AND t.status = 'success'
+UPDATE cashbacks c SET taken_back_by = r.reversal_id
+FROM unnest($1::uuid[], $2::uuid[]) AS r (payment_id, reversal_id)
+WHERE c.payment_id = r.payment_id AND c.transaction_id = ANY($3::uuid[])
 """
 _CANCEL = """
-UPDATE cashbacks c SET cancelled_at = clock_timestamp()
-FROM transactions r
-WHERE r.id = ANY($1::uuid[]) AND c.payment_id = r.reverses
-  AND c.transaction_id IS NULL AND c.cancelled_at IS NULL
+UPDATE cashbacks SET cancelled_at = clock_timestamp()
+WHERE payment_id = ANY($1::uuid[]) AND transaction_id IS NULL AND cancelled_at IS NULL
 """
 
 
@@ -50,22 +43,31 @@ class Earned:
     """A payment's cashback as the unit of work sees it."""
 
     amount_minor: int
+    transaction_id: UUID | None
     credited: bool
     reversed: bool
 
 
 @dataclass(slots=True)
 class EarnedAtHand:
-    """The cashbacks of one unit of work, by payment."""
+    """The cashbacks of one unit of work by payment, and the payments that reversals take back."""
 
     by_payment: dict[UUID, Earned] = field(default_factory=dict)
+    originals: dict[UUID, UUID] = field(default_factory=dict)
 
     async def load(self, connection: Connection, payment_ids: Collection[UUID]) -> None:
         """Lock and read the cashbacks of these payments that are not at hand yet."""
         wanted = sorted(set(payment_ids) - self.by_payment.keys())
         await connection.execute(_LOCK, wanted)
-        for payment_id, *earned in await connection.fetch(_READ, wanted):
-            self.by_payment[payment_id] = Earned(*earned)
+        rows = await connection.fetch(_READ, wanted)
+        if not rows:
+            return
+        credited = await succeeded(connection, {row["transaction_id"] for row in rows} - {None})
+        gone = await taken_back(connection, [row["payment_id"] for row in rows])
+        for payment_id, amount_minor, transaction_id in rows:
+            self.by_payment[payment_id] = Earned(
+                amount_minor, transaction_id, transaction_id in credited, payment_id in gone
+            )
 
 
 def payment_of(cashback: Movement) -> UUID:
@@ -101,8 +103,8 @@ class ReversalKind:
     async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         """Lock the cashbacks of the payments that are taken back."""
         at_hand = unit.share(EarnedAtHand)
-        rows = await unit.connection.fetch(_REVERSED_BY, [movement.id for movement in movements])
-        originals: dict[UUID, UUID] = {row["id"]: row["reverses"] for row in rows}
+        originals = await originals_of(unit.connection, [movement.id for movement in movements])
+        at_hand.originals |= originals
         await at_hand.load(unit.connection, originals.values())
 
         def rule(movement: Movement, accounts: Accounts) -> Sequence[Leg]:
@@ -117,10 +119,16 @@ class ReversalKind:
 
     async def apply(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         """Write down which cashbacks were taken back, and cancel those not yet credited."""
+        at_hand = unit.share(EarnedAtHand)
         done = [outcome.movement.id for outcome in outcomes if outcome.failure is None]
-        if done:
-            await unit.connection.execute(_TAKEN_BACK, done)
-            await unit.connection.execute(_CANCEL, done)
+        payments = [at_hand.originals[reversal_id] for reversal_id in done]
+        earned = [at_hand.by_payment[each] for each in payments if each in at_hand.by_payment]
+        if earned:
+            # As they stand now: a cashback may have settled in this same batch.
+            credits_ = [each.transaction_id for each in earned if each.transaction_id]
+            credited = await succeeded(unit.connection, credits_)
+            await unit.connection.execute(_TAKEN_BACK, payments, done, list(credited))
+            await unit.connection.execute(_CANCEL, payments)
 
 
 def less_cashback(legs: Sequence[Leg], cashback_minor: int) -> list[Leg]:

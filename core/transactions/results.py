@@ -1,6 +1,6 @@
 """What has become of transactions that other features wait for, or go by."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,15 @@ SELECT count(*) FROM transactions
 WHERE debit_account_id = ANY($1::uuid[]) AND failure_code = 'insufficient_funds'
   AND created_at >= clock_timestamp() - make_interval(days => $2)
 """
+_REVERSED = """
+SELECT reverses FROM transactions WHERE reverses = ANY($1::uuid[]) AND status = 'success'
+"""
+_UNDER_REVERSAL = """
+SELECT reverses FROM transactions WHERE status = 'pending' AND reverses IS NOT NULL
+"""
+_ORIGINALS = "SELECT id, reverses FROM transactions WHERE id = ANY($1::uuid[])"
+_SUCCEEDED = "SELECT id FROM transactions WHERE id = ANY($1::uuid[]) AND status = 'success'"
+_REFERENCES = "SELECT id, payment_ref FROM transactions WHERE id = ANY($1::uuid[])"
 
 
 async def status_of(reader: Reader, transaction_id: UUID | None) -> Status | None:
@@ -61,3 +70,29 @@ async def count_results(reader: Reader, transaction_ids: Sequence[UUID]) -> tupl
         return 0, 0
     row: Any = await reader.fetchrow(_COUNT, list(transaction_ids))
     return row["succeeded"], row["failed"]
+
+
+async def succeeded(reader: Reader, transaction_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the transactions that have succeeded."""
+    return {row["id"] for row in await reader.fetch(_SUCCEEDED, list(transaction_ids))}
+
+
+async def taken_back(reader: Reader, transaction_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the transactions that a reversal has taken back."""
+    rows = await reader.fetch(_REVERSED, list(transaction_ids))
+    return {row["reverses"] for row in rows}
+
+
+async def under_reversal(reader: Reader) -> list[UUID]:
+    """All transactions whose reversal is pending."""
+    return [row["reverses"] for row in await reader.fetch(_UNDER_REVERSAL)]
+
+
+async def originals_of(reader: Reader, reversal_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """What each of these reversals takes back."""
+    return dict(map(tuple, await reader.fetch(_ORIGINALS, list(reversal_ids))))
+
+
+async def payment_refs(reader: Reader, payment_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The references by which the customers know their payments."""
+    return dict(map(tuple, await reader.fetch(_REFERENCES, list(payment_ids))))

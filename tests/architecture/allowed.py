@@ -14,5 +14,4 @@ TO_GO: Final = {
     ("foundation", "transaction_batches", "reads"),
     ("foundation", "transactions", "reads"),
     ("foundation", "users", "reads"),
-    ("rewards", "transactions", "reads"),
 }
