@@ -58,6 +58,7 @@ def found(source: str) -> set[tuple[str, Way]]:
         ('"""SELECT 1 FROM users."""\nA = "Select an account from users"', set()),
         ('A = "WITH users AS (SELECT 1) SELECT * FROM users"', set()),
         ('A = "SELECT (SELECT max(id) FROM loans) FROM unnest($1::int[]) AS users"', {"loans"}),
+        ('A = "SELECT 1 FROM x"\nB = "WITH x AS (SELECT 1 FROM users) " + A', {"users"}),
         ('A = "SELECT extract(day FROM users.at) FROM notifications users"', set()),
     ],
 )  # fmt: skip

@@ -88,7 +88,8 @@ def touches(homes: Sequence[Module]) -> Iterator[Touch]:
     """Every touch of these modules, their own feature's tables included."""
     for text in read(homes).statements:
         for table, way in sql.touches(text.text):
-            yield Touch(text.home.name, text.line, table, way)
+            if table in OWNERS or not text.is_part:  # what a part names the whole may define
+                yield Touch(text.home.name, text.line, table, way)
     for home in homes:
         for line, table, way in orm.touches(home, CLASSES):
             yield Touch(home.name, line, table, way)
