@@ -1,8 +1,6 @@
 """Staff's deeds over HTTP: done at once, or 202 with the proposal that a second person decides."""
 
-from collections.abc import Mapping
 from typing import Any, Final
-from uuid import UUID
 
 from fastapi import Request
 from starlette.responses import Response
@@ -12,13 +10,12 @@ from api.http.headers import shown
 from api.http.responses import reply
 from api.schemas.approvals import ApprovalAnswer, approval_answer
 from api.services import Services
-from core.approvals import desk
+from core.approvals import desk, storage
 from core.approvals.deeds import Act, Doing, Done
 from core.approvals.desk import Proposed
 from core.approvals.rules import Rules
 from core.audit.log import user_of
 from core.foundation import outcome
-from core.foundation.database import UnitOfWork
 from core.foundation.ids import new_id
 from core.transactions.orders import Idempotency
 
@@ -38,8 +35,8 @@ async def perform(
     doing = _doing(request, services, key)
     async with services.database.unit_of_work() as unit:
         done = await desk.perform(unit, act, doing)
-        traces = {"approval_id": done.approval.id} if isinstance(done, Proposed) else done.traces
-        await commit(services, unit, traces)
+        traces = (storage.trace(done.approval.id),) if isinstance(done, Proposed) else done.traces
+        await outcome.commit(services.database, unit, *traces)
     return _proposed(done) if isinstance(done, Proposed) else done
 
 
@@ -50,7 +47,7 @@ async def perform_own(
     doing = _doing(request, services, key)
     async with services.database.unit_of_work() as unit:
         done = await act.run(unit, doing)
-        await commit(services, unit, done.traces)
+        await outcome.commit(services.database, unit, *done.traces)
     return done
 
 
@@ -59,14 +56,6 @@ def _doing(request: Request, services: Services, key: str | None) -> Doing:
     by = user_of(who)
     idempotency = None if key is None else Idempotency(by, key)
     return Doing(who, Rules.of(services.settings), services.intake, new_id(), by, idempotency)
-
-
-async def commit(services: Services, unit: UnitOfWork, traces: Mapping[str, UUID]) -> None:
-    """Commit; a lost answer is read back by the new rows, where there are any."""
-    if traces:
-        await outcome.commit(services.database, unit, **traces)
-    else:
-        await unit.commit()
 
 
 def _proposed(proposed: Proposed) -> Response:

@@ -226,7 +226,7 @@ async def _start(
             subject_id=run_id,
             details={"job": job, "business_date": day.isoformat()},
         )
-        await outcome.commit(services.database, unit, run_id=run_id)
+        await outcome.commit(services.database, unit, runs.trace(run_id))
     try:
         await services.jobs.enqueue(
             DRIVE_RUN_ACTOR, str(run_id), queue=LENDING_QUEUE, request_id=actor.request_id

@@ -98,9 +98,8 @@ async def _commit(services: Services, unit: UnitOfWork, decided: Decided) -> Non
     approval = decided.approval
     if decided.replayed or approval.decision_id is None:
         return
-    await outcome.commit(
-        services.database, unit, decision_id=approval.decision_id, approval_id=approval.id
-    )
+    traces = storage.decision_trace(approval.decision_id), storage.trace(approval.id)
+    await outcome.commit(services.database, unit, *traces)
 
 
 def _answer(decided: Decided) -> Response:

@@ -74,6 +74,7 @@ from core.lending.origination.decisions import Decider
 from core.lending.servicing import payments, schedule_views, views
 from core.lending.servicing.payments import PaymentRequest
 from core.lending.states import REPAYING, LoanStatus
+from core.transactions import views as transactions
 from core.transactions.intake import Intake
 from core.transactions.keys import find_key, fingerprint_of, win_key
 from core.transactions.orders import Idempotency
@@ -143,7 +144,7 @@ async def apply(
             status = await applications.status_of(connection, earlier)
             return _state(earlier, status, status=201, replayed=True)
         record(unit.session, actor, "loan.apply", subject_type="loan", subject_id=loan_id)
-        await outcome.commit(services.database, unit, loan_id=loan_id)
+        await outcome.commit(services.database, unit, views.trace(loan_id))
     return _state(loan_id, LoanStatus.PENDING, status=201)
 
 
@@ -270,8 +271,8 @@ async def approve(
             override_reason=wanted.override_reason if approval.overridden else None,
             transaction_id=str(approval.transaction_id),
         )
-        made = {"transaction_id": approval.transaction_id, "loan_id": known}
-        await outcome.commit(services.database, unit, **made)
+        made = transactions.trace(approval.transaction_id), views.trace(known)
+        await outcome.commit(services.database, unit, *made)
     return _disbursing(known, approval.transaction_id)
 
 
@@ -303,8 +304,8 @@ async def disburse(
         transaction_id = await decisions.disburse_again(unit, services.intake, known, decider)
         await win_key(connection, key, asked, transaction_id)
         _record(unit.session, actor, "disburse", known, transaction_id=str(transaction_id))
-        made = {"transaction_id": transaction_id, "loan_id": known}
-        await outcome.commit(services.database, unit, **made)
+        made = transactions.trace(transaction_id), views.trace(known)
+        await outcome.commit(services.database, unit, *made)
     return _disbursing(known, transaction_id, status=202)
 
 
@@ -426,8 +427,8 @@ async def act_on_recovery(
         _record(unit.session, actor, "recovery", known, **details)
         case = await recovery.find_case(connection, known)
         if submitted:
-            made = {"transaction_id": submitted[0], "loan_id": known}
-            await outcome.commit(services.database, unit, **made)
+            made = transactions.trace(submitted[0]), views.trace(known)
+            await outcome.commit(services.database, unit, *made)
         else:
             await unit.commit()
     return _step_taken(known, case, submitted)

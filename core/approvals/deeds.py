@@ -14,6 +14,7 @@ from uuid import UUID
 from core.approvals.rules import Rules
 from core.audit.log import Actor
 from core.foundation.database import UnitOfWork
+from core.foundation.outcome import Trace
 from core.identity.tables import Role
 from core.transactions.intake import Intake
 from core.transactions.orders import Accepted, Idempotency
@@ -87,12 +88,12 @@ class Doing:
 @dataclass(frozen=True, slots=True)
 class Done:
     """A deed that was done. ``result`` (JSON) is what its approval keeps of it, ``made`` what the
-    direct way answers, ``accepted`` the transaction it submitted, ``traces`` the ids of new rows by
-    which a commit is found whose answer was lost."""
+    direct way answers, ``accepted`` the transaction it submitted, ``traces`` how its commit
+    is found where the answer was lost, the first new row first."""
 
     result: dict[str, Any]
     made: Any = None
-    traces: dict[str, UUID] = field(default_factory=dict)
+    traces: tuple[Trace, ...] = ()
     accepted: Accepted | None = None
     replayed: bool = False
 

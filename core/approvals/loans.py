@@ -15,12 +15,14 @@ from core.foundation.money import to_major, to_minor
 from core.identity.tables import Role
 from core.lending.collections import recovery
 from core.lending.collections.recovery import Worker
+from core.lending.servicing import views
 from core.lending.servicing.allocation import total
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.payoff import payoff
 from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import LoanEvent, require_allowed
+from core.transactions import views as transactions
 from core.transactions.keys import win_key
 from core.transactions.orders import Accepted
 
@@ -86,7 +88,7 @@ async def _done(
         return Done(result, made=case)
     accepted = Accepted(transaction_id, "pending")
     result["transaction_id"] = str(transaction_id)
-    traces = {"transaction_id": transaction_id, "loan_id": loan_id}
+    traces = (transactions.trace(transaction_id), views.trace(loan_id))
     return Done(result, made=case, accepted=accepted, traces=traces)
 
 

@@ -17,6 +17,7 @@ from core.foundation.money import to_major, to_minor
 from core.ledger.accounts import find_account, owners_of
 from core.ledger.balances import refuse_inactive
 from core.ledger.tables import Account
+from core.transactions import views as transactions
 from core.transactions.by_hand import lock_sum, moved_by_hand
 from core.transactions.orders import Accepted, Party, credit_by_hand, debit_by_hand
 from core.transactions.reversal import accept_reversal, find_original, refuse_irreversible
@@ -157,7 +158,7 @@ class Reversal:
 
 def _done(accepted: Accepted) -> Done:
     result = {"transaction_id": str(accepted.transaction_id)}
-    traces = {"transaction_id": accepted.transaction_id}
+    traces = (transactions.trace(accepted.transaction_id),)
     return Done(result, accepted=accepted, traces=traces, replayed=accepted.replayed)
 
 

@@ -15,7 +15,7 @@ from core.foundation.money import minor_units
 from core.identity import users
 from core.identity.persons import refuse_own
 from core.identity.tables import Role
-from core.ledger.accounts import find_account
+from core.ledger.accounts import find_account, trace
 from core.ledger.tables import Account
 from core.transactions.keys import win_key
 from core.transactions.opening import open_account
@@ -98,7 +98,7 @@ class Opening:
         account = await self._open(unit, doing)
         if not by_customer:
             self._note(unit, doing, account)
-        traces = {"account_id": account.id}
+        traces = (trace(account.id),)
         return Done({"account_id": str(account.id)}, made=account, traces=traces)
 
     def _refuse_customer(self, customer_id: UUID, rules: Rules) -> None:

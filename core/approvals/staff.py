@@ -61,7 +61,7 @@ class NewStaff:
             user = await users.find_user(unit.session, earlier)
             return Done({"user_id": str(user.id)}, made=user, replayed=True)
         user = await users.insert(unit.session, self.user, doing.actor, user_id=doing.run_id)
-        return Done({"user_id": str(user.id)}, made=user, traces={"user_id": user.id})
+        return Done({"user_id": str(user.id)}, made=user, traces=(users.trace(user.id),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,12 @@ import msgspec
 from core.approvals.deeds import Act, Deed, Doing, Ground
 from core.foundation.database import Connection, Reader
 from core.foundation.errors import ApprovalNotFound, IdempotencyKeyReused
+from core.foundation.outcome import Trace
 from core.transactions.keys import first_use
 from core.transactions.orders import Idempotency
 
+_DECISION_IS_THERE = "SELECT EXISTS (SELECT FROM approvals WHERE decision_id = $1)"
+_IS_THERE = "SELECT EXISTS (SELECT FROM approvals WHERE id = $1)"
 LAPSES_AFTER: Final = timedelta(days=7)
 WAITING: Final = "waiting"
 LAPSED: Final = "lapsed"
@@ -182,3 +185,13 @@ def _view(row: Any) -> ApprovalView:
     values = dict(row)
     parts = {name: from_json(values.pop(name)) for name in ("body", "sealed", "ground", "result")}
     return ApprovalView(deed=Deed(values.pop("deed")), **parts, **values)
+
+
+def trace(approval_id: UUID) -> Trace:
+    """How a proposal is found whose commit was not answered."""
+    return Trace("approval_id", approval_id, _IS_THERE)
+
+
+def decision_trace(decision_id: UUID) -> Trace:
+    """How a decision is found whose commit was not answered."""
+    return Trace("decision_id", decision_id, _DECISION_IS_THERE)

@@ -11,9 +11,11 @@ from core.business_day.steps import Progress
 from core.foundation.database import Connection, Reader
 from core.foundation.errors import RunNotFound
 from core.foundation.ids import new_id
+from core.foundation.outcome import Trace
 from core.notifications import notices as inbox
 
 # The job that closes its date: once a run of it is completed, the bank's date has moved on.
+_IS_THERE = "SELECT EXISTS (SELECT FROM business_day_runs WHERE id = $1)"
 CLOSE_DAY: Final = "close-day"
 
 
@@ -173,3 +175,8 @@ async def finish(connection: Connection, run_id: UUID) -> bool:
     elif job == CLOSE_DAY:
         await mark_closed(connection, day)
     return True
+
+
+def trace(run_id: UUID) -> Trace:
+    """How a run is found whose commit was not answered."""
+    return Trace("run_id", run_id, _IS_THERE)

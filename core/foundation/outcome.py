@@ -6,8 +6,7 @@ found is the caller told that the outcome is unknown, with the ids to look for.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from core.foundation.database import Database, UnitOfWork
@@ -19,44 +18,42 @@ log = get_logger(__name__)
 
 LOOKS: Final = 3
 SECONDS_BETWEEN_LOOKS: Final = 0.1
-# By the name that an answer gives the id.
-_THERE: Final[Mapping[str, str]] = {
-    "transaction_id": "SELECT EXISTS (SELECT FROM transactions WHERE id = $1)",
-    "batch_id": "SELECT EXISTS (SELECT FROM transaction_batches WHERE id = $1)",
-    "account_id": "SELECT EXISTS (SELECT FROM accounts WHERE id = $1)",
-    "loan_id": "SELECT EXISTS (SELECT FROM loans WHERE id = $1)",
-    "user_id": "SELECT EXISTS (SELECT FROM users WHERE id = $1)",
-    "approval_id": "SELECT EXISTS (SELECT FROM approvals WHERE id = $1)",
-    "decision_id": "SELECT EXISTS (SELECT FROM approvals WHERE decision_id = $1)",
-    "run_id": "SELECT EXISTS (SELECT FROM business_day_runs WHERE id = $1)",
-}
 
 
-async def commit(database: Database, unit: UnitOfWork, **made: UUID) -> None:
-    """Commit ``unit``, which makes what ``made`` names, its own row first: ``account_id=…``.
+class Trace(NamedTuple):
+    """A row that a commit leaves: the name by which an answer gives its id, the id, and the query
+    of the feature that owns it, which takes the id and answers whether the row is there."""
+
+    name: str
+    id: UUID
+    is_there: str
+
+
+async def commit(database: Database, unit: UnitOfWork, *traces: Trace) -> None:
+    """Commit ``unit``, which leaves ``traces``, its own row first.
 
     Returns where that row is known to be there, even if the answer to the commit was lost. Raises
-    OutcomeUnknown, with all of ``made``, where it cannot be told.
+    OutcomeUnknown, with the ids of all of them, where it cannot be told.
     """
     try:
         await unit.commit()
     except CommitUnknownError as lost:
-        if not await is_there(database, **made):
-            raise OutcomeUnknown(**made) from lost
+        if not traces or not await is_found(database, traces[0]):
+            raise OutcomeUnknown(**{trace.name: trace.id for trace in traces}) from lost
         unit.found()
 
 
-async def is_there(database: Database, **made: UUID) -> bool:
-    """Whether the first of ``made`` is on disk; False where it is not, or nobody can tell."""
-    name, row_id = next(iter(made.items()))
+async def is_found(database: Database, trace: Trace) -> bool:
+    """Whether the row is on disk; False where it is not, or nobody can tell."""
     for look in range(1, LOOKS + 1):
         try:
             async with database.read() as reader:
-                if await reader.fetchval(_THERE[name], row_id):
+                if await reader.fetchval(trace.is_there, trace.id):
                     return True
         except Exception as error:
             if not is_retryable(error):
                 raise
-            log.warning("outcome_not_read", look=look, error=describe(error), **{name: str(row_id)})
+            told = {trace.name: str(trace.id)}
+            log.warning("outcome_not_read", look=look, error=describe(error), **told)
         await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
     return False

@@ -15,6 +15,7 @@ from core.foundation import clock, outcome
 from core.foundation.database import Database, Reader, Rows, UnitOfWork
 from core.foundation.errors import EmailTaken, LastAdmin, UserNotFound
 from core.foundation.ids import new_id
+from core.foundation.outcome import Trace
 from core.foundation.sqlstates import constraint_name
 from core.identity.addresses import forget_addresses_of, remember
 from core.identity.countries import find_allowed
@@ -24,6 +25,7 @@ from core.identity.sessions import end_sessions_of, forget_origins_of_sessions
 from core.identity.tables import Role, User, UserStatus
 from core.notifications.notices import forget_notices_of
 
+_IS_THERE = "SELECT EXISTS (SELECT FROM users WHERE id = $1)"
 ONE_LIVE_EMAIL: Final = "uq_users_email_live"
 NO_HASH: Final = "!"
 # Changes to who administers the bank happen one after the other.
@@ -76,7 +78,7 @@ async def register(
     )
     async with database.unit_of_work() as unit:
         user = await insert(unit.session, new, actor)
-        await outcome.commit(database, unit, user_id=user.id)
+        await outcome.commit(database, unit, trace(user.id))
     return user
 
 
@@ -288,3 +290,8 @@ async def list_users(
     if wanted.email is not None:
         query = query.where(func.strpos(User.email, wanted.email.lower()) > 0)
     return (await rows.scalars(query)).all()
+
+
+def trace(user_id: UUID) -> Trace:
+    """How a user is found whose commit was not answered."""
+    return Trace("user_id", user_id, _IS_THERE)

@@ -21,10 +21,12 @@ from core.foundation.errors import (
     OverdraftInUse,
 )
 from core.foundation.ids import parse_id
+from core.foundation.outcome import Trace
 from core.ledger.balances import AccountStatus
 from core.ledger.numbers import is_account_number, make_iban, next_account_number
 from core.ledger.tables import Account
 
+_IS_THERE = "SELECT EXISTS (SELECT FROM accounts WHERE id = $1)"
 SHORTEST_ID: Final = 32
 
 
@@ -226,3 +228,8 @@ async def close(session: AsyncSession, account: Account, at: datetime) -> None:
         if heirs:
             heirs[0].is_primary = True
             await session.flush()
+
+
+def trace(account_id: UUID) -> Trace:
+    """How an account is found whose commit was not answered."""
+    return Trace("account_id", account_id, _IS_THERE)

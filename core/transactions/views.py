@@ -11,9 +11,11 @@ import msgspec
 from core.foundation.batching import Coalescer
 from core.foundation.database import Database, Reader
 from core.foundation.errors import TransactionNotFound
+from core.foundation.outcome import Trace
 from core.transactions.details import ShownDetails, shown
 from core.transactions.tables import Status
 
+_IS_THERE = "SELECT EXISTS (SELECT FROM transactions WHERE id = $1)"
 _SELECT = """
 SELECT t.id, t.type, t.status, t.amount_minor, t.currency, t.debit_account_id, t.credit_account_id,
        d.account_number AS from_account, c.account_number AS to_account,
@@ -187,3 +189,8 @@ def view_of(row: Any) -> TransactionView:
     columns = dict(row)
     columns["details"] = shown(row["details"])
     return TransactionView(**columns)
+
+
+def trace(transaction_id: UUID) -> Trace:
+    """How a transaction is found whose commit was not answered."""
+    return Trace("transaction_id", transaction_id, _IS_THERE)

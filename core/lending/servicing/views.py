@@ -10,6 +10,7 @@ from asyncpg import Record
 from core.business_day.dates import business_date
 from core.foundation.database import Reader
 from core.foundation.errors import LoanNotFound
+from core.foundation.outcome import Trace
 from core.lending.amortisation import Method
 from core.lending.origination.creditability import KeptAssessment
 from core.lending.origination.products import ProductTerms, parse_terms
@@ -20,6 +21,7 @@ from core.lending.servicing.storage import LoansAtHand
 
 # What is due next is the oldest unpaid instalment that is not overdue; where all are, the last one
 # that is.
+_IS_THERE = "SELECT EXISTS (SELECT FROM loans WHERE id = $1)"
 _SELECT = f"""
 SELECT l.id AS loan_id, l.user_id, l.status, l.product_code AS product, l.amount_minor, l.currency,
        l.interest_rate, l.tenure_months, l.terms::text AS terms, l.purpose, l.account_id,
@@ -139,3 +141,8 @@ def _view(row: Record) -> LoanView:
     kept = values.pop("assessment")
     assessment = None if kept is None else KeptAssessment.from_json(kept)
     return LoanView(terms=terms, assessment=assessment, **values)
+
+
+def trace(loan_id: UUID) -> Trace:
+    """How a loan is found whose commit was not answered."""
+    return Trace("loan_id", loan_id, _IS_THERE)
