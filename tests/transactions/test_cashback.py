@@ -13,11 +13,13 @@ from core.foundation.ids import new_id
 from core.ledger.chart import LedgerCode
 from core.rewards.cashback import credit_due, earned_minor, register
 from core.transactions import orders
+from core.transactions.intake import Intake
 from core.transactions.kinds import Kinds
 from core.transactions.orders import Party
 from core.transactions.reversal import accept_reversal, find_original
 from core.transactions.settle import Settler
-from tests.quiet import Quiet
+from tests.bank import Bank
+from tests.quiet import Quiet, Silence
 from tests.transactions.books import assert_books_are_sound
 
 DAY = timedelta(hours=24)
@@ -268,3 +270,21 @@ async def test_a_cashback_that_fails_at_settlement_comes_again(
     assert await quiet.balance(account) == 0, "another day"
     await credited(quiet, clock.now() + 2 * DAY)
     assert await quiet.balance(account) == 200
+
+
+async def test_the_workers_own_role_may_credit_what_is_due(bank: Bank) -> None:
+    # Given a customer of the running bank who has paid somebody
+    customer = await bank.customer()
+    account = await customer.open_account(1_000)
+    paid = {"amount": 100, "payee": "Stadtwerke"}
+    wait = {"Prefer": "wait=10"}
+    assert (await customer.post("/transactions/payment", paid, headers=wait)).status_code == 200
+    # When its cashback falls due, and a worker credits it by the role that it has in production
+    database = Database.from_settings(bank.system.settings.as_worker(), name="test")
+    intake = Intake(database, Silence())
+    assert await credit_due(database, intake, clock.now() + 2 * DAY) >= 1
+    await database.close()
+    # Then it comes to the account
+    async with asyncio.timeout(20):
+        while await customer.balance(account) != 902:  # noqa: ASYNC110 - another process settles
+            await asyncio.sleep(0.1)
