@@ -47,7 +47,6 @@ class Services:
     jobs: Jobs
     intake: Intake
     batch_gate: BatchGate
-    bell: Doorbell
     waiters: Waiters
     transactions: TransactionReader
     passwords: Passwords
@@ -104,7 +103,6 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             jobs=jobs,
             intake=Intake(database, bell),
             batch_gate=BatchGate(database),
-            bell=bell,
             waiters=waiters,
             transactions=TransactionReader(database),
             passwords=passwords,

@@ -87,15 +87,13 @@ class ByHand:
             idempotency=doing.key,
             id=doing.run_id,
         )
-        (result,) = await doing.intake.accept(unit, [order])
-        if isinstance(result, Exception):
-            raise result
-        if not result.replayed:
+        accepted = await doing.intake.accept_one(unit, order)
+        if not accepted.replayed:
             details = {"account": self.account, "amount": str(self.amount)}
             if approval_id is not None:
                 details["approval_id"] = str(approval_id)
             _note(unit, doing.actor, order.type, order.id, details)
-        return _done(result)
+        return _done(accepted)
 
     def _refuse(self, account: Account, amount_minor: int) -> None:
         """Refuse what is clear before anybody is asked to approve it."""

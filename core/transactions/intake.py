@@ -81,6 +81,13 @@ class Intake:
         self._ring_after(unit, orders)
         return results
 
+    async def accept_one(self, unit: UnitOfWork, order: Order) -> Accepted:
+        """Accept one order in the caller's unit of work. Raises what refuses it."""
+        (result,) = await self.accept(unit, [order])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
     async def accept_own(self, unit: UnitOfWork, orders: Sequence[BankOrder]) -> None:
         """Accept the bank's own ``orders`` in the caller's unit of work, unchecked."""
         await accept_own(unit.connection, orders)

@@ -88,14 +88,11 @@ async def accept_reversal(
         id=reversal_id or new_id(),
     )
     try:
-        (result,) = await intake.accept(unit, [order])
+        return await intake.accept_one(unit, order)
     except Exception as error:
         if constraint_name(error) == "uq_transactions_reverses":
             raise AlreadyReversed from error
         raise
-    if isinstance(result, Exception):
-        raise result
-    return result
 
 
 def _refusal(original: Original) -> GiroError | None:
