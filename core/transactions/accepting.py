@@ -40,8 +40,7 @@ WITH asked AS (
     key_owner_id, key, fingerprint, place
   )
 )"""
-_INSERT = """
-INSERT INTO transactions (
+_AS_PENDING = """transactions (
   id, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code,
   initiated_by, description, reference, payment_ref, details, reverses, batch_id, request_id,
   created_at
@@ -52,7 +51,7 @@ SELECT id, type, amount_minor, currency, debit_account_id, credit_account_id, co
   details, reverses, batch_id, request_id, $18
 FROM asked
 """
-_ACCEPT = f"{_ASKED}{_INSERT}ORDER BY place RETURNING id, payment_ref"
+_ACCEPT = f"{_ASKED} INSERT INTO {_AS_PENDING} ORDER BY place RETURNING id, payment_ref"
 # A row with a key goes in only where this statement won the key. Without any the keys are not
 # touched: the worker's role, which has none to win, may not.
 _ACCEPT_KEYED = f"""{_ASKED}, won AS (
@@ -62,7 +61,7 @@ _ACCEPT_KEYED = f"""{_ASKED}, won AS (
   ON CONFLICT DO NOTHING
   RETURNING resource_id
 )
-{_INSERT}
+INSERT INTO {_AS_PENDING}
 WHERE key IS NULL OR id IN (SELECT resource_id FROM won)
 ORDER BY place
 RETURNING id, payment_ref
