@@ -16,6 +16,6 @@ def register(kinds: Kinds, *, holiday_country: str = "") -> None:
         DisbursementKind(calendar),
         CollectionKind(calendar),
         LoanPaymentKind(calendar, cases.note_recovered),
-        RecoveryKind(calendar),
+        RecoveryKind(),
     ):
         kinds.register(kind)

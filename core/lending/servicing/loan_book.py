@@ -184,9 +184,11 @@ class LoanBook:
         """Interest earned and not paid; negative where it was paid in advance."""
         return self.interest_accrued - self.interest_paid
 
-    def is_repaid(self) -> bool:
-        """Whether nothing of the loaded schedule and no principal is left."""
-        return self.outstanding == 0 and all(line.paid_on for line in self.current())
+    def end_if_repaid(self, on: date) -> None:
+        """Close the loan where nothing of the loaded schedule and no principal is left."""
+        if self.outstanding == 0 and all(line.paid_on for line in self.current()):
+            self.move(LoanEvent.REPAY_IN_FULL, on)
+            self.earn_rest()
 
     def replace_lines(self, old: Iterable[Line], new: Iterable[Line]) -> None:
         """Supersede ``old`` by ``new``, which carry the next version."""

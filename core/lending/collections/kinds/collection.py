@@ -6,7 +6,6 @@ product says whether that much is taken.
 """
 
 from collections.abc import Sequence
-from datetime import date
 from uuid import UUID
 
 from core.foundation.database import UnitOfWork
@@ -79,7 +78,7 @@ class CollectionKind:
             account = payer(movement, accounts, book)
             amount = _collectable(book, line, account)
             split = book.pay(amount, book.due(asked.business_date), asked.business_date)
-            _end_if_repaid(book, asked.business_date)
+            book.end_if_repaid(asked.business_date)
             return booking.repayment_legs(account.id, split, book.currency)
 
         return rule
@@ -137,12 +136,6 @@ def _collectable(book: LoanBook, line: Line, account: AccountState) -> int:
         return account.available_minor
     cover(account, wanted)
     return wanted
-
-
-def _end_if_repaid(book: LoanBook, on: date) -> None:
-    if book.is_repaid():
-        book.move(LoanEvent.REPAY_IN_FULL, on)
-        book.earn_rest()
 
 
 def _result(outcome: Outcome, *, is_open: bool) -> tuple[object, ...]:

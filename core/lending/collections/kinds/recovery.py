@@ -14,7 +14,6 @@ from core.lending.collections import cases
 from core.lending.details import RecoveryAction, RecoveryDetails
 from core.lending.notices import money
 from core.lending.servicing import booking
-from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.endings import settle
 from core.lending.servicing.kinds.parties import (
     business_date,
@@ -35,9 +34,6 @@ class RecoveryKind:
 
     type = "recovery"
     details = RecoveryDetails
-
-    def __init__(self, calendar: CollectionCalendar) -> None:
-        self._calendar = calendar
 
     async def load(self, unit: UnitOfWork, movements: Sequence[Movement]) -> Rule:
         """Lock the loans and read their schedules; the rule sets off or settles."""
@@ -74,9 +70,7 @@ def _set_off(book: LoanBook, movement: Movement, accounts: Accounts) -> Sequence
     if amount <= 0:
         raise InsufficientFunds("there is no money on the account to set off")
     split = book.pay(amount, due, on)
-    if book.is_repaid():
-        book.move(LoanEvent.REPAY_IN_FULL, on)
-        book.earn_rest()
+    book.end_if_repaid(on)
     return booking.repayment_legs(account.id, split, book.currency)
 
 

@@ -110,9 +110,7 @@ class LoanPaymentKind:
         else:
             lines = _meant(book, known)
             split = book.pay(amount, [line for line in lines if line.paid_on is None], on)
-        if book.is_repaid():
-            book.move(LoanEvent.REPAY_IN_FULL, on)
-            book.earn_rest()
+        book.end_if_repaid(on)
         return booking.repayment_legs(account_id, split, book.currency)
 
     def _prepay(
