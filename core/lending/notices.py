@@ -151,6 +151,11 @@ def set_aside(run_id: UUID, job: str, business_date: date, loan_id: UUID) -> Not
                   loan_id, f"loan_set_aside:{run_id}:{loan_id}")  # fmt: skip
 
 
+def write_off_proposed(loan_id: UUID, text: str) -> Notice:
+    """A loan is so late that an admin is asked to write it off."""
+    return Notice(None, "loan_recovery", "A write-off is proposed", f"{text}.", loan_id)
+
+
 def recovery_step(user_id: UUID, loan_id: UUID, step: str) -> list[Notice]:
     """A step of the recovery was taken."""
     return [

@@ -12,7 +12,7 @@ from core.business_day.steps import Share, Work
 from core.foundation.ids import new_id
 from core.lending.servicing.accrual import EARNED, Window, advance, earned
 from core.lending.servicing.accrue import accrue
-from core.lending.servicing.storage import LoansAtHand
+from core.lending.servicing.storage import read_book
 
 START = date(2026, 1, 31)
 EVERYBODY = Share(UUID(int=0), None, 0)
@@ -95,7 +95,7 @@ async def test_a_days_close_brings_a_loan_where_its_book_alone_would_come(lender
     for ahead in (1, 4, 30, 31, 32, 90, 364, 500):
         day = today + timedelta(days=ahead)
         async with lender.quiet.database.unit_of_work() as unit:
-            book = await LoansAtHand().read(unit.connection, loan_id)
+            book = await read_book(unit.connection, loan_id)
             await accrue(unit, Work(new_id(), "close-day", day, EVERYBODY))
             row = await unit.connection.fetchrow(_STANDING, loan_id)
         book.accrue_to(day)

@@ -3,33 +3,27 @@
 Restructure, settlement and write-off are decided by people (``core.lending.collections.recovery``).
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from core.business_day.steps import Done, Work
 from core.foundation.database import Connection
 from core.foundation.ids import new_id
 from core.foundation.unit_of_work import UnitOfWork
-from core.ledger.directory import funds_of
-from core.lending import notices, orders
+from core.lending import notices
 from core.lending.collections import cases
 from core.lending.collections.cases import Stage, Step
 from core.lending.collections.classify import Standing
-from core.lending.origination.products import parse_terms
+from core.lending.collections.set_off import Purses
+from core.lending.servicing.loan_book import LoanBook
+from core.lending.servicing.storage import read_due
 from core.notifications import notices as inbox
 from core.transactions.intake import Intake
-from core.transactions.orders import BankOrder
 
-_SETTING_OFF = """
-SELECT l.id, l.user_id, l.account_id, l.currency, l.terms::text AS terms, l.dpd,
-       c.id AS case_id, c.stage, c.opened_on, (
-  SELECT coalesce(sum(i.unpaid_minor), 0)::bigint FROM loan_instalments i
-  WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND i.due_date <= $3
-) AS due_minor
-FROM recovery_cases c JOIN loans l ON l.id = c.loan_id
+_IN_RECOVERY = """
+SELECT l.id, c.id, c.stage, c.opened_on FROM recovery_cases c JOIN loans l ON l.id = c.loan_id
 WHERE c.closed_at IS NULL AND l.in_default AND l.status IN ('active', 'restructured')
   AND l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
 ORDER BY l.id
@@ -43,6 +37,15 @@ _PROPOSED = """
 SELECT DISTINCT case_id FROM recovery_history
 WHERE case_id = ANY($1::uuid[]) AND action = 'write_off_proposed'
 """
+
+
+class OpenCase(NamedTuple):
+    """The open case of a loan in default, and how far it has come."""
+
+    loan_id: UUID
+    id: UUID
+    stage: str
+    opened_on: date
 
 
 async def open_cases(connection: Connection, standings: Sequence[Standing], day: date) -> None:
@@ -65,18 +68,21 @@ async def set_off(unit: UnitOfWork, work: Work, *, intake: Intake) -> Done:
     """Submit set-offs from the borrowers' own accounts, for what is due."""
     connection = unit.connection
     share, day = work.share, work.business_date
-    loans = await connection.fetch(_SETTING_OFF, share.first_id, share.next_id, day)
-    await _propose_write_offs(connection, loans)
-    loans = [loan for loan in loans if _may_set_off(loan, day)]
-    if not loans:
+    rows = await connection.fetch(_IN_RECOVERY, share.first_id, share.next_id)
+    of_loan = {row[0]: OpenCase(*row) for row in rows}
+    books = await read_due(connection, list(of_loan), day)
+    await _propose_write_offs(connection, [(of_loan[book.id], book) for book in books])
+    due = [book for book in books if _may_set_off(of_loan[book.id], book, day)]
+    if not due:
         return Done()
-    moved = await cases.move(connection, [loan["id"] for loan in loans], Stage.SET_OFF, day)
+    moved = await cases.move(connection, [book.id for book in due], Stage.SET_OFF, day)
     steps = [
         Step(loan_id, "stage", "Set-off: the borrower's accounts here are looked at")
         for loan_id in moved
     ]
     await cases.add_steps(connection, steps)
-    asked = _orders(loans, await _money(connection, loans), day)
+    purses = await Purses.of(connection, {book.user_id for book in due})
+    asked = [order for book in due for order in purses.set_off(book, day)]
     await intake.accept_own(unit, asked)
     return Done([order.id for order in asked])
 
@@ -100,62 +106,28 @@ async def close_cured(unit: UnitOfWork, work: Work) -> None:
     await cases.close_ended(connection, cured)
 
 
-def _may_set_off(loan: Any, day: date) -> bool:
-    terms = parse_terms(loan["terms"])
+def _may_set_off(case: OpenCase, book: LoanBook, day: date) -> bool:
     return (
-        terms.set_off
-        and loan["due_minor"] > 0
-        and loan["stage"] in {Stage.REMINDER, Stage.SET_OFF}
-        and (day - loan["opened_on"]).days >= terms.set_off_after_days
+        book.terms.set_off
+        and bool(book.due(day))
+        and case.stage in {Stage.REMINDER, Stage.SET_OFF}
+        and (day - case.opened_on).days >= book.terms.set_off_after_days
     )
 
 
-async def _money(
-    connection: Connection, loans: Sequence[Any]
-) -> dict[tuple[UUID, str], list[tuple[UUID, int]]]:
-    """The borrowers' accounts with money of their own, by owner and currency."""
-    found: dict[tuple[UUID, str], list[tuple[UUID, int]]] = defaultdict(list)
-    for funds in await funds_of(connection, {loan["user_id"] for loan in loans}):
-        found[funds.owner_id, funds.currency].append((funds.account_id, funds.balance_minor))
-    return found
-
-
-def _orders(
-    loans: Sequence[Any], money: dict[tuple[UUID, str], list[tuple[UUID, int]]], day: date
-) -> list[BankOrder]:
-    """One order per account until a loan's dues are covered; an account's money is used once."""
-    asked = []
-    for loan in loans:
-        due = loan["due_minor"]
-        accounts = money[loan["user_id"], loan["currency"]]
-        for index, (account_id, balance) in enumerate(accounts):
-            amount = min(due, balance)
-            if amount > 0:
-                asked.append(orders.set_off(loan["id"], account_id, amount, loan["currency"], day))
-                accounts[index] = (account_id, balance - amount)
-                due -= amount
-    return asked
-
-
-async def _propose_write_offs(connection: Connection, loans: Sequence[Any]) -> None:
+async def _propose_write_offs(
+    connection: Connection, loans: Sequence[tuple[OpenCase, LoanBook]]
+) -> None:
     """Tell the staff, once a case, of loans past the product's threshold for a write-off."""
-    hopeless = {
-        loan["case_id"]: loan
-        for loan in loans
-        if loan["dpd"] > parse_terms(loan["terms"]).write_off_after_dpd
-    }
+    hopeless = {case.id: book for case, book in loans if book.dpd > book.terms.write_off_after_dpd}
     if not hopeless:
         return
     known = {row["case_id"] for row in await connection.fetch(_PROPOSED, list(hopeless))}
-    fresh = [loan for case_id, loan in hopeless.items() if case_id not in known]
-    texts = {loan["id"]: f"A write-off is proposed: {loan['dpd']} days past due" for loan in fresh}
+    fresh = [book for case_id, book in hopeless.items() if case_id not in known]
+    texts = {book.id: f"A write-off is proposed: {book.dpd} days past due" for book in fresh}
     await cases.add_steps(
         connection, [Step(loan, "write_off_proposed", text) for loan, text in texts.items()]
     )
     await inbox.write(
-        connection,
-        [
-            inbox.Notice(None, "loan_recovery", "A write-off is proposed", f"{text}.", loan)
-            for loan, text in texts.items()
-        ],
+        connection, [notices.write_off_proposed(loan, text) for loan, text in texts.items()]
     )

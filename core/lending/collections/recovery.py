@@ -21,18 +21,19 @@ from core.foundation.ids import new_id
 from core.foundation.money import to_minor
 from core.identity.names import names_of, officer_name
 from core.identity.persons import refuse_own
-from core.ledger.directory import funds_of, ids_of
+from core.ledger.directory import ids_of
 from core.lending import notices, orders
 from core.lending.amortisation import TermsError
 from core.lending.collections import cases
 from core.lending.collections.cases import Stage, Step
+from core.lending.collections.set_off import Purses
 from core.lending.details import WriteOffDetails
 from core.lending.notices import money
 from core.lending.origination.figures import monthly_emi_minor
 from core.lending.origination.products import no_schedule
 from core.lending.servicing import booking, endings
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.loan_book import LoanBook, owed_in_all
+from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
 from core.notifications import notices as inbox
@@ -144,16 +145,8 @@ async def set_off(unit: UnitOfWork, intake: Intake, loan_id: UUID, worker: Worke
     loans, book = await _lock(unit, loan_id, worker)
     require_allowed(book.status, LoanEvent.COLLECT)
     await _case_for(unit.connection, loan_id, worker, Stage.SET_OFF)
-    due = owed_in_all(book.due(worker.today)).total
-    asked = []
-    for funds in await funds_of(unit.connection, [book.user_id]):
-        amount = min(due, funds.balance_minor)
-        if amount > 0 and funds.currency == book.currency:
-            order = orders.set_off(
-                loan_id, funds.account_id, amount, book.currency, worker.today, by=worker.user_id
-            )
-            asked.append(order)
-            due -= amount
+    purses = await Purses.of(unit.connection, [book.user_id])
+    asked = purses.set_off(book, worker.today, by=worker.user_id)
     if not asked:
         raise NothingDue("nothing is due, or none of the borrower's accounts holds money")
     await intake.accept_own(unit, asked)

@@ -24,7 +24,7 @@ from core.lending.details import LoanPaymentDetails, PaymentMode
 from core.lending.servicing.kinds.payment import PREPAYMENTS
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.payoff import Payoff, payoff
-from core.lending.servicing.storage import LoansAtHand
+from core.lending.servicing.storage import read_book
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.transactions.orders import Idempotency, Order, Party
 
@@ -48,7 +48,7 @@ async def order(reader: Reader, request: PaymentRequest, on: date) -> Order:
     without amount. Intake refuses it with that unless its key has made a payment before.
     """
     try:
-        book = await LoansAtHand().read(reader, request.loan_id)
+        book = await read_book(reader, request.loan_id)
         if book.user_id != request.user_id:
             raise LoanNotFound
         await _refuse_other_currency(reader, request, book.currency)

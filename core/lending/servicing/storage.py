@@ -5,7 +5,7 @@ and a customer's payment on the same loan in one batch see each other's effect i
 order of acceptance.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -68,21 +68,12 @@ class LoansAtHand:
     async def load_due(self, connection: Connection, loan_ids: Iterable[UUID], by: date) -> None:
         """Read the unpaid lines of these loans that are due ``by`` a date."""
         await self.lock(connection, loan_ids)
-        self._add(await connection.fetch(DUE_LINES, list(loan_ids), by))
+        _add_lines(self.books, await connection.fetch(DUE_LINES, list(loan_ids), by))
 
     async def load_all(self, connection: Connection, loan_ids: Iterable[UUID]) -> None:
         """Read the whole current schedules of these loans."""
         await self.lock(connection, loan_ids)
-        self._add(await connection.fetch(ALL_LINES, list(loan_ids)))
-
-    async def read(self, reader: Reader, loan_id: UUID) -> LoanBook:
-        """Read one loan and its whole schedule without a lock, to look at. Raises LoanNotFound."""
-        row = await reader.fetchrow(READ_LOANS, [loan_id])
-        if row is None:
-            raise LoanNotFound
-        self.books[loan_id] = book_of(row)
-        self._add(await reader.fetch(ALL_LINES, [loan_id]))
-        return self.books[loan_id]
+        _add_lines(self.books, await connection.fetch(ALL_LINES, list(loan_ids)))
 
     async def write(self, connection: Connection) -> None:
         """Write back every change, the entries and the notices; what is written is clean."""
@@ -98,12 +89,30 @@ class LoansAtHand:
             book.newly_accrued = 0
         self.entries, self.notices = [], []
 
-    def _add(self, rows: Sequence[Record]) -> None:
-        for row in rows:
-            book = self.books.get(row["loan_id"])
-            if book is not None and (row["version"], row["number"]) not in book.lines:
-                line = line_of(row)
-                book.lines[line.version, line.number] = line
+
+async def read_book(reader: Reader, loan_id: UUID) -> LoanBook:
+    """One loan and its whole schedule without a lock, to look at. Raises LoanNotFound."""
+    row = await reader.fetchrow(READ_LOANS, [loan_id])
+    if row is None:
+        raise LoanNotFound
+    book = book_of(row)
+    _add_lines({loan_id: book}, await reader.fetch(ALL_LINES, [loan_id]))
+    return book
+
+
+async def read_due(reader: Reader, loan_ids: Sequence[UUID], by: date) -> list[LoanBook]:
+    """These loans in id order with what is due ``by`` a date, without a lock, to look at."""
+    books = {row["id"]: book_of(row) for row in await reader.fetch(READ_LOANS, loan_ids)}
+    _add_lines(books, await reader.fetch(DUE_LINES, loan_ids, by))
+    return list(books.values())
+
+
+def _add_lines(books: Mapping[UUID, LoanBook], rows: Sequence[Record]) -> None:
+    for row in rows:
+        book = books.get(row["loan_id"])
+        if book is not None and (row["version"], row["number"]) not in book.lines:
+            line = line_of(row)
+            book.lines[line.version, line.number] = line
 
 
 def _accrual_entry(book: LoanBook) -> JournalEntry:

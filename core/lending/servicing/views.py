@@ -17,7 +17,7 @@ from core.lending.origination.products import ProductTerms, parse_terms
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.overdue import IS_OVERDUE
 from core.lending.servicing.payoff import Payoff, payoff
-from core.lending.servicing.storage import LoansAtHand
+from core.lending.servicing.storage import read_book
 
 # What is due next is the oldest unpaid instalment that is not overdue; where all are, the last one
 # that is.
@@ -129,7 +129,7 @@ async def find_payoff(
     reader: Reader, loan_id: UUID, *, owner_id: UUID | None, on: date
 ) -> tuple[LoanBook, Payoff]:
     """What it costs to end the loan on a day. Raises LoanNotFound."""
-    book = await LoansAtHand().read(reader, loan_id)
+    book = await read_book(reader, loan_id)
     if owner_id not in {None, book.user_id}:
         raise LoanNotFound
     return book, payoff(book, on)

@@ -1,8 +1,4 @@
-"""Money that recovery brings in: set-off from the borrower's other accounts, and settlements.
-
-A set-off takes no more than what is due, and no more than the account's own money: an overdraft
-is never used for it.
-"""
+"""Money that recovery brings in: set-off from the borrower's other accounts, and settlements."""
 
 from collections.abc import Sequence
 
@@ -11,6 +7,7 @@ from core.foundation.errors import InsufficientFunds, NothingDue
 from core.ledger.balances import Accounts, Leg
 from core.lending import notices
 from core.lending.collections import cases
+from core.lending.collections.set_off import to_take
 from core.lending.details import RecoveryAction, RecoveryDetails
 from core.lending.notices import money
 from core.lending.servicing import booking
@@ -64,10 +61,10 @@ def _set_off(book: LoanBook, movement: Movement, accounts: Accounts) -> Sequence
     account = payer(movement, accounts, book)
     due = book.due(on)
     wanted = min(movement.amount_minor, owed_in_all(due).total)
-    if wanted <= 0:
+    if not wanted:
         raise NothingDue
-    amount = min(wanted, account.balance_minor)
-    if amount <= 0:
+    amount = to_take(wanted, account.balance_minor)
+    if not amount:
         raise InsufficientFunds("there is no money on the account to set off")
     split = book.pay(amount, due, on)
     book.end_if_repaid(on)
