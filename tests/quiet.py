@@ -28,10 +28,10 @@ INSERT INTO users (id, email, password_hash, role, status, created_at)
 VALUES ($1, $2, 'x', 'customer', 'active', now())
 """
 _ACCOUNT = """
-INSERT INTO accounts (id, owner_id, account_number, iban, currency, overdraft_limit_minor,
-                      created_at)
-VALUES ($1, $2, $3, $3, $4, $5, now())
+INSERT INTO accounts (id, owner_id, account_number, iban, currency, created_at)
+VALUES ($1, $2, $3, $3, $4, now())
 """
+_OVERDRAFT = "UPDATE accounts SET overdraft_limit_minor = $2 WHERE id = $1"
 
 
 class Silence:
@@ -71,9 +71,8 @@ class Quiet:
         number = secrets.token_hex(8)
         async with self.database.unit_of_work() as unit:
             await unit.connection.execute(_USER, owner, f"{number}@example.org")
-            await unit.connection.execute(
-                _ACCOUNT, account, owner, number, currency, overdraft_minor
-            )
+            await unit.connection.execute(_ACCOUNT, account, owner, number, currency)
+            await unit.connection.execute(_OVERDRAFT, account, overdraft_minor)
             await unit.commit()
         if balance_minor:
             await self.deposit(account, Decimal(balance_minor) / 100)

@@ -86,7 +86,6 @@ async def add_account(
         nickname=nickname,
         is_primary=not any(sibling.is_primary for sibling in siblings),
         balance_minor=balance_minor,
-        overdraft_limit_minor=0,
         created_at=opened_at,
         last_booked_at=opened_at,
     )

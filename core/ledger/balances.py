@@ -33,6 +33,10 @@ class AccountStatus(StrEnum):
     CLOSED = "closed"
 
 
+# Looked up for every leg: a member of an enumeration costs more than the rest of the question.
+_ACTIVE: Final = AccountStatus.ACTIVE.value
+
+
 class Leg(NamedTuple):
     """One signed side of a transaction: on a customer's account or on a ledger account."""
 
@@ -79,7 +83,7 @@ def available_minor(balance_minor: int, overdraft_limit_minor: int) -> int:
 
 def refuse_inactive(status: str) -> None:
     """Raise AccountFrozen or AccountClosed unless this is the status of an active account."""
-    if status != AccountStatus.ACTIVE:
+    if status != _ACTIVE:
         raise AccountFrozen if status == AccountStatus.FROZEN else AccountClosed
 
 
@@ -128,7 +132,7 @@ def move(legs: Sequence[Leg], accounts: Accounts) -> list[Leg]:
 def refuse_unbalanced(legs: Sequence[Leg]) -> None:
     """Raise IllegalLegs unless there are legs and they sum to zero in each currency."""
     totals: dict[str, int] = {}
-    for leg in legs:
-        totals[leg.currency] = totals.get(leg.currency, 0) + leg.amount_minor
+    for _, _, amount_minor, currency, _ in legs:
+        totals[currency] = totals.get(currency, 0) + amount_minor
     if not totals or any(totals.values()):
         raise IllegalLegs("the legs do not sum to zero")

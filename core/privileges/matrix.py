@@ -60,12 +60,15 @@ TABLES: Final[dict[str, Table]] = {
     ),
     "refresh_tokens": Table(api=WRITE, worker="SELECT (session_id), DELETE"),
     "countries": Table(api=WRITE),
-    # --- the ledger: balances are changed by settlement alone, postings by nobody
+    # --- the ledger: balances are changed by settlement alone, postings by nobody; what the api
+    # opens an account with, its postings must carry (migration 0023)
     "currencies": Table(api="SELECT, UPDATE (enabled)", worker=READ),
     "ledger_accounts": Table(api=READ, worker=READ),
     "accounts": Table(
         api=(
-            "SELECT, INSERT,"
+            "SELECT,"
+            " INSERT (id, owner_id, account_number, iban, currency, status, nickname, is_primary,"
+            "  balance_minor, created_at, closed_at, last_booked_at),"
             " UPDATE (status, nickname, is_primary, overdraft_limit_minor, closed_at)"
         ),
         worker="SELECT, UPDATE (balance_minor, last_booked_at)",
@@ -75,7 +78,13 @@ TABLES: Final[dict[str, Table]] = {
     "ledger_balance_snapshots": Table(api=READ, worker=ADD),
     # --- transactions: final states are settlement's, the api may hide a record
     "transactions": Table(
-        api="SELECT, INSERT, UPDATE (hidden_at)",
+        api=(
+            "SELECT,"
+            " INSERT (id, type, status, amount_minor, currency, debit_account_id,"
+            "  credit_account_id, contra_code, initiated_by, description, reference, payment_ref,"
+            "  details, reverses, batch_id, request_id, created_at, settled_at),"
+            " UPDATE (hidden_at)"
+        ),
         worker=(
             "SELECT, INSERT,"
             " UPDATE (status, amount_minor, settled_at, failure_code, failure_reason, attempts)"

@@ -147,7 +147,11 @@ class Finisher:
 
 
 async def record(connection: Connection, finals: Sequence[Recorded], booked_at: datetime) -> None:
-    """Write transactions that are final from the start, with their postings, in order."""
+    """Write transactions that are final from the start, with their postings, in order.
+
+    Nobody has been told of them before, so nobody waits for them. What an account is opened with is
+    in its balance already (see ``core.ledger.accounts``).
+    """
     if not finals:
         return
     columns = zip(*(final[:4] + final[5:] for final in finals), strict=True)

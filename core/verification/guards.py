@@ -22,8 +22,9 @@ left(encode(sha256(convert_to(pg_get_triggerdef(t.oid, true), 'UTF8')), 'hex'), 
 """
 
 FUNCTIONS: Final = {
+    "accounts_must_open_posted": "53b3d38028fce8be947ee7cbd5720473",
     "approvals_stay_decided": "660daf3b1123ed348f405f6d3cacaae1",
-    "postings_must_balance": "273a26f3cf8af2cf3fd67ad2adb98346",
+    "postings_must_balance": "7fb82577dc207707e2416af72db4a83b",
     "refuse_audit_change": "50ea5699f6b8cc6bd4d2da8c1dca4d47",
     "refuse_change": "8ba60ccbb79f0db6a1574716266a17a0",
     "transactions_parties_must_fit": "3a20c26978f1e165ec1edc88a3ef0e83",
@@ -35,6 +36,10 @@ TRIGGERS: Final = {
         "accounts",
         "accounts_never_deleted",
     ): "483010f32ef318edc99a909270df0722",
+    (
+        "accounts",
+        "accounts_opening_balance",
+    ): "fa5ee7bf0e3c280ce58895777b55ca82",
     (
         "approvals",
         "approvals_decided_once",

@@ -56,7 +56,7 @@ _COLLECTED_ONCE: Final = (
         WHERE t.id IS NULL OR t.status <> 'pending' AND NOT (
           (t.status = 'success' AND c.status IN ('success', 'partial')
             AND c.collected_minor = t.amount_minor)
-          OR (t.status = 'failed' AND c.collected_minor = 0)
+          OR (t.status = 'failed' AND c.status = 'failed' AND c.collected_minor = 0)
         )
         """,
     ),

@@ -7,7 +7,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from core.foundation import clock
 from core.foundation.config import Settings
+from core.foundation.ids import new_id
 from core.privileges import APPEND_ONLY, RUNTIME_ROLES, TABLES, Role
 from core.privileges.grants import parse
 from tests import servers as testing
@@ -149,9 +151,14 @@ async def test_no_program_may_change_what_is_not_in_its_line(
         said = await refusal(programs[role], f'UPDATE {table} SET "{name}" = NULL WHERE false')
         if not granted & {("UPDATE", ""), ("UPDATE", name)}:
             assert said in REFUSED or is_computed, name
+        said = await refusal(
+            programs[role], f'INSERT INTO {table} ("{name}") SELECT NULL WHERE false'
+        )
+        if not granted & {("INSERT", ""), ("INSERT", name)}:
+            assert said in REFUSED or is_computed, name
     if ("DELETE", "") not in granted:
         assert await refusal(programs[role], f"DELETE FROM {table} WHERE false") in REFUSED
-    if ("INSERT", "") not in granted:
+    if not any(privilege == "INSERT" for privilege, _ in granted):
         assert await refusal(programs[role], f"INSERT INTO {table} DEFAULT VALUES") in REFUSED
     if not any(privilege == "SELECT" for privilege, _ in granted):
         assert await refusal(programs[role], f"SELECT FROM {table}") in REFUSED
@@ -217,6 +224,52 @@ async def test_the_api_cannot_make_money(programs: Connections, quiet: Quiet) ->
     settle = "UPDATE transactions SET status = 'success', settled_at = now()"
     assert await refusal(programs[Role.API], settle) in REFUSED
     assert await quiet.balance(account) == 1_000
+
+
+OPEN = (
+    "INSERT INTO accounts (id, owner_id, account_number, iban, currency, balance_minor, created_at,"
+    " last_booked_at) SELECT $1::uuid, owner_id, $1::uuid::text, $1::uuid::text, currency,"
+    " $3, now(), now()"
+    " FROM accounts WHERE id = $2"
+)
+POST = (
+    "INSERT INTO postings (transaction_id, leg, account_id, ledger_code, amount_minor, currency,"
+    " balance_after_minor, booked_at) VALUES ($1, 0, NULL, '1000', -$3::bigint, 'EUR', NULL, $4),"
+    " ($1, 1, $2, NULL, $3, 'EUR', $5, $4)"
+)
+
+
+async def test_the_api_cannot_open_an_account_with_money_that_nobody_paid_in(
+    programs: Connections, quiet: Quiet
+) -> None:
+    # Given a customer, and somebody who speaks as the API
+    account, thief, api = await quiet.account(1_000), new_id(), programs[Role.API]
+    # Then an account with a balance is none, whether nothing is posted on it or something else
+    with pytest.raises(asyncpg.CheckViolationError, match="no posting carries"):
+        await api.execute(OPEN, thief, account, 100_000_000)
+    for posted in (1, 99_999_999):
+        transaction = api.transaction()
+        await transaction.start()
+        await api.execute(OPEN, thief, account, 100_000_000)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="does not hold"):
+            await api.execute(POST, new_id(), thief, posted, clock.now(), posted)
+        await transaction.rollback()
+    overdrawn = "INSERT INTO accounts (overdraft_limit_minor) SELECT 1 FROM accounts WHERE false"
+    assert await refusal(api, overdrawn) in REFUSED
+    assert await api.fetchval("SELECT count(*) FROM accounts WHERE id = $1", thief) == 0
+
+
+async def test_the_api_cannot_post_on_an_account_that_is_there(
+    programs: Connections, quiet: Quiet
+) -> None:
+    rich, poor = await quiet.account(1_000), await quiet.account()
+    for account, balance in ((rich, 1_000), (poor, 0)):
+        for amount_minor in (500, -500):
+            after = balance + amount_minor
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="does not hold"):
+                await programs[Role.API].execute(
+                    POST, new_id(), account, amount_minor, clock.now(), after
+                )
 
 
 async def test_the_worker_reads_no_password_and_no_token(programs: Connections) -> None:

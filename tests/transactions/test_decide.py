@@ -248,13 +248,10 @@ def test_an_account_below_a_limit_that_was_lowered_may_still_receive() -> None:
         (),
         (leg(1, -10),),
         (leg(1, -10), leg(2, 11)),
-        (
-            leg(1, -10),
-            leg(2, 5),
-            leg(2, 5),
-        ),
+        (leg(1, -10), leg(2, 5), leg(2, 5)),
+        (leg(1, -10), leg(3, 10, "USD")),
     ],
-    ids=["none", "one-sided", "unequal", "two on one account"],
+    ids=["none", "one-sided", "unequal", "two on one account", "two currencies"],
 )
 def test_a_rule_with_illegal_legs_is_a_defect_and_books_nothing(legs: Sequence[Leg]) -> None:
     accounts = book_of(account(1, 100), account(2), account(3, currency="USD"))

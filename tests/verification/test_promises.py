@@ -211,6 +211,18 @@ FORGERIES = {
         " SELECT gen_random_uuid(), 1, 1, 1, id, '2026-01-01', amount_minor, amount_minor,"
         " 'success' FROM transactions WHERE type = 'transfer' AND status = 'success' LIMIT 1",
     ),
+    "an attempt still waits for a transaction that has failed": (
+        {6},
+        "WITH emi AS (INSERT INTO transactions (id, type, amount_minor, currency,"
+        " debit_account_id, created_at, details, status, settled_at, failure_code)"
+        " SELECT gen_random_uuid(), 'emi', 5, 'EUR', id, now(),"
+        " jsonb_build_object('loan_id', id, 'version', 1, 'instalment', 1, 'attempt', 1),"
+        " 'failed', now(), 'internal'"
+        " FROM accounts WHERE currency = 'EUR' LIMIT 1 RETURNING id, debit_account_id)"
+        "INSERT INTO loan_collections (loan_id, version, number, attempt, transaction_id,"
+        " business_date, requested_minor, status)"
+        " SELECT debit_account_id, 1, 1, 1, id, '2026-01-01', 5, 'pending' FROM emi",
+    ),
     # 8: what was written stays
     "the audit log may be changed": (
         {8},
