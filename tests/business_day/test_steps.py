@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import get_args
 from uuid import UUID
 
 import pytest
 
+from api.routes.admin_lending import JobName
 from core.business_day import chunks, close
 from core.business_day.dates import BankClock, Today, find_today
 from core.business_day.desk import Desk
@@ -105,6 +107,12 @@ def test_a_part_is_registered_once_and_a_job_of_nobody_is_an_error():
         steps.parts("noon")
     with pytest.raises(LookupError, match="night has no part 'theirs'"):
         steps.part("night", "theirs")
+
+
+async def test_the_jobs_that_the_api_names_are_those_that_features_registered(bank_of_its_own):
+    steps = every_step(bank_of_its_own.settings, bank_of_its_own.intake)
+    assert set(steps.jobs) == set(get_args(JobName))
+    assert [part.name for part in steps.parts(CLOSE_DAY)] == ["lending", "rewards"]
 
 
 async def test_a_date_ahead_credits_the_cashbacks_of_its_day_and_is_closed_when_they_are_there(
