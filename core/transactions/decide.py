@@ -1,8 +1,8 @@
 """What becomes of transactions, decided in memory: ``decide(movements, accounts, rules)``.
 
 Pure: no clock, no database. Movements are decided in the order given, each on the balances that
-the ones before it left. A rule proposes legs; the guards here hold for every rule, present and
-future: legs sum to zero, only active accounts move, no balance goes below its overdraft limit.
+the ones before it left. A rule proposes legs; the ledger's guards hold for every rule, present and
+future: see ``core.ledger.balances``.
 """
 
 from collections.abc import Callable, Mapping, Sequence

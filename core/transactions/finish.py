@@ -45,8 +45,6 @@ UPDATE transactions t SET status = 'failed', settled_at = $4,
 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS f (id, code, reason)
 WHERE t.id = f.id AND t.status || '' = 'pending'
 """
-
-
 _RECORD = """
 INSERT INTO transactions
   (id, type, status, amount_minor, currency, credit_account_id, contra_code, initiated_by,
@@ -128,7 +126,6 @@ class Finisher:
             if was_held_up(error) or is_retryable(error):
                 raise
             log.critical("effect_lost", error=describe(error))
-        metrics.set_aside.inc()
         unit.once_committed(partial(self._tell, [outcome]))
 
     async def _apply_effects(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:

@@ -12,14 +12,11 @@ from typing import Final
 
 from core.foundation.database import Database
 from core.foundation.locks import Locks
-from core.foundation.logging import get_logger
 from core.transactions.claim import claim
 from core.transactions.elsewhere import HeldElsewhere
 from core.transactions.kinds import Kinds
 from core.transactions.settle_batch import BatchSettler
 from core.transactions.waiting import Announcer
-
-log = get_logger(__name__)
 
 LANES: Final = 2
 # How far beyond a full batch a worker looks, and each time further, when others are settling the

@@ -179,6 +179,7 @@ class BatchSettler:
                 raise
             log.info("not_set_aside_yet", error=describe(trouble))
             return
+        metrics.set_aside.inc()
         log.critical("transaction_set_aside", error=describe(error))
 
 
