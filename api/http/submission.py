@@ -55,11 +55,7 @@ def submission(
     )
 
 
-async def submit(
-    services: Services,
-    order: Order,
-    prefer: str | None,
-) -> Response:
+async def submit(services: Services, order: Order, prefer: str | None) -> Response:
     """Accept ``order`` and answer 202; or 200 with the end, if it came while the client preferred
     to wait."""
     wait = wait_seconds(prefer)
@@ -90,11 +86,7 @@ async def _accept(services: Services, order: Order) -> Accepted:
     return accepted
 
 
-async def answer(
-    services: Services,
-    accepted: Accepted,
-    prefer: str | None,
-) -> Response:
+async def answer(services: Services, accepted: Accepted, prefer: str | None) -> Response:
     """The answer to a transaction that is accepted already, waiting for its end if preferred."""
     wait = wait_seconds(prefer)
     if accepted.status == PENDING and not wait and not accepted.replayed:

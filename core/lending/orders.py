@@ -1,10 +1,12 @@
-"""What lending orders: the payout of a loan, an instalment, what recovery takes.
+"""What is ordered on loans: the payout, an instalment, a payment, what recovery takes.
 
 On the bank's side of each stand the loans receivable; what of it is interest, a penalty or a fee
 turns out where it is settled.
 """
 
 from datetime import date
+from decimal import Decimal
+from typing import Unpack
 from uuid import UUID
 
 from core.foundation.ids import new_id
@@ -12,10 +14,11 @@ from core.ledger.chart import LedgerCode
 from core.lending.details import (
     CollectionDetails,
     DisbursementDetails,
+    LoanPaymentDetails,
     RecoveryAction,
     RecoveryDetails,
 )
-from core.transactions.orders import BankOrder
+from core.transactions.orders import Asked, BankOrder, Order, Party
 
 LOANS_RECEIVABLE = LedgerCode.LOANS_RECEIVABLE.value
 
@@ -53,6 +56,29 @@ def collection(of: UUID, amount_minor: int, currency: str, details: CollectionDe
         debit_account_id=of,
         description=f"Instalment {details.instalment}, attempt {details.attempt}",
         details=details,
+    )
+
+
+def loan_payment(
+    of: Party | None,
+    amount: Decimal,
+    details: LoanPaymentDetails | None,
+    words: tuple[str, ...],
+    **asked: Unpack[Asked],
+) -> Order:
+    """What a customer pays on a loan; ``words`` tell the request from others.
+
+    No party and no details where it is refused already.
+    """
+    asked["description"] = "Loan payment"
+    return Order(
+        "loan_payment",
+        amount,
+        debit=of,
+        contra_code=LOANS_RECEIVABLE,
+        details=details,
+        asked=words,
+        **asked,
     )
 
 

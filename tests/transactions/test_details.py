@@ -18,6 +18,7 @@ from core.lending.details import (
     RecoveryDetails,
     WriteOffDetails,
 )
+from core.lending.orders import loan_payment
 from core.transactions import details
 from core.transactions.details import (
     ApprovedDetails,
@@ -109,11 +110,15 @@ def test_a_key_that_was_used_before_the_details_had_shapes_is_known_again() -> N
             credit=number,
             details=ApprovedDetails(UUID(int=3)),
         ),
+        Order(type="reversal", amount=Decimal(7), debit=Party(anna.name), reverses=UUID(int=4)),
+        loan_payment(None, Decimal(0), None, (str(LOAN), "None", "due", "None")),
     ]
     assert [order.fingerprint().hex() for order in orders] == [
         "274decd32431e981dde98b8735506179d9c3150149dc9ac36801d3e7a03531da",
         "75eb2b4353fbea785450025aebba3e81fb45bb41f20d72f1abceea088ba62fc1",
         "cd8e607c66302585730ec7edb1e7cc6670ff940e4e18b8a1f158da76b3b4e6ea",
+        "4419b67fe0cb3a0ad7fe652b613e3fe111f163ff24dd0145c2ad28371542a9d3",
+        "18423d8133062dbe4e6b6a7886dbe7c5c8a9c2f9a9727bae9313f462dccd66d4",
     ]
 
 

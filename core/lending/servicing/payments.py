@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -18,15 +17,15 @@ from core.foundation.errors import (
     PayoffNotCovered,
 )
 from core.foundation.money import to_major, to_minor
-from core.ledger.chart import LedgerCode
 from core.ledger.directory import own_account
 from core.lending.details import LoanPaymentDetails, PaymentMode
+from core.lending.orders import loan_payment
 from core.lending.servicing.kinds.payment import PREPAYMENTS
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 from core.lending.servicing.payoff import Payoff, payoff
 from core.lending.servicing.storage import read_book
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
-from core.transactions.orders import Idempotency, Order, Party
+from core.transactions.orders import Asked, Idempotency, Order, Party
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,23 @@ class PaymentRequest:
     idempotency_key: str | None
     request_id: str | None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What tells this request from another: what is asked, not what it amounts to today."""
+        return (str(self.loan_id), str(self.amount), self.mode.value, str(self.from_account))
+
 
 async def order(reader: Reader, request: PaymentRequest, on: date) -> Order:
     """The order for intake, with what refuses it, if anything does: LoanNotFound (another's, too),
     LoanStateConflict, NothingDue, PayoffNotCovered, CurrencyMismatch, Invalid for a prepayment
     without amount. Intake refuses it with that unless its key has made a payment before.
     """
+    key = request.idempotency_key
+    asked = Asked(
+        initiated_by=request.user_id,
+        request_id=request.request_id,
+        idempotency=Idempotency(request.user_id, key) if key else None,
+    )
     try:
         book = await read_book(reader, request.loan_id)
         if book.user_id != request.user_id:
@@ -54,13 +64,10 @@ async def order(reader: Reader, request: PaymentRequest, on: date) -> Order:
         await _refuse_other_currency(reader, request, book.currency)
         amount, meant = plan(book, request.amount, request.mode, on)
     except GiroError as refusal:
-        return _order(request, Decimal(0), refusal=refusal)
-    return _order(
-        request,
-        to_major(amount, book.currency),
-        debit=Party(request.from_account or str(book.account_id), request.user_id),
-        details=meant,
-    )
+        asked["refusal"] = refusal
+        return loan_payment(None, Decimal(0), None, request.words, **asked)
+    payer = Party(request.from_account or str(book.account_id), request.user_id)
+    return loan_payment(payer, to_major(amount, book.currency), meant, request.words, **asked)
 
 
 def plan(
@@ -135,18 +142,3 @@ async def _refuse_other_currency(reader: Reader, request: PaymentRequest, curren
         account = await own_account(reader, request.user_id, name)
         if account is not None and account.currency != currency:
             raise CurrencyMismatch
-
-
-def _order(request: PaymentRequest, amount: Decimal, **known: Any) -> Order:
-    key = request.idempotency_key
-    return Order(
-        type="loan_payment",
-        amount=amount,
-        contra_code=LedgerCode.LOANS_RECEIVABLE,
-        initiated_by=request.user_id,
-        description="Loan payment",
-        request_id=request.request_id,
-        idempotency=Idempotency(request.user_id, key) if key else None,
-        asked=(str(request.loan_id), str(request.amount), request.mode, str(request.from_account)),
-        **known,
-    )
