@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from core.privileges import Role
+from core.privileges import DatabaseRole
 from ops.embedded.errors import EmbeddedError
 from ops.embedded.home import HomeLock, Record, find_place
 from ops.embedded.postgres import SUPERUSER, DatabaseUrls, Postgres
@@ -92,7 +92,8 @@ def start(config: PytestConfig) -> None:
     running = EmbeddedServers(home, durable=False, postgres_settings={"max_connections": "400"})
     running.start()
     running.postgres.execute(
-        f"CREATE ROLE {TELLER} LOGIN PASSWORD '{TELLER_PASSWORD}' IN ROLE {Role.API}, {Role.WORKER}"
+        f"CREATE ROLE {TELLER} LOGIN PASSWORD '{TELLER_PASSWORD}'"
+        f" IN ROLE {DatabaseRole.API}, {DatabaseRole.WORKER}"
     )
     os.environ[HOME_VARIABLE] = str(home)
     config.giro_servers = running  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from core.audit.log import forget_origins
 from core.foundation.database import Database
 from core.identity.addresses import forget_addresses
 from core.identity.sessions import forget_ended_sessions
-from core.notifications.notices import forget_notices
+from core.notifications.inbox import forget_notices
 from core.transactions.keys import forget_keys
 from worker.runtime import Runtime
 

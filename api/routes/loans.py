@@ -66,8 +66,8 @@ from core.foundation.database import Connection, Reader, UnitOfWork
 from core.foundation.errors import Invalid, LoanNotFound, LoanStateConflict
 from core.foundation.ids import new_id, parse_id
 from core.ledger.currencies import refuse_unsupported
-from core.lending.collections import recovery
-from core.lending.collections.recovery import CaseView, Worker
+from core.lending.collections import case_work
+from core.lending.collections.case_work import CaseOfficer, CaseView
 from core.lending.origination import applications, decisions
 from core.lending.origination.applications import Application, Change
 from core.lending.origination.decisions import Decider
@@ -372,7 +372,7 @@ async def show_recovery(loan_id: str, _: Staff, services: Wired) -> Response:
     """The loan's recovery case and its history."""
     known = _id(loan_id)
     async with services.database.read() as reader:
-        case = await recovery.find_case(reader, known)
+        case = await case_work.find_case(reader, known)
     return reply(RecoveryAnswer.of(known, case))
 
 
@@ -416,16 +416,16 @@ async def act_on_recovery(
         submitted: list[UUID] = []
         if earlier is None:
             today = await _today(services, connection)
-            worker = Worker(caller.user_id, caller.role == "admin", today)
-            submitted = await _act(unit, services.intake, known, worker, body)
+            by = CaseOfficer(caller.user_id, caller.role == "admin", today)
+            submitted = await _act(unit, services.intake, known, by, body)
             step_id = submitted[0] if submitted else new_id()
             earlier = await win_key(connection, key, asked, step_id)
         if earlier is not None:  # what was made here beside it, if anything, is not committed
-            submitted = await recovery.set_off_by(connection, known, earlier)
-            case = await recovery.case_of(connection, known)
+            submitted = await case_work.set_off_by(connection, known, earlier)
+            case = await case_work.case_of(connection, known)
             return _step_taken(known, case, submitted, replayed=True)
         _record(unit.session, actor, "recovery", known, **details)
-        case = await recovery.find_case(connection, known)
+        case = await case_work.find_case(connection, known)
         if submitted:
             made = transactions.trace(submitted[0]), views.trace(known)
             await outcome.commit(services.database, unit, *made)
@@ -449,18 +449,18 @@ async def _act(
     unit: UnitOfWork,
     intake: Intake,
     loan_id: UUID,
-    worker: Worker,
+    by: CaseOfficer,
     body: RecoveryAction,
 ) -> list[UUID]:
     """Do what one person may; answers the transactions that were submitted for it."""
     match body.action:
         case "assign":
             officer = _needed(body.officer_id, "officer_id")
-            await recovery.assign(unit, loan_id, worker, officer)
+            await case_work.assign(unit, loan_id, by, officer)
         case "note":
-            await recovery.note(unit, loan_id, worker, _needed(body.note, "note"))
+            await case_work.note(unit, loan_id, by, _needed(body.note, "note"))
         case "set_off":
-            return await recovery.set_off(unit, intake, loan_id, worker)
+            return await case_work.set_off(unit, intake, loan_id, by)
     return []
 
 

@@ -12,7 +12,7 @@ from api.http.strict_json import StrictRoute
 from api.schemas.notifications import NotificationAnswer, Notifications
 from core.foundation.errors import NotificationNotFound
 from core.foundation.ids import expect_id
-from core.notifications import notices
+from core.notifications import inbox
 
 router = APIRouter(prefix="/users/notifications", tags=["Identity"], route_class=StrictRoute)
 
@@ -28,7 +28,7 @@ async def list_notifications(
 ) -> Response:
     """The caller's notices, the newest first; officers and admins also see the staff's."""
     async with services.listings.read() as reader:
-        rows = await notices.inbox(
+        rows = await inbox.page_of_inbox(
             reader,
             caller.user_id,
             is_staff=caller.is_staff,
@@ -46,7 +46,7 @@ async def mark_read(notification_id: str, caller: AnyCaller, services: Wired) ->
     """Note that the caller has read a notice."""
     known = expect_id(notification_id, NotificationNotFound)
     async with services.database.unit_of_work() as unit:
-        item = await notices.mark_read(
+        item = await inbox.mark_read(
             unit.connection, known, caller.user_id, is_staff=caller.is_staff
         )
         await unit.commit()

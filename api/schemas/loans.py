@@ -21,7 +21,7 @@ from api.schemas.fields import (
 from api.schemas.terms import Months, Percent, Rate
 from core.foundation.money import to_major
 from core.lending.amortisation import Method
-from core.lending.collections.recovery import CaseView
+from core.lending.collections.case_work import CaseView
 from core.lending.details import PaymentMode
 from core.lending.servicing.payoff import Payoff
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from core.notifications.notices import InboxItem
+from core.notifications.inbox import InboxItem
 
 
 class NotificationAnswer(BaseModel):

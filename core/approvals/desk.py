@@ -25,7 +25,7 @@ from core.foundation.errors import (
 )
 from core.foundation.ids import new_id
 from core.identity.persons import refuse_own
-from core.notifications import notices
+from core.notifications import inbox
 from core.transactions.intake import Intake
 from core.transactions.keys import win_key
 from core.transactions.orders import Idempotency
@@ -76,7 +76,7 @@ async def perform(unit: UnitOfWork, act: Act, doing: Doing) -> Done | Proposed:
         return Proposed(await storage.find(connection, earlier_id), replayed=True)
     approval = await storage.insert(connection, approval_id, act, ground, doing)
     _note(unit, doing.actor, "propose", approval)
-    await notices.write(connection, [_waiting(approval)])
+    await inbox.write(connection, [_waiting(approval)])
     return Proposed(approval)
 
 
@@ -133,7 +133,7 @@ async def approve(
         else done.result,
     )
     _note(unit, actor, "void" if refused else "approve", decided)
-    await notices.write(connection, [_decided(decided)])
+    await inbox.write(connection, [_decided(decided)])
     return Decided(decided, None if isinstance(done, GiroError) else done)
 
 
@@ -159,7 +159,7 @@ async def reject(
         reason=reason,
     )
     _note(unit, actor, "reject", decided)
-    await notices.write(connection, [_decided(decided)])
+    await inbox.write(connection, [_decided(decided)])
     return Decided(decided)
 
 
@@ -223,8 +223,8 @@ def _name(approval: ApprovalView) -> str:
     return approval.deed.value.replace("_", " ")
 
 
-def _waiting(approval: ApprovalView) -> notices.Notice:
-    return notices.Notice(
+def _waiting(approval: ApprovalView) -> inbox.Notice:
+    return inbox.Notice(
         None,
         "approval_waiting",
         "A second person is needed",
@@ -233,8 +233,8 @@ def _waiting(approval: ApprovalView) -> notices.Notice:
     )
 
 
-def _decided(approval: ApprovalView) -> notices.Notice:
-    return notices.Notice(
+def _decided(approval: ApprovalView) -> inbox.Notice:
+    return inbox.Notice(
         approval.proposed_by,
         "approval_decided",
         "Your proposal was decided on",

@@ -13,8 +13,8 @@ from core.business_day.dates import business_date
 from core.foundation.database import Connection, UnitOfWork
 from core.foundation.money import to_major, to_minor
 from core.identity.tables import Role
-from core.lending.collections import recovery
-from core.lending.collections.recovery import Worker
+from core.lending.collections import case_work
+from core.lending.collections.case_work import CaseOfficer
 from core.lending.servicing import views
 from core.lending.servicing.allocation import total
 from core.lending.servicing.calendar import CollectionCalendar
@@ -59,10 +59,10 @@ async def _look(unit: UnitOfWork, loan_id: UUID, event: LoanEvent, rules: Rules)
     return _Standing(book, payoff(book, today).total)
 
 
-async def _worker(connection: Connection, doing: Doing) -> Worker:
+async def _officer(connection: Connection, doing: Doing) -> CaseOfficer:
     """Who asked for it works on the case; who may decide on a write-off is an admin."""
     today = await business_date(connection, doing.rules.time_zone)
-    return Worker(doing.asked_by, doing.actor.role == Role.ADMIN, today)
+    return CaseOfficer(doing.asked_by, doing.actor.role == Role.ADMIN, today)
 
 
 async def _done(
@@ -82,7 +82,7 @@ async def _done(
         details={name: _plain(value) for name, value in details.items() if value is not None},
     )
     await unit.session.flush()
-    case = await recovery.find_case(unit.connection, loan_id)
+    case = await case_work.find_case(unit.connection, loan_id)
     result = {"loan_id": str(loan_id)}
     if transaction_id is None:
         return Done(result, made=case)
@@ -100,7 +100,7 @@ async def _replay(connection: Connection, doing: Doing, act: Act, loan_id: UUID)
     accepted = None
     if act.deed is Deed.SETTLEMENT:
         accepted = Accepted(earlier, "pending", replayed=True)
-    case = await recovery.case_of(connection, loan_id)
+    case = await case_work.case_of(connection, loan_id)
     return Done({"loan_id": str(loan_id)}, made=case, accepted=accepted, replayed=True)
 
 
@@ -142,9 +142,9 @@ class Settlement:
         earlier = await _replay(connection, doing, self, self.loan_id)
         if earlier is not None:
             return earlier
-        worker = await _worker(connection, doing)
-        transaction_id = await recovery.settle(
-            unit, doing.intake, self.loan_id, worker, self.amount, transaction_id=doing.run_id
+        officer = await _officer(connection, doing)
+        transaction_id = await case_work.settle(
+            unit, doing.intake, self.loan_id, officer, self.amount, transaction_id=doing.run_id
         )
         return await _done(unit, doing, self, transaction_id)
 
@@ -182,7 +182,7 @@ class Restructuring:
     async def look(self, unit: UnitOfWork, _actor: Actor, rules: Rules) -> Ground:
         """Terms that the product lends at."""
         found = await _look(unit, self.loan_id, LoanEvent.RESTRUCTURE, rules)
-        recovery.refuse_terms(found.book, self.tenure_months, self.interest_rate)
+        case_work.refuse_terms(found.book, self.tenure_months, self.interest_rate)
         return found.ground()
 
     async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
@@ -191,10 +191,10 @@ class Restructuring:
         earlier = await _replay(connection, doing, self, self.loan_id)
         if earlier is not None:
             return earlier
-        await recovery.restructure(
+        await case_work.restructure(
             unit,
             self.loan_id,
-            await _worker(connection, doing),
+            await _officer(connection, doing),
             tenure_months=self.tenure_months,
             interest_rate=self.interest_rate,
             calendar=CollectionCalendar(doing.rules.holiday_country),
@@ -234,6 +234,6 @@ class WriteOff:
         earlier = await _replay(connection, doing, self, self.loan_id)
         if earlier is not None:
             return earlier
-        worker = await _worker(connection, doing)
-        await recovery.write_off(unit, self.loan_id, worker, self.reason)
+        officer = await _officer(connection, doing)
+        await case_work.write_off(unit, self.loan_id, officer, self.reason)
         return await _done(unit, doing, self)

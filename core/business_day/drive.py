@@ -12,7 +12,7 @@ from core.business_day.chunks import Chunk, LeaseLost
 from core.business_day.desk import Desk
 from core.business_day.runs import Run
 from core.business_day.settling import Settling
-from core.business_day.steps import Done, Part, Progress, Steps, Work
+from core.business_day.steps import Part, Progress, StepDone, Steps, Work
 from core.foundation import metrics
 from core.foundation.database import Connection, Database
 from core.foundation.ids import new_id
@@ -137,7 +137,7 @@ class _Driver:
         work = self._work(chunk)
         submitted: list[UUID] = []
         for step in phase.steps:
-            done = await step(unit, work) or Done()
+            done = await step(unit, work) or StepDone()
             submitted += done.submitted
             await runs.count(unit.connection, self.run.id, done.progress)
         following = part.after(phase, submitted=bool(submitted))

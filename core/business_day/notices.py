@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from core.notifications.notices import Notice
+from core.notifications.inbox import Notice
 
 
 def run_failed(run_id: UUID, job: str, business_date: date) -> Notice:

@@ -61,7 +61,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class StepDone:
     """What a step did: the transactions it submitted, and what it counts."""
 
     submitted: Sequence[UUID] = ()
@@ -70,7 +70,7 @@ class Done:
 
 # None: nothing was submitted and nothing is counted. All of a step's doing happens in the unit of
 # work that it is given, and doing it again for the same date must do nothing more.
-Step = Callable[[UnitOfWork, Work], Awaitable[Done | None]]
+Step = Callable[[UnitOfWork, Work], Awaitable[StepDone | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from core.identity.emails import comparable_email
 from core.identity.passwords import Passwords
 from core.identity.sessions import end_sessions_of, forget_origins_of_sessions
 from core.identity.tables import Role, User, UserStatus
-from core.notifications.notices import forget_notices_of
+from core.notifications.inbox import forget_notices_of
 
 _IS_THERE = "SELECT EXISTS (SELECT FROM users WHERE id = $1)"
 ONE_LIVE_EMAIL: Final = "uq_users_email_live"

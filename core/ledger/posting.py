@@ -38,7 +38,7 @@ FROM unnest($1::uuid[], $2::bigint[]) AS b (id, balance_minor) WHERE a.id = b.id
 """
 
 
-class Entry(NamedTuple):
+class Voucher(NamedTuple):
     """The legs of one transaction, to be posted together."""
 
     transaction_id: UUID
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
 
 
 # Entries by the instant at which they are booked, both in order.
-Dated = Mapping[datetime, Sequence[Entry]]
+Dated = Mapping[datetime, Sequence[Voucher]]
 
 
 async def lock(
@@ -60,7 +60,7 @@ async def lock(
     return {row["id"]: AccountState(*row) for row in rows}
 
 
-def date(entries: Sequence[Entry], accounts: Accounts, now: datetime) -> Dated:
+def date(entries: Sequence[Voucher], accounts: Accounts, now: datetime) -> Dated:
     """When each of the entries is booked; the accounts end with their last instant.
 
     That is now for all of them, unless the clock was set back: an account's postings never are.
@@ -70,7 +70,7 @@ def date(entries: Sequence[Entry], accounts: Accounts, now: datetime) -> Dated:
         for account in moved:
             account.last_booked_at = now
         return {now: entries} if entries else {}
-    by_instant: dict[datetime, list[Entry]] = defaultdict(list)
+    by_instant: dict[datetime, list[Voucher]] = defaultdict(list)
     for entry in entries:
         touched = [accounts[leg.account_id] for leg in entry.legs if leg.account_id is not None]
         instant = max([now, *(account.last_booked_at for account in touched)])
@@ -90,7 +90,7 @@ async def post(connection: Connection, dated: Dated, accounts: Iterable[AccountS
 
 
 async def _write_postings(
-    connection: Connection, entries: Sequence[Entry], instant: datetime
+    connection: Connection, entries: Sequence[Voucher], instant: datetime
 ) -> None:
     rows = [
         (transaction_id, number, account_id, ledger_code, amount_minor, currency, balance_after)

@@ -10,7 +10,7 @@ from core.foundation.database import Reader
 from core.foundation.logging import get_logger
 from core.foundation.unit_of_work import UnitOfWork
 from core.lending import notices
-from core.notifications import notices as inbox
+from core.notifications import inbox
 
 log = get_logger(__name__)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from core.foundation.money import to_major
-from core.notifications.notices import Notice
+from core.notifications.inbox import Notice
 
 
 class LineName(NamedTuple):

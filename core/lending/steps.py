@@ -9,13 +9,13 @@ from functools import partial
 from typing import Final
 
 from core.business_day.runs import CLOSE_DAY
-from core.business_day.steps import Done, Part, Phase, Progress, Steps, Work
+from core.business_day.steps import Part, Phase, Progress, StepDone, Steps, Work
 from core.foundation.unit_of_work import UnitOfWork
 from core.lending.borrowers import Borrowers
 from core.lending.collections.charge import charge
 from core.lending.collections.classify import classify
 from core.lending.collections.collect import announce_due, submit_due
-from core.lending.collections.recover import close_cured, open_cases, set_off
+from core.lending.collections.pursue import close_cured, open_cases, set_off
 from core.lending.servicing.accrue import accrue
 from core.lending.servicing.calendar import CollectionCalendar
 from core.transactions.intake import Intake
@@ -56,19 +56,19 @@ async def _reassess(unit: UnitOfWork, work: Work, *, calendar: CollectionCalenda
     await classify(unit, work, calendar=calendar)
 
 
-async def _count_loans(unit: UnitOfWork, work: Work) -> Done:
+async def _count_loans(unit: UnitOfWork, work: Work) -> StepDone:
     """The share's loans are done; as many failed as instalments could not be collected."""
     _, failed = await count_results(unit.connection, work.waited_for)
     size = work.share.size
     failed = min(failed, size)
-    return Done(progress=Progress(succeeded=size - failed, failed=failed))
+    return StepDone(progress=Progress(succeeded=size - failed, failed=failed))
 
 
-async def _submit_and_count(unit: UnitOfWork, work: Work, *, intake: Intake) -> Done:
+async def _submit_and_count(unit: UnitOfWork, work: Work, *, intake: Intake) -> StepDone:
     done = await submit_due(unit, work, intake=intake)
-    return Done(done.submitted, Progress(total=len(done.submitted)))
+    return StepDone(done.submitted, Progress(total=len(done.submitted)))
 
 
-async def _count_instalments(unit: UnitOfWork, work: Work) -> Done:
+async def _count_instalments(unit: UnitOfWork, work: Work) -> StepDone:
     succeeded, failed = await count_results(unit.connection, work.waited_for)
-    return Done(progress=Progress(succeeded=succeeded, failed=failed))
+    return StepDone(progress=Progress(succeeded=succeeded, failed=failed))

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Role(StrEnum):
+class DatabaseRole(StrEnum):
     """The roles that the programs run as; the owner has whatever name it was given."""
 
     API = "giro_api"
@@ -24,7 +24,7 @@ class Role(StrEnum):
     AUDITOR = "giro_auditor"
 
 
-RUNTIME_ROLES: Final = tuple(Role)
+RUNTIME_ROLES: Final = tuple(DatabaseRole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,13 @@ class Table:
     worker: str = ""
     auditor: str = "SELECT"
 
-    def of(self, role: Role) -> str:
+    def of(self, role: DatabaseRole) -> str:
         """The privileges of ``role``, as written."""
-        return {Role.API: self.api, Role.WORKER: self.worker, Role.AUDITOR: self.auditor}[role]
+        return {
+            DatabaseRole.API: self.api,
+            DatabaseRole.WORKER: self.worker,
+            DatabaseRole.AUDITOR: self.auditor,
+        }[role]
 
 
 READ: Final = "SELECT"
@@ -126,9 +130,9 @@ TABLES: Final[dict[str, Table]] = {
 
 # Sequences that the code asks itself; those behind identity columns need no privilege. The auditor
 # reads them all: a dump of the database needs it.
-SEQUENCES: Final[dict[str, dict[Role, str]]] = {
-    "account_number_seq": {Role.API: "USAGE"},
-    "payment_ref_seq": {Role.API: "USAGE"},
+SEQUENCES: Final[dict[str, dict[DatabaseRole, str]]] = {
+    "account_number_seq": {DatabaseRole.API: "USAGE"},
+    "payment_ref_seq": {DatabaseRole.API: "USAGE"},
 }
 
 # Not even the owner may change or empty these without granting itself the privilege first, which
@@ -137,12 +141,12 @@ APPEND_ONLY: Final = ("postings", "audit_log", "loan_charges", "recovery_history
 NEVER_ON_APPEND_ONLY: Final = ("UPDATE", "DELETE", "TRUNCATE")
 
 
-def privileges(kind: str, name: str, role: Role) -> str:
+def privileges(kind: str, name: str, role: DatabaseRole) -> str:
     """What ``role`` may do with an object of the database: nothing, unless a line here says so."""
     if kind == "DATABASE":
         return "CONNECT"
     if kind == "SCHEMA":
         return "USAGE"
     if kind == "SEQUENCE":
-        return "SELECT" if role is Role.AUDITOR else SEQUENCES.get(name, {}).get(role, "")
+        return "SELECT" if role is DatabaseRole.AUDITOR else SEQUENCES.get(name, {}).get(role, "")
     return TABLES[name].of(role) if kind == "TABLE" and name in TABLES else ""

@@ -15,7 +15,7 @@ from uuid import UUID
 from core.foundation.database import Connection, Database, UnitOfWork
 from core.foundation.errors import AccountClosed
 from core.foundation.money import to_major
-from core.notifications import notices
+from core.notifications import inbox
 from core.rewards.clawback import ReversalKind, cashback_rule, payment_of
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
 from core.transactions.details import CashbackDetails, PaymentDetails
@@ -209,11 +209,11 @@ async def _put_off(
     """
     await connection.execute(_PUT_OFF, payment_ids, judged_by, TRY_AGAIN_AFTER)
     references = await payment_refs(connection, payment_ids)
-    await notices.write(connection, [_told(each, references[each]) for each in payment_ids])
+    await inbox.write(connection, [_told(each, references[each]) for each in payment_ids])
 
 
-def _told(payment_id: UUID, payment_ref: str) -> notices.Notice:
-    return notices.Notice(
+def _told(payment_id: UUID, payment_ref: str) -> inbox.Notice:
+    return inbox.Notice(
         None,
         "cashback_put_off",
         "A cashback could not be credited",

@@ -9,7 +9,7 @@ from typing import Final
 
 from core.business_day import dates
 from core.business_day.runs import CLOSE_DAY
-from core.business_day.steps import Done, Part, Phase, Share, Steps, Work
+from core.business_day.steps import Part, Phase, Share, StepDone, Steps, Work
 from core.foundation.database import Reader
 from core.foundation.logging import get_logger
 from core.foundation.unit_of_work import UnitOfWork
@@ -60,12 +60,12 @@ class Cashbacks:
         self._intake = intake
         self._time_zone = time_zone
 
-    async def credit(self, unit: UnitOfWork, work: Work) -> Done:
+    async def credit(self, unit: UnitOfWork, work: Work) -> StepDone:
         """Submit the share's cashbacks."""
         due_by = await dates.due_by(unit.connection, work.business_date, self._time_zone)
         share = work.share
         credited = await credit(unit, self._intake, due_by, share.first_id, share.next_id)
-        return Done(credited.submitted)
+        return StepDone(credited.submitted)
 
     async def open_since(self, _reader: Reader) -> date | None:
         """Cashbacks fall due by the instant: no date waits for them."""

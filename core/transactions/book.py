@@ -22,7 +22,7 @@ from core.transactions.claim import Claim
 from core.transactions.decide import Movement, Rule, decide
 from core.transactions.details import UnknownDetails
 from core.transactions.finish import Finisher
-from core.transactions.kinds import Kinds, RowsHeld
+from core.transactions.kinds import Kinds, RowsLocked
 
 _COLUMNS = """
 id, seq, type, amount_minor, currency, debit_account_id, credit_account_id, contra_code, created_at,
@@ -102,7 +102,7 @@ async def _prepare(
         movements = _settleable(pending, accounts, only, held, kinds)
         try:
             return movements, await _load_rules(unit, kinds, movements), waiting
-        except RowsHeld as others:
+        except RowsLocked as others:
             held.update(others.movements)
             waiting.update(
                 account

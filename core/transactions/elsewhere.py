@@ -15,7 +15,7 @@ FIRST_PAUSE_SECONDS: Final = 0.04
 LONGEST_PAUSE_SECONDS: Final = 0.5
 
 
-class HeldElsewhere:
+class LockedElsewhere:
     """The accounts that one settler leaves alone, and until when."""
 
     def __init__(self) -> None:

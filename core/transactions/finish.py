@@ -18,7 +18,7 @@ from core.foundation.metrics import stage
 from core.foundation.sqlstates import is_retryable, was_held_up
 from core.ledger import posting
 from core.ledger.balances import Accounts, Leg
-from core.ledger.posting import Dated, Entry
+from core.ledger.posting import Dated, Voucher
 from core.transactions.decide import Movement, Outcome
 from core.transactions.kinds import Kinds
 from core.transactions.waiting import Announcer
@@ -100,7 +100,7 @@ class Finisher:
         connection = unit.connection
         now = await connection.fetchval("SELECT clock_timestamp()")
         succeeded = [outcome for outcome in outcomes if outcome.failure is None]
-        entries = [Entry(outcome.movement.id, outcome.legs) for outcome in succeeded]
+        entries = [Voucher(outcome.movement.id, outcome.legs) for outcome in succeeded]
         dated = posting.date(entries, accounts, now)
         with stage("write_states"):
             await _amend(connection, succeeded)
@@ -153,7 +153,7 @@ async def record(connection: Connection, finals: Sequence[Recorded], booked_at: 
         return
     columns = zip(*(final[:4] + final[5:] for final in finals), strict=True)
     await connection.execute(_RECORD, *columns, booked_at)
-    entries = [Entry(final.id, final.legs) for final in finals]
+    entries = [Voucher(final.id, final.legs) for final in finals]
     await posting.post(connection, {booked_at: entries})
 
 

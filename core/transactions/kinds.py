@@ -57,7 +57,7 @@ REVERSIBLE = frozenset(
 )
 
 
-class RowsHeld(Exception):  # noqa: N818 - an event between units of work, not an error
+class RowsLocked(Exception):  # noqa: N818 - an event between units of work, not an error
     """Another unit of work holds what these movements need beside their accounts: they wait."""
 
     def __init__(self, movements: Collection[UUID]) -> None:
@@ -82,7 +82,7 @@ class Kind(Protocol):
         Called after the accounts are locked, for all movements of this type in the unit of work
         together. The rule is then called for each in order; it may keep state between calls.
 
-        Raises RowsHeld instead of waiting for rows that another unit of work holds. It is called
+        Raises RowsLocked instead of waiting for rows that another unit of work holds. It is called
         again then, without the movements that wait and what has to wait behind them.
         """
 

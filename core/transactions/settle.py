@@ -13,7 +13,7 @@ from typing import Final
 from core.foundation.database import Database
 from core.foundation.locks import Locks
 from core.transactions.claim import claim
-from core.transactions.elsewhere import HeldElsewhere
+from core.transactions.elsewhere import LockedElsewhere
 from core.transactions.kinds import Kinds
 from core.transactions.settle_batch import BatchSettler
 from core.transactions.waiting import Announcer
@@ -50,7 +50,7 @@ class Settler:
         self._database = database
         self._locks = locks
         self._batch_size = batch_size
-        self._elsewhere = HeldElsewhere()
+        self._elsewhere = LockedElsewhere()
         self._batches = BatchSettler(
             database, kinds, announcer, self._elsewhere, idle_seconds=locks.ttl_seconds
         )

@@ -19,7 +19,7 @@ from core.foundation.metrics import stage
 from core.foundation.sqlstates import is_retryable, was_held_up
 from core.transactions.book import Booked, book, find_pending
 from core.transactions.claim import Claim
-from core.transactions.elsewhere import HeldElsewhere
+from core.transactions.elsewhere import LockedElsewhere
 from core.transactions.finish import Finisher, LostRace
 from core.transactions.kinds import Kinds
 from core.transactions.waiting import Announcer
@@ -57,7 +57,7 @@ class BatchSettler:
         database: Database,
         kinds: Kinds,
         announcer: Announcer,
-        elsewhere: HeldElsewhere,
+        elsewhere: LockedElsewhere,
         *,
         idle_seconds: float,
     ) -> None:

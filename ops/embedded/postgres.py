@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from core.privileges import Role
+from core.privileges import DatabaseRole
 from ops.embedded.errors import EmbeddedError
 from ops.embedded.home import Place, Record, own_directory, write_private
 from ops.embedded.ports import LOOPBACK
@@ -86,9 +86,13 @@ class Postgres:
         """Where each of the bank's roles connects."""
         return DatabaseUrls(
             owner=self.url(database),
-            api=self.url_of(Role.API, self._record.postgres_api_password, database),
-            worker=self.url_of(Role.WORKER, self._record.postgres_worker_password, database),
-            auditor=self.url_of(Role.AUDITOR, self._record.postgres_auditor_password, database),
+            api=self.url_of(DatabaseRole.API, self._record.postgres_api_password, database),
+            worker=self.url_of(
+                DatabaseRole.WORKER, self._record.postgres_worker_password, database
+            ),
+            auditor=self.url_of(
+                DatabaseRole.AUDITOR, self._record.postgres_auditor_password, database
+            ),
         )
 
     def prepare(self) -> None:

@@ -13,7 +13,7 @@ from core.business_day import chunks, close
 from core.business_day.dates import BankClock, Today, find_today
 from core.business_day.desk import Desk
 from core.business_day.runs import CLOSE_DAY, Run
-from core.business_day.steps import DONE, Done, Part, Phase, Share, Steps, Work
+from core.business_day.steps import DONE, Part, Phase, Share, StepDone, Steps, Work
 from core.foundation.database import Reader
 from core.foundation.unit_of_work import UnitOfWork
 from core.transactions import orders
@@ -39,12 +39,12 @@ class Ids:
         after = self.count if share.next_id is None else share.next_id.int
         return range(share.first_id.int, after)
 
-    async def do(self, _unit: UnitOfWork, work: Work) -> Done:
+    async def do(self, _unit: UnitOfWork, work: Work) -> StepDone:
         """Fail where the broken one is among them."""
         if self.broken in self.of(work.share):
             raise LookupError(f"no {self.broken}")
         self.log.append(f"did {len(self.of(work.share))}")
-        return Done()
+        return StepDone()
 
     async def open_since(self, _reader: Reader) -> date | None:
         return None
@@ -143,11 +143,11 @@ async def test_a_part_begins_when_all_that_the_one_before_submitted_is_settled(b
     submitted: list[UUID] = []
     seen: list[str] = []
 
-    async def move(unit: UnitOfWork, _work: Work) -> Done:
+    async def move(unit: UnitOfWork, _work: Work) -> StepDone:
         order = transfer_order(account, other, "1.00")
         await bank.intake.accept(unit, [order])
         submitted.append(order.id)
-        return Done([order.id])
+        return StepDone([order.id])
 
     async def look_back(unit: UnitOfWork, work: Work) -> None:
         assert await all_final(unit.connection, work.waited_for)

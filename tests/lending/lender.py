@@ -16,7 +16,7 @@ from core.business_day.runs import Run
 from core.business_day.steps import Steps
 from core.foundation.database import Connection
 from core.lending import kinds, steps
-from core.lending.collections import recovery
+from core.lending.collections import case_work
 from core.lending.details import PaymentMode
 from core.lending.origination import applications, catalogue, decisions
 from core.lending.origination.applications import Application
@@ -34,7 +34,7 @@ from tests.quiet import Quiet
 
 OFFICER = UUID("0190a000-0000-7000-8000-000000000001")
 # The steps of recovery that submit transactions, and so need intake.
-SUBMITTING = (recovery.set_off, recovery.settle)
+SUBMITTING = (case_work.set_off, case_work.settle)
 
 
 def every_kind() -> Kinds:

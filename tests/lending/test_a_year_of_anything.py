@@ -15,8 +15,8 @@ import pytest
 from core.business_day import chunks, close
 from core.foundation.errors import GiroError
 from core.lending import borrowers
-from core.lending.collections import recovery
-from core.lending.collections.recovery import Worker
+from core.lending.collections import case_work
+from core.lending.collections.case_work import CaseOfficer
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.steps import EMI_COLLECTION
 from tests.lending.lender import OFFICER, SUBMITTING, Borrower, Lender
@@ -79,11 +79,11 @@ class Year:
             return
         step, fields = self.chance.choice(
             (
-                (recovery.set_off, {}),
-                (recovery.settle, {"amount": Decimal(self.chance.randrange(1, 2_000))}),
-                (recovery.write_off, {"reason": "by chance"}),
+                (case_work.set_off, {}),
+                (case_work.settle, {"amount": Decimal(self.chance.randrange(1, 2_000))}),
+                (case_work.write_off, {"reason": "by chance"}),
                 (
-                    recovery.restructure,
+                    case_work.restructure,
                     {
                         "tenure_months": 6,
                         "interest_rate": Decimal(8),
@@ -93,9 +93,9 @@ class Year:
             )
         )
         async with self.lender.quiet.database.unit_of_work() as unit:
-            worker = Worker(OFFICER, is_admin=True, today=await self.lender.today())
+            officer = CaseOfficer(OFFICER, is_admin=True, today=await self.lender.today())
             doors = (unit, self.lender.quiet.intake) if step in SUBMITTING else (unit,)
-            await step(*doors, loan, worker, **fields)
+            await step(*doors, loan, officer, **fields)
             await unit.commit()
 
     async def night(self, day) -> None:

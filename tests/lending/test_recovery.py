@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from core.foundation.errors import Forbidden, LoanNotEligible, LoanStateConflict, NothingDue
-from core.lending.collections import recovery
-from core.lending.collections.recovery import Worker
+from core.lending.collections import case_work
+from core.lending.collections.case_work import CaseOfficer
 from core.lending.origination import decisions
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.steps import DEFAULT_RECOVERY
@@ -44,9 +44,9 @@ async def broke(lender, **fields):
 async def act(lender, step, loan_id, *args, admin=False, **fields):
     """A step of an officer's or an admin's, and its settlement."""
     async with lender.quiet.database.unit_of_work() as unit:
-        worker = Worker(OFFICER, admin, await lender.today())
+        officer = CaseOfficer(OFFICER, admin, await lender.today())
         doors = (unit, lender.quiet.intake) if step in SUBMITTING else (unit,)
-        done = await step(*doors, loan_id, worker, *args, **fields)
+        done = await step(*doors, loan_id, officer, *args, **fields)
         await unit.commit()
     await lender.settle()
     return done
@@ -56,7 +56,7 @@ async def restructure(lender, loan_id, interest_rate):
     """A new schedule over 24 months, at a rate of its own or at the loan's."""
     await act(
         lender,
-        recovery.restructure,
+        case_work.restructure,
         loan_id,
         tenure_months=24,
         interest_rate=interest_rate,
@@ -66,7 +66,7 @@ async def restructure(lender, loan_id, interest_rate):
 
 async def case(lender, loan_id):
     async with lender.quiet.database.read() as reader:
-        return await recovery.find_case(reader, loan_id)
+        return await case_work.find_case(reader, loan_id)
 
 
 async def hide(lender, loan_id):
@@ -153,14 +153,14 @@ async def test_the_set_offs_of_one_step_are_found_again_by_the_first(lender, off
     await lender.close_through(due + timedelta(days=40))
     for balance_minor in (10_00, 20_00, 30_00):
         await lender.second_account(borrower, balance_minor)
-    ids = await act(lender, recovery.set_off, loan_id)
+    ids = await act(lender, case_work.set_off, loan_id)
     await lender.second_account(borrower, 5_00)
-    later = await act(lender, recovery.set_off, loan_id)
+    later = await act(lender, case_work.set_off, loan_id)
     assert (len(ids), len(later)) == (3, 1)
     async with lender.quiet.database.read() as reader:
-        assert await recovery.set_off_by(reader, loan_id, ids[0]) == ids
-        assert await recovery.set_off_by(reader, loan_id, later[0]) == later
-        assert await recovery.set_off_by(reader, loan_id, loan_id) == []
+        assert await case_work.set_off_by(reader, loan_id, ids[0]) == ids
+        assert await case_work.set_off_by(reader, loan_id, later[0]) == later
+        assert await case_work.set_off_by(reader, loan_id, loan_id) == []
 
 
 async def test_an_earlier_date_assessed_later_makes_no_loan_younger(lender):
@@ -233,7 +233,7 @@ async def test_a_settlement_takes_less_and_writes_the_difference_off(lender, off
     borrower, loan_id, due = await broke(lender)
     await lender.close_through(due + timedelta(days=91))
     await lender.deposit(borrower, 4_000_00)
-    await act(lender, recovery.settle, loan_id, Decimal(4_000))
+    await act(lender, case_work.settle, loan_id, Decimal(4_000))
     loan = await lender.view(loan_id)
     assert (loan.status, loan.outstanding_principal_minor) == ("settled", 0)
     assert await lender.balance(borrower) == 0
@@ -247,7 +247,7 @@ async def test_a_settlement_takes_less_and_writes_the_difference_off(lender, off
 async def test_a_settlement_without_the_money_leaves_the_loan_as_it_was(lender, officer):
     _, loan_id, due = await broke(lender)
     await lender.close_through(due + timedelta(days=91))
-    await act(lender, recovery.settle, loan_id, Decimal(4_000))
+    await act(lender, case_work.settle, loan_id, Decimal(4_000))
     assert (await lender.view(loan_id)).status == "active"
     history = [step.action for step in (await case(lender, loan_id)).history]
     assert history[-1] == "settle_failed"
@@ -258,12 +258,12 @@ async def test_only_an_admin_writes_off_and_what_comes_later_is_income(lender, o
     await lender.close_through(due + timedelta(days=200))
     assert "write_off_proposed" in [s.action for s in (await case(lender, loan_id)).history]
     with pytest.raises(Forbidden):
-        await act(lender, recovery.write_off, loan_id, "Moved away")
-    await act(lender, recovery.write_off, loan_id, "Moved away", admin=True)
+        await act(lender, case_work.write_off, loan_id, "Moved away")
+    await act(lender, case_work.write_off, loan_id, "Moved away", admin=True)
     loan = await lender.view(loan_id)
     assert (loan.status, loan.outstanding_principal_minor) == ("written_off", 0)
     with pytest.raises(LoanStateConflict):
-        await act(lender, recovery.write_off, loan_id, "Twice", admin=True)
+        await act(lender, case_work.write_off, loan_id, "Twice", admin=True)
 
     income = "SELECT coalesce(sum(amount_minor), 0) FROM postings WHERE ledger_code = '4300'"
     before = await lender.value(income)
@@ -282,7 +282,7 @@ async def test_what_is_recovered_after_a_write_off_is_in_the_case_until_it_is_al
 ):
     borrower, loan_id, due = await broke(lender)
     await lender.close_through(due + timedelta(days=100))
-    await act(lender, recovery.write_off, loan_id, "Moved away", admin=True)
+    await act(lender, case_work.write_off, loan_id, "Moved away", admin=True)
     await lender.deposit(borrower, 20_000_00)
     await lender.pay(borrower, loan_id, "500")
     await lender.settle()
@@ -304,7 +304,7 @@ async def test_what_is_recovered_after_a_write_off_is_in_the_case_until_it_is_al
 async def test_a_case_says_who_did_what_and_its_officer_is_told(lender, officer):
     _, loan_id, due = await broke(lender)
     await lender.close_through(due + timedelta(days=91))
-    await act(lender, recovery.assign, loan_id, officer)
+    await act(lender, case_work.assign, loan_id, officer)
     found = await case(lender, loan_id)
     assert [step.actor for step in found.history] == ["system", "system", "officer@example.org"]
     assert found.history[-1].detail == "Assigned to officer@example.org"
@@ -318,4 +318,4 @@ async def test_nothing_can_be_noted_on_a_loan_without_debt(lender, officer):
     borrower = await lender.borrower()
     loan_id = await lender.apply(borrower)
     with pytest.raises(LoanStateConflict):
-        await act(lender, recovery.note, loan_id, "Called")
+        await act(lender, case_work.note, loan_id, "Called")

@@ -10,12 +10,12 @@ import pytest_asyncio
 from core.foundation import clock
 from core.foundation.config import Settings
 from core.foundation.ids import new_id
-from core.privileges import APPEND_ONLY, RUNTIME_ROLES, TABLES, Role
+from core.privileges import APPEND_ONLY, RUNTIME_ROLES, TABLES, DatabaseRole
 from core.privileges.grants import parse
 from tests import servers as testing
 from tests.quiet import Quiet
 
-Connections = dict[Role, asyncpg.Connection]
+Connections = dict[DatabaseRole, asyncpg.Connection]
 
 # For each table: nobody who runs a program may do this to any of them.
 TO_A_TABLE = (
@@ -92,7 +92,11 @@ WARNED = ("VACUUM FULL postings", "GRANT UPDATE, DELETE ON postings TO PUBLIC")
 async def programs(quiet_settings: Settings) -> AsyncIterator[Connections]:
     """A connection as each of the roles that programs run as."""
     urls = testing.servers().database_urls(quiet_settings.database_url.rpartition("/")[2])
-    by_role = {Role.API: urls.api, Role.WORKER: urls.worker, Role.AUDITOR: urls.auditor}
+    by_role = {
+        DatabaseRole.API: urls.api,
+        DatabaseRole.WORKER: urls.worker,
+        DatabaseRole.AUDITOR: urls.auditor,
+    }
     opened = {role: await asyncpg.connect(url) for role, url in by_role.items()}
     yield opened
     for connection in opened.values():
@@ -128,7 +132,7 @@ REFUSED = {
 @pytest.mark.parametrize("role", RUNTIME_ROLES)
 @pytest.mark.parametrize("table", TABLES)
 async def test_no_program_may_touch_a_table_itself(
-    programs: Connections, role: Role, table: str
+    programs: Connections, role: DatabaseRole, table: str
 ) -> None:
     for statement in TO_A_TABLE:
         said = await refusal(programs[role], statement.format(table=table))
@@ -138,7 +142,7 @@ async def test_no_program_may_touch_a_table_itself(
 @pytest.mark.parametrize("role", RUNTIME_ROLES)
 @pytest.mark.parametrize("table", TABLES)
 async def test_no_program_may_change_what_is_not_in_its_line(
-    programs: Connections, quiet: Quiet, role: Role, table: str
+    programs: Connections, quiet: Quiet, role: DatabaseRole, table: str
 ) -> None:
     granted = set(parse(TABLES[table].of(role)))
     async with quiet.database.read() as reader:
@@ -167,7 +171,7 @@ async def test_no_program_may_change_what_is_not_in_its_line(
 @pytest.mark.parametrize("role", RUNTIME_ROLES)
 @pytest.mark.parametrize("statement", ANYWHERE)
 async def test_no_program_may_take_more_power(
-    programs: Connections, role: Role, statement: str
+    programs: Connections, role: DatabaseRole, statement: str
 ) -> None:
     database = await programs[role].fetchval("SELECT current_database()")
     said = await refusal(programs[role], statement.format(database=database))
@@ -176,7 +180,7 @@ async def test_no_program_may_take_more_power(
 
 @pytest.mark.parametrize("role", RUNTIME_ROLES)
 async def test_what_is_refused_with_a_warning_does_nothing(
-    programs: Connections, role: Role
+    programs: Connections, role: DatabaseRole
 ) -> None:
     state = "SELECT relacl, relfilenode FROM pg_class WHERE oid = 'postings'::regclass"
     before = await programs[role].fetchrow(state)
@@ -186,7 +190,7 @@ async def test_what_is_refused_with_a_warning_does_nothing(
 
 
 @pytest.mark.parametrize("role", RUNTIME_ROLES)
-async def test_no_program_becomes_another(programs: Connections, role: Role) -> None:
+async def test_no_program_becomes_another(programs: Connections, role: DatabaseRole) -> None:
     for other in {*RUNTIME_ROLES} - {role}:
         assert await refusal(programs[role], f"SET ROLE {other}") in REFUSED
 
@@ -219,10 +223,10 @@ async def test_the_owner_has_no_power_beyond_its_tables(
 async def test_the_api_cannot_make_money(programs: Connections, quiet: Quiet) -> None:
     account: UUID = await quiet.account(1_000)
     rich = f"UPDATE accounts SET balance_minor = 100000000 WHERE id = '{account}'"
-    assert await refusal(programs[Role.API], rich) in REFUSED
-    assert await refusal(programs[Role.AUDITOR], rich) in REFUSED
+    assert await refusal(programs[DatabaseRole.API], rich) in REFUSED
+    assert await refusal(programs[DatabaseRole.AUDITOR], rich) in REFUSED
     settle = "UPDATE transactions SET status = 'success', settled_at = now()"
-    assert await refusal(programs[Role.API], settle) in REFUSED
+    assert await refusal(programs[DatabaseRole.API], settle) in REFUSED
     assert await quiet.balance(account) == 1_000
 
 
@@ -243,7 +247,7 @@ async def test_the_api_cannot_open_an_account_with_money_that_nobody_paid_in(
     programs: Connections, quiet: Quiet
 ) -> None:
     # Given a customer, and somebody who speaks as the API
-    account, thief, api = await quiet.account(1_000), new_id(), programs[Role.API]
+    account, thief, api = await quiet.account(1_000), new_id(), programs[DatabaseRole.API]
     # Then an account with a balance is none, whether nothing is posted on it or something else
     with pytest.raises(asyncpg.CheckViolationError, match="no posting carries"):
         await api.execute(OPEN, thief, account, 100_000_000)
@@ -267,7 +271,7 @@ async def test_the_api_cannot_post_on_an_account_that_is_there(
         for amount_minor in (500, -500):
             after = balance + amount_minor
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match="does not hold"):
-                await programs[Role.API].execute(
+                await programs[DatabaseRole.API].execute(
                     POST, new_id(), account, amount_minor, clock.now(), after
                 )
 
@@ -279,4 +283,6 @@ async def test_the_worker_reads_no_password_and_no_token(programs: Connections) 
         ("address", "users"),
         ("token_hash", "refresh_tokens"),
     ):
-        assert await refusal(programs[Role.WORKER], f"SELECT {column} FROM {table}") in REFUSED
+        assert (
+            await refusal(programs[DatabaseRole.WORKER], f"SELECT {column} FROM {table}") in REFUSED
+        )

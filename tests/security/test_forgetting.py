@@ -17,7 +17,7 @@ from core.foundation.database import Database
 from core.foundation.ids import new_id
 from core.foundation.logging import describe
 from core.identity.tables import LoginAddress, Session, User
-from core.notifications.notices import Notice, write
+from core.notifications.inbox import Notice, write
 from core.transactions.keys import win_key
 from core.transactions.orders import Idempotency
 from tests import servers as testing

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from core.foundation.config import Settings
-from core.privileges import APPEND_ONLY, CATALOG, RUNTIME_ROLES, TABLES, Role, differences
+from core.privileges import APPEND_ONLY, CATALOG, RUNTIME_ROLES, TABLES, DatabaseRole, differences
 from core.privileges.grants import parse
 from core.privileges.matrix import SEQUENCES
 from ops.embedded.postgres import OWNER
@@ -149,7 +149,7 @@ async def test_roles_may_ask_sequences_and_set_none(catalog: asyncpg.Connection)
         for name, by_role in SEQUENCES.items()
         for role, privileges in by_role.items()
         for privilege, _ in parse(privileges)
-    } | {(Role.AUDITOR, name, "SELECT") for name in every}
+    } | {(DatabaseRole.AUDITOR, name, "SELECT") for name in every}
 
 
 async def test_roles_connect_and_look_and_nothing_else(catalog: asyncpg.Connection) -> None:
@@ -270,4 +270,4 @@ def test_privileges_are_read_as_postgresql_writes_them() -> None:
         ("UPDATE", "closed_at"),
     ]
     assert list(parse("")) == []
-    assert Role.API in RUNTIME_ROLES
+    assert DatabaseRole.API in RUNTIME_ROLES

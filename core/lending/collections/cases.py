@@ -53,7 +53,7 @@ RETURNING loan_id
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CaseStep:
     """One line of a case's history; ``actor_id`` None is the bank's own rules."""
 
     loan_id: UUID
@@ -70,7 +70,7 @@ async def open_cases(
     return [(row["id"], row["loan_id"]) for row in rows]
 
 
-async def add_steps(connection: Connection, steps: Sequence[Step]) -> None:
+async def add_steps(connection: Connection, steps: Sequence[CaseStep]) -> None:
     """Add to the histories of the loans' cases, the open one or else the last."""
     if steps:
         await connection.execute(
@@ -104,7 +104,7 @@ async def note_recovered(connection: Connection, payments: Sequence[Recovered]) 
     await add_steps(
         connection,
         [
-            Step(each.loan_id, "recovered", f"{text} came in after the write-off")
+            CaseStep(each.loan_id, "recovered", f"{text} came in after the write-off")
             for each, text in zip(payments, texts, strict=True)
         ],
     )

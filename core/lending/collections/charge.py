@@ -23,7 +23,7 @@ from core.lending.notices import LineName, money
 from core.lending.origination.products import parse_terms
 from core.lending.servicing import booking
 from core.lending.servicing.calendar import CollectionCalendar
-from core.notifications import notices as inbox
+from core.notifications import inbox
 
 _LOCK_OVERDUE = """
 SELECT id FROM loans WHERE id IN (

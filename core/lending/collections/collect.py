@@ -9,12 +9,12 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from core.business_day.steps import Done, Work
+from core.business_day.steps import StepDone, Work
 from core.foundation.unit_of_work import UnitOfWork
 from core.lending import notices, orders
 from core.lending.details import CollectionDetails
 from core.lending.notices import LineName, money
-from core.notifications import notices as inbox
+from core.notifications import inbox
 from core.transactions.intake import Intake
 from core.transactions.orders import BankOrder
 
@@ -71,13 +71,13 @@ class DueLine(NamedTuple):
     currency: str
 
 
-async def submit_due(unit: UnitOfWork, work: Work, *, intake: Intake) -> Done:
+async def submit_due(unit: UnitOfWork, work: Work, *, intake: Intake) -> StepDone:
     """Submit the transactions of all instalments of the share to collect by the date."""
     connection = unit.connection
     share, day = work.share, work.business_date
     locked = await connection.fetch(_LOCK_DUE, share.first_id, share.next_id, day)
     if not locked:
-        return Done()
+        return StepDone()
     loan_ids = [row["id"] for row in locked]
     due = [DueLine(*row) for row in await connection.fetch(_DUE, loan_ids, day)]
     asked = [_order(line, day, work.run_id) for line in due]
@@ -87,7 +87,7 @@ async def submit_due(unit: UnitOfWork, work: Work, *, intake: Intake) -> Done:
     ]
     if attempts:
         await connection.execute(_ATTEMPT, *zip(*attempts, strict=True), day, work.run_id)
-    return Done([order.id for order in asked])
+    return StepDone([order.id for order in asked])
 
 
 async def announce_due(unit: UnitOfWork, work: Work) -> None:

@@ -24,7 +24,7 @@ from core.lending.origination.creditability import Applicant
 from core.lending.origination.figures import Figures, work_out
 from core.lending.origination.files import LoanFile, lock, write_figures
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
-from core.notifications import notices as inbox
+from core.notifications import inbox
 
 # One borrower's applications are assessed one after the other, each aware of those before it.
 _QUEUE_UP = "SELECT pg_advisory_xact_lock(hashtextextended('loans:' || $1::text, 0))"

@@ -19,7 +19,7 @@ from core.lending.origination.applications import Change, changed_figures
 from core.lending.origination.assessment import Assessment, Recommendation
 from core.lending.origination.files import LoanFile, lock, write_figures
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
-from core.notifications import notices as inbox
+from core.notifications import inbox
 from core.transactions.intake import Intake
 from core.transactions.orders import BankOrder
 from core.transactions.results import status_of

@@ -25,8 +25,8 @@ from core.lending.servicing.loan_rows import (
     book_of,
     write_loans,
 )
-from core.notifications import notices
-from core.notifications.notices import Notice
+from core.notifications import inbox
+from core.notifications.inbox import Notice
 from core.transactions.journal import JournalEntry
 
 _EXISTING = "SELECT id FROM loans WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL"
@@ -83,7 +83,7 @@ class LoansAtHand:
         earned = [_accrual_entry(book) for book in changed if book.newly_accrued]
         entries = [*earned, *self.entries]
         await booking.post(connection, entries)
-        await notices.write(connection, self.notices)
+        await inbox.write(connection, self.notices)
         for book in changed:
             book.changed = book.reshaped = False
             book.newly_accrued = 0

@@ -81,7 +81,7 @@ def _settle(
     return ending_legs(loans, book, account.id, ending)
 
 
-def _step(loans: LoansAtHand, outcome: Outcome) -> cases.Step:
+def _step(loans: LoansAtHand, outcome: Outcome) -> cases.CaseStep:
     movement = outcome.movement
     known = details_of(movement, RecoveryDetails)
     settles = known.action is RecoveryAction.SETTLE
@@ -93,4 +93,4 @@ def _step(loans: LoansAtHand, outcome: Outcome) -> cases.Step:
         action = "settled" if settles else "set_off"
         text = f"{money(outcome.amount_minor, book.currency)} came in by {what}"
         loans.notices += notices.recovery_step(book.user_id, book.id, f"{text}.")
-    return cases.Step(known.loan_id, action, text, known.actor)
+    return cases.CaseStep(known.loan_id, action, text, known.actor)

@@ -15,19 +15,19 @@ from core.lending.details import LoanDetails
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.storage import LoansAtHand
 from core.transactions.decide import Movement, details_of
-from core.transactions.kinds import RowsHeld
+from core.transactions.kinds import RowsLocked
 
 
 async def lock_loans(unit: UnitOfWork, movements: Sequence[Movement]) -> LoansAtHand:
     """The unit of work's loans, those of ``movements`` locked among them.
 
-    Raises RowsHeld for the movements whose loans another unit of work holds: settlement does not
+    Raises RowsLocked for the movements whose loans another unit of work holds: settlement does not
     wait for a business day, or for an officer, while other customers wait for it.
     """
     loans = unit.share(LoansAtHand)
     held = await loans.lock_free(unit.connection, map(loan_id, movements))
     if held:
-        raise RowsHeld({movement.id for movement in movements if loan_id(movement) in held})
+        raise RowsLocked({movement.id for movement in movements if loan_id(movement) in held})
     return loans
 
 

@@ -79,7 +79,7 @@ async def write(connection: Connection, notices: Sequence[Notice]) -> None:
         await connection.execute(_INSERT, *zip(*rows, strict=True))
 
 
-async def inbox(
+async def page_of_inbox(
     reader: Reader,
     user_id: UUID,
     *,

@@ -1,6 +1,6 @@
 """Steps of the business day: cases open on default, money is set off, cases close.
 
-Restructure, settlement and write-off are decided by people (``core.lending.collections.recovery``).
+Restructure, settlement and write-off are decided by people (``case_work``).
 """
 
 from collections.abc import Sequence
@@ -8,18 +8,18 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from core.business_day.steps import Done, Work
+from core.business_day.steps import StepDone, Work
 from core.foundation.database import Connection
 from core.foundation.ids import new_id
 from core.foundation.unit_of_work import UnitOfWork
 from core.lending import notices
 from core.lending.collections import cases
-from core.lending.collections.cases import Stage, Step
+from core.lending.collections.cases import CaseStep, Stage
 from core.lending.collections.classify import Standing
 from core.lending.collections.set_off import Purses
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.storage import read_due
-from core.notifications import notices as inbox
+from core.notifications import inbox
 from core.transactions.intake import Intake
 
 _IN_RECOVERY = """
@@ -58,13 +58,13 @@ async def open_cases(connection: Connection, standings: Sequence[Standing], day:
     for case_id, loan_id in opened:
         loan = defaulted[loan_id]
         text = f"The loan is in default, {loan.dpd} days past due; a reminder was sent"
-        steps.append(Step(loan_id, "opened", text))
+        steps.append(CaseStep(loan_id, "opened", text))
         told += notices.defaulted(loan.user_id, loan_id, case_id, loan.dpd)
     await cases.add_steps(connection, steps)
     await inbox.write(connection, told)
 
 
-async def set_off(unit: UnitOfWork, work: Work, *, intake: Intake) -> Done:
+async def set_off(unit: UnitOfWork, work: Work, *, intake: Intake) -> StepDone:
     """Submit set-offs from the borrowers' own accounts, for what is due."""
     connection = unit.connection
     share, day = work.share, work.business_date
@@ -74,17 +74,17 @@ async def set_off(unit: UnitOfWork, work: Work, *, intake: Intake) -> Done:
     await _propose_write_offs(connection, [(of_loan[book.id], book) for book in books])
     due = [book for book in books if _may_set_off(of_loan[book.id], book, day)]
     if not due:
-        return Done()
+        return StepDone()
     moved = await cases.move(connection, [book.id for book in due], Stage.SET_OFF, day)
     steps = [
-        Step(loan_id, "stage", "Set-off: the borrower's accounts here are looked at")
+        CaseStep(loan_id, "stage", "Set-off: the borrower's accounts here are looked at")
         for loan_id in moved
     ]
     await cases.add_steps(connection, steps)
     purses = await Purses.of(connection, {book.user_id for book in due})
     asked = [order for book in due for order in purses.set_off(book, day)]
     await intake.accept_own(unit, asked)
-    return Done([order.id for order in asked])
+    return StepDone([order.id for order in asked])
 
 
 async def close_cured(unit: UnitOfWork, work: Work) -> None:
@@ -95,7 +95,7 @@ async def close_cured(unit: UnitOfWork, work: Work) -> None:
     await cases.add_steps(
         connection,
         [
-            Step(
+            CaseStep(
                 row["loan_id"],
                 "closed",
                 f"Nothing is overdue any more; the loan is {row['status']}",
@@ -126,7 +126,7 @@ async def _propose_write_offs(
     fresh = [book for case_id, book in hopeless.items() if case_id not in known]
     texts = {book.id: f"A write-off is proposed: {book.dpd} days past due" for book in fresh}
     await cases.add_steps(
-        connection, [Step(loan, "write_off_proposed", text) for loan, text in texts.items()]
+        connection, [CaseStep(loan, "write_off_proposed", text) for loan, text in texts.items()]
     )
     await inbox.write(
         connection, [notices.write_off_proposed(loan, text) for loan, text in texts.items()]

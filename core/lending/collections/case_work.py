@@ -25,7 +25,7 @@ from core.ledger.directory import ids_of
 from core.lending import notices, orders
 from core.lending.amortisation import TermsError
 from core.lending.collections import cases
-from core.lending.collections.cases import Stage, Step
+from core.lending.collections.cases import CaseStep, Stage
 from core.lending.collections.set_off import Purses
 from core.lending.details import WriteOffDetails
 from core.lending.notices import money
@@ -36,7 +36,7 @@ from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
-from core.notifications import notices as inbox
+from core.notifications import inbox
 from core.transactions.intake import Intake
 from core.transactions.views import accepted_with
 
@@ -57,7 +57,7 @@ UPDATE loans SET interest_rate = $2, tenure_months = $3, monthly_emi_minor = $4 
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class CaseOfficer:
     """Who of the staff acts, in which role, on which business date."""
 
     user_id: UUID
@@ -66,7 +66,7 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseStep:
+class HistoryLine:
     """One line of a case's history; ``actor`` is a name, or "system" for the bank's own rules."""
 
     at: datetime
@@ -85,7 +85,7 @@ class CaseView:
     opened_at: datetime
     closed_at: datetime | None
     officer_id: UUID | None
-    history: list[CaseStep]
+    history: list[HistoryLine]
 
 
 async def find_case(reader: Reader, loan_id: UUID) -> CaseView:
@@ -105,16 +105,16 @@ async def case_of(reader: Reader, loan_id: UUID) -> CaseView:
         raise NoRecoveryCase
     steps = await reader.fetch(_HISTORY, row["id"])
     names = await names_of(reader, {step["actor_id"] for step in steps} - {None})
-    history = [CaseStep(**step, actor=names.get(step["actor_id"], "system")) for step in steps]
+    history = [HistoryLine(**step, actor=names.get(step["actor_id"], "system")) for step in steps]
     return CaseView(**dict(row), history=history)
 
 
-async def assign(unit: UnitOfWork, loan_id: UUID, worker: Worker, officer: UUID) -> None:
+async def assign(unit: UnitOfWork, loan_id: UUID, by: CaseOfficer, officer: UUID) -> None:
     """Give the case to an officer. Raises UserNotFound, LoanStateConflict without an open case.
 
     Raises FourEyes also where the officer is the borrower.
     """
-    _, book = await _lock(unit, loan_id, worker)
+    _, book = await _lock(unit, loan_id, by)
     await refuse_own(unit.connection, officer, [book.user_id])
     name = await officer_name(unit.connection, officer)
     if name is None:
@@ -123,30 +123,30 @@ async def assign(unit: UnitOfWork, loan_id: UUID, worker: Worker, officer: UUID)
     if not changed.endswith("1"):
         raise LoanStateConflict("no recovery case is open")
     await cases.add_steps(
-        unit.connection, [Step(loan_id, "assign", f"Assigned to {name}", worker.user_id)]
+        unit.connection, [CaseStep(loan_id, "assign", f"Assigned to {name}", by.user_id)]
     )
     await inbox.write(unit.connection, [notices.case_assigned(officer, loan_id)])
 
 
-async def note(unit: UnitOfWork, loan_id: UUID, worker: Worker, text: str) -> None:
+async def note(unit: UnitOfWork, loan_id: UUID, by: CaseOfficer, text: str) -> None:
     """Add a note to the case."""
-    _, book = await _lock(unit, loan_id, worker)
+    _, book = await _lock(unit, loan_id, by)
     if book.status not in REPAYING | {LoanStatus.WRITTEN_OFF}:
         raise LoanStateConflict("nothing is to be recovered on this loan")
-    await _case_for(unit.connection, loan_id, worker)
-    await cases.add_steps(unit.connection, [Step(loan_id, "note", text, worker.user_id)])
+    await _case_for(unit.connection, loan_id, by)
+    await cases.add_steps(unit.connection, [CaseStep(loan_id, "note", text, by.user_id)])
 
 
-async def set_off(unit: UnitOfWork, intake: Intake, loan_id: UUID, worker: Worker) -> list[UUID]:
+async def set_off(unit: UnitOfWork, intake: Intake, loan_id: UUID, by: CaseOfficer) -> list[UUID]:
     """Submit set-offs from the borrower's accounts for what is due; answers the transactions.
 
     Raises NothingDue where nothing is due or no account holds money.
     """
-    loans, book = await _lock(unit, loan_id, worker)
+    loans, book = await _lock(unit, loan_id, by)
     require_allowed(book.status, LoanEvent.COLLECT)
-    await _case_for(unit.connection, loan_id, worker, Stage.SET_OFF)
+    await _case_for(unit.connection, loan_id, by, Stage.SET_OFF)
     purses = await Purses.of(unit.connection, [book.user_id])
-    asked = purses.set_off(book, worker.today, by=worker.user_id)
+    asked = purses.set_off(book, by.today, by=by.user_id)
     if not asked:
         raise NothingDue("nothing is due, or none of the borrower's accounts holds money")
     await intake.accept_own(unit, asked)
@@ -168,7 +168,7 @@ async def set_off_by(reader: Reader, loan_id: UUID, first: UUID) -> list[UUID]:
 async def restructure(
     unit: UnitOfWork,
     loan_id: UUID,
-    worker: Worker,
+    by: CaseOfficer,
     *,
     tenure_months: int,
     interest_rate: Decimal | None,
@@ -178,12 +178,12 @@ async def restructure(
 
     Raises LoanNotEligible for a tenure or rate outside the product's, InvalidLoanTerms.
     """
-    loans, book = await _lock(unit, loan_id, worker)
+    loans, book = await _lock(unit, loan_id, by)
     require_allowed(book.status, LoanEvent.RESTRUCTURE)
-    await _case_for(unit.connection, loan_id, worker, Stage.RESTRUCTURE)
+    await _case_for(unit.connection, loan_id, by, Stage.RESTRUCTURE)
     rate = refuse_terms(book, tenure_months, interest_rate)
     try:
-        endings.restructure(book, tenure_months, rate, worker.today, calendar)
+        endings.restructure(book, tenure_months, rate, by.today, calendar)
     except TermsError as error:
         raise no_schedule(error) from error
     text = f"Restructured over {tenure_months} months at {rate.normalize():f} percent"
@@ -192,7 +192,7 @@ async def restructure(
     count = book.terms.instalments(tenure_months)
     monthly = monthly_emi_minor(book.emi, count, tenure_months)
     await unit.connection.execute(_KEEP_TERMS, loan_id, rate, tenure_months, monthly)
-    await cases.add_steps(unit.connection, [Step(loan_id, "restructured", text, worker.user_id)])
+    await cases.add_steps(unit.connection, [CaseStep(loan_id, "restructured", text, by.user_id)])
 
 
 def refuse_terms(book: LoanBook, tenure_months: int, interest_rate: Decimal | None) -> Decimal:
@@ -207,7 +207,7 @@ async def settle(
     unit: UnitOfWork,
     intake: Intake,
     loan_id: UUID,
-    worker: Worker,
+    by: CaseOfficer,
     amount: Decimal,
     *,
     transaction_id: UUID | None = None,
@@ -216,58 +216,58 @@ async def settle(
 
     Answers the transaction. On success the loan is settled and the difference written off.
     """
-    _, book = await _lock(unit, loan_id, worker)
+    _, book = await _lock(unit, loan_id, by)
     require_allowed(book.status, LoanEvent.SETTLE)
-    await _case_for(unit.connection, loan_id, worker, Stage.SETTLEMENT)
+    await _case_for(unit.connection, loan_id, by, Stage.SETTLEMENT)
     amount_minor = to_minor(amount, book.currency)
     order = orders.settlement(
         loan_id,
         book.account_id,
         amount_minor,
         book.currency,
-        worker.today,
-        by=worker.user_id,
+        by.today,
+        by=by.user_id,
         transaction_id=transaction_id,
     )
     await intake.accept_own(unit, [order])
     text = f"A settlement of {money(amount_minor, book.currency)} was agreed"
-    agreed = Step(loan_id, "settlement_agreed", text, worker.user_id)
+    agreed = CaseStep(loan_id, "settlement_agreed", text, by.user_id)
     await cases.add_steps(unit.connection, [agreed])
     return order.id
 
 
-async def write_off(unit: UnitOfWork, loan_id: UUID, worker: Worker, reason: str) -> None:
+async def write_off(unit: UnitOfWork, loan_id: UUID, by: CaseOfficer, reason: str) -> None:
     """Write the loan off; an admin alone may. Raises Forbidden, LoanStateConflict."""
-    if not worker.is_admin:
+    if not by.is_admin:
         raise Forbidden("only an admin writes a loan off")
-    loans, book = await _lock(unit, loan_id, worker)
+    loans, book = await _lock(unit, loan_id, by)
     require_allowed(book.status, LoanEvent.WRITE_OFF)
-    await _case_for(unit.connection, loan_id, worker, Stage.WRITE_OFF)
-    ending = endings.write_off(book, worker.today)
-    about = WriteOffDetails(loan_id, actor=worker.user_id, reason=reason)
+    await _case_for(unit.connection, loan_id, by, Stage.WRITE_OFF)
+    ending = endings.write_off(book, by.today)
+    about = WriteOffDetails(loan_id, actor=by.user_id, reason=reason)
     loans.entries.append(booking.loss(book.currency, ending.lost, about))
     text = f"{money(ending.lost.total, book.currency)} was written off"
     loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
     await loans.write(unit.connection)
     await cases.add_steps(
-        unit.connection, [Step(loan_id, "written_off", f"{text}: {reason}", worker.user_id)]
+        unit.connection, [CaseStep(loan_id, "written_off", f"{text}: {reason}", by.user_id)]
     )
 
 
-async def _lock(unit: UnitOfWork, loan_id: UUID, worker: Worker) -> tuple[LoansAtHand, LoanBook]:
+async def _lock(unit: UnitOfWork, loan_id: UUID, by: CaseOfficer) -> tuple[LoansAtHand, LoanBook]:
     loans = unit.share(LoansAtHand)
     await loans.load_all(unit.connection, [loan_id])
     book = loans.book(loan_id)
-    await refuse_own(unit.connection, worker.user_id, [book.user_id])
+    await refuse_own(unit.connection, by.user_id, [book.user_id])
     return loans, book
 
 
 async def _case_for(
-    connection: Connection, loan_id: UUID, worker: Worker, stage: Stage | None = None
+    connection: Connection, loan_id: UUID, by: CaseOfficer, stage: Stage | None = None
 ) -> None:
     """The loan's open case, opened by hand if need be, brought to ``stage``."""
-    opened = await cases.open_cases(connection, [(new_id(), loan_id)], worker.today)
-    steps = [Step(loan_id, "opened", "Opened by hand", worker.user_id) for _ in opened]
-    if stage is not None and await cases.move(connection, [loan_id], stage, worker.today):
-        steps.append(Step(loan_id, "stage", f"Stage: {stage.replace('_', ' ')}", worker.user_id))
+    opened = await cases.open_cases(connection, [(new_id(), loan_id)], by.today)
+    steps = [CaseStep(loan_id, "opened", "Opened by hand", by.user_id) for _ in opened]
+    if stage is not None and await cases.move(connection, [loan_id], stage, by.today):
+        steps.append(CaseStep(loan_id, "stage", f"Stage: {stage.replace('_', ' ')}", by.user_id))
     await cases.add_steps(connection, steps)
