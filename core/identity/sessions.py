@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.foundation.again import again
 from core.foundation.batching import Coalescer
 from core.foundation.database import Database, Rows
 from core.foundation.errors import InvalidToken, SessionNotFound
@@ -53,15 +54,18 @@ class Sessions:
         return [living.get(session_id) or InvalidToken() for session_id in session_ids]
 
     async def _read(self, session_ids: list[UUID]) -> list[Any]:
+        async def ask() -> list[Any]:
+            async with self._database.read() as reader:
+                return await reader.fetch(_LIVE, session_ids)
+
         # A pooled connection may have died with a server that is back by now: ask on another.
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                async with self._database.read() as reader:
-                    return await reader.fetch(_LIVE, session_ids)
-            except Exception as error:
-                if attempt == ATTEMPTS or not is_connection_loss(error):
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+        return await again(
+            ask,
+            attempts=ATTEMPTS,
+            after=is_connection_loss,
+            pause_seconds=lambda _: 0,
+            what="check of sessions",
+        )
 
 
 async def living_sessions(

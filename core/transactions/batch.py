@@ -1,6 +1,5 @@
 """Many transfers in one request, accepted in one commit, each settled by itself."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from core.foundation import clock
+from core.foundation.again import again
 from core.foundation.database import Database, Reader, UnitOfWork
 from core.foundation.errors import (
     BatchNotFound,
@@ -84,22 +84,30 @@ async def submit_batch(
     key = Idempotency(owner_id, idempotency_key) if idempotency_key is not None else None
     new = _New(new_id(), owner_id, orders, key, clock.now())
     unsure = False
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            # A commit that was lost and went through is found by its id.
-            if unsure and await _is_there(database, new.id):
-                return await find_batch(database, new.id)
-            return await _submit(database, intake, new)
-        except Exception as error:
-            unsure = unsure or isinstance(error, CommitUnknownError)
-            if not is_retryable(error) and not (unsure and constraint_name(error) in OWN_IDS):
-                raise
-            if attempt == ATTEMPTS:
-                raise (
-                    OutcomeUnknown(batch_id=new.id) if unsure else DatabaseUnavailable
-                ) from error
-            await asyncio.sleep(0.05 * attempt)
-    raise AssertionError("the last attempt returns or raises")
+
+    async def submit() -> BatchView:
+        # A commit that was lost and went through is found by its id.
+        if unsure and await _is_there(database, new.id):
+            return await find_batch(database, new.id)
+        return await _submit(database, intake, new)
+
+    def may_run_again(error: Exception) -> bool:
+        nonlocal unsure
+        unsure = unsure or isinstance(error, CommitUnknownError)
+        return is_retryable(error) or (unsure and constraint_name(error) in OWN_IDS)
+
+    try:
+        return await again(
+            submit,
+            attempts=ATTEMPTS,
+            after=may_run_again,
+            pause_seconds=lambda attempt: 0.05 * attempt,
+            what="acceptance of a batch",
+        )
+    except Exception as error:
+        if not may_run_again(error):
+            raise
+        raise (OutcomeUnknown(batch_id=new.id) if unsure else DatabaseUnavailable) from error
 
 
 @dataclass(frozen=True, slots=True)

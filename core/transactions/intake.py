@@ -6,12 +6,12 @@ pass are inserted as ``pending`` by a single statement, which is its own transac
 returns they are on disk, whatever dies afterwards.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
+from core.foundation.again import again
 from core.foundation.batching import Coalescer
 from core.foundation.database import Database, UnitOfWork
 from core.foundation.errors import (
@@ -131,27 +131,39 @@ class Intake:
         """
         known: dict[UUID, Result] = {}
         unsure: set[UUID] = set()
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                if attempt > 1:
-                    known |= await self._read_back(orders)
-                rest = [order for order in orders if order.id not in known]
-                async with self._database.autocommit() as connection:
-                    results = await accept(connection, rest, unsure)
-                fresh = zip(rest, results, strict=True)
-                known |= {order.id: _certain(order, result, unsure) for order, result in fresh}
-                return [known[order.id] for order in orders]
-            except Exception as error:
-                if not (is_retryable(error) or constraint_name(error) == OWN_ID):
-                    raise
-                if attempt == ATTEMPTS or isinstance(error, Overloaded) or is_out_of_time(error):
-                    if not (known or unsure):
-                        raise _refusal(error) from error
-                    return [known.get(order.id) or _lost(order, unsure) for order in orders]
-                told = describe(error)
-                log.warning("intake_again", attempt=attempt, error=told, orders=len(orders))
-                await asyncio.sleep(0.05 * attempt)
-        raise AssertionError("the last attempt returns or raises")
+        failed_before = False
+
+        async def take_in() -> list[Result]:
+            nonlocal known
+            if failed_before:
+                known |= await self._read_back(orders)
+            rest = [order for order in orders if order.id not in known]
+            async with self._database.autocommit() as connection:
+                results = await accept(connection, rest, unsure)
+            fresh = zip(rest, results, strict=True)
+            known |= {order.id: _certain(order, result, unsure) for order, result in fresh}
+            return [known[order.id] for order in orders]
+
+        def may_run_again(error: Exception) -> bool:
+            nonlocal failed_before
+            failed_before = True
+            waits_no_longer = isinstance(error, Overloaded) or is_out_of_time(error)
+            return _is_nobodys_fault(error) and not waits_no_longer
+
+        try:
+            return await again(
+                take_in,
+                attempts=ATTEMPTS,
+                after=may_run_again,
+                pause_seconds=lambda attempt: 0.05 * attempt,
+                what="acceptance",
+            )
+        except Exception as error:
+            if not _is_nobodys_fault(error):
+                raise
+            if not (known or unsure):
+                raise _refusal(error) from error
+            return [known.get(order.id) or _lost(order, unsure) for order in orders]
 
     async def _read_back(self, orders: Sequence[Order]) -> dict[UUID, Result]:
         async with self._database.read() as reader:
@@ -163,6 +175,10 @@ class Intake:
             row["id"]: Accepted(row["id"], row["status"], payment_ref=row["payment_ref"])
             for row in rows
         }
+
+
+def _is_nobodys_fault(error: Exception) -> bool:
+    return is_retryable(error) or constraint_name(error) == OWN_ID
 
 
 def _certain(order: Order, result: Result, unsure: set[UUID]) -> Result:

@@ -6,13 +6,14 @@ work again; a transaction that breaks its batch is isolated, tried again, and af
 What waits for a row that somebody else holds is left out and nobody's fault.
 """
 
-import asyncio
 from collections.abc import Collection, Sequence
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
 from core.foundation import metrics
+from core.foundation.again import again
 from core.foundation.database import Bounds, Database
 from core.foundation.logging import bind, describe, get_logger
 from core.foundation.metrics import stage
@@ -102,27 +103,21 @@ class BatchSettler:
     async def _book_with_retries(
         self, taken: Claim, only: Sequence[UUID] | None = None, *, in_line: bool = False
     ) -> Booked:
-        backoff = FIRST_BACKOFF_SECONDS
-        for attempt in range(1, RETRIES + 1):
-            try:
-                with stage("book"):
-                    return await self._book(taken, only, in_line=in_line)
-            except Exception as error:
-                again = isinstance(error, LostRace) or is_retryable(error)
-                if attempt == RETRIES or was_held_up(error) or not again:
-                    raise
-                metrics.retries.labels(type(error).__name__).inc()
-                log.warning("unit_of_work_again", attempt=attempt, error=describe(error))
-                await asyncio.sleep(backoff)
-                backoff *= 2
-        raise AssertionError("the last attempt returns or raises")
+        return await again(
+            partial(self._book, taken, only, in_line=in_line),
+            attempts=RETRIES,
+            after=_may_run_again,
+            pause_seconds=lambda attempt: FIRST_BACKOFF_SECONDS * 2 ** (attempt - 1),
+            what="settlement of a batch",
+        )
 
     async def _book(self, taken: Claim, only: Sequence[UUID] | None, *, in_line: bool) -> Booked:
-        async with self._database.unit_of_work(self._bounds) as unit:
-            booked = await book(
-                unit, taken, self._kinds, self._finisher, only=only, in_line=in_line
-            )
-            await unit.commit()
+        with stage("book"):
+            async with self._database.unit_of_work(self._bounds) as unit:
+                booked = await book(
+                    unit, taken, self._kinds, self._finisher, only=only, in_line=in_line
+                )
+                await unit.commit()
         return booked
 
     def _leave_alone(self, accounts: Collection[UUID]) -> None:
@@ -185,3 +180,10 @@ class BatchSettler:
 
 def _accounts(rows: Sequence[Any]) -> set[UUID]:
     return {row[side] for row in rows for side in _SIDES if row[side] is not None}
+
+
+def _may_run_again(error: Exception) -> bool:
+    may = (isinstance(error, LostRace) or is_retryable(error)) and not was_held_up(error)
+    if may:
+        metrics.retries.labels(type(error).__name__).inc()
+    return may
