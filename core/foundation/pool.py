@@ -193,11 +193,12 @@ class Checkout:
         """Whether the connection serves nobody any more.
 
         A backend that was terminated may have said so before its connection is closed; one whose
-        query was cancelled is still busy with it.
+        query was cancelled is still busy with it; one left in a transaction holds its locks.
         """
-        return self._driver.is_closed() or (
-            error is not None
-            and (isinstance(error, asyncio.CancelledError) or is_connection_loss(error))
+        if self._driver.is_closed() or self._driver.is_in_transaction():
+            return True
+        return error is not None and (
+            isinstance(error, asyncio.CancelledError) or is_connection_loss(error)
         )
 
 

@@ -139,6 +139,7 @@ class UnitOfWork:
             if not is_connection_loss(error):
                 raise
             self._state = _State.UNKNOWN
+            connection.terminate()
             raise CommitUnknownError from error
         if answer != "COMMIT":
             raise RolledBackError
@@ -157,7 +158,7 @@ class UnitOfWork:
         try:
             await self._connection.execute(begin)
         except BaseException as error:
-            await self._checkout.__aexit__(type(error), error, error.__traceback__)
+            await self.__aexit__(type(error), error, error.__traceback__)
             raise
         return self
 

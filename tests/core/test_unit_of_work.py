@@ -315,6 +315,28 @@ async def test_a_snapshot_sees_one_moment_and_writes_nothing(
             await reader.fetchval(f"{RENAME} RETURNING id", account, "forged")
 
 
+async def test_what_could_not_be_begun_spoils_no_connection(
+    teller: Database, account: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bounds, "begin", lambda *_: "BEGIN; SET LOCAL no_such_setting = 1;")
+    with pytest.raises(asyncpg.PostgresError, match="no_such_setting"):
+        async with teller.unit_of_work(SETTLEMENT):
+            raise AssertionError("it was begun")
+    async with teller.unit_of_work() as unit:
+        await unit.connection.execute(RENAME, account, "well")
+        await unit.commit()
+    assert await nickname(teller, account) == "well"
+
+
+async def test_a_transaction_that_was_begun_by_hand_ends_with_its_connection(
+    teller: Database, account: UUID
+) -> None:
+    async with teller.autocommit() as connection:
+        await connection.execute("BEGIN")
+        await connection.execute(RENAME, account, "by hand")
+    assert await nickname(teller, account) is None
+
+
 async def test_each_look_of_a_reader_sees_its_own_moment_and_leaves_nothing_open(
     database: Database, teller: Database, account: UUID
 ) -> None:
