@@ -138,11 +138,6 @@ class Steps:
             raise ValueError(f"{job} has a part {part.name!r} already")
         self._jobs[job].append(part)
 
-    @property
-    def jobs(self) -> Sequence[str]:
-        """The names of all jobs."""
-        return list(self._jobs)
-
     def parts(self, job: str) -> Sequence[Part]:
         """What the job does, in order. Raises LookupError where nobody registered it."""
         if job not in self._jobs:
