@@ -19,7 +19,7 @@ from core.transactions.closing import close_account
 
 async def set_frozen(unit: UnitOfWork, name: str, actor: Actor, *, frozen: bool) -> Account:
     """Freeze an account or thaw it. Raises AccountNotFound, FourEyes, AccountStateConflict."""
-    account = await find_others_account(unit, name, actor, lock=True)
+    account = await lock_others_account(unit, name, actor)
     await accounts.set_frozen(unit.session, account, frozen=frozen)
     _note(unit, actor, "freeze" if frozen else "unfreeze", account)
     return account
@@ -31,17 +31,22 @@ async def close(unit: UnitOfWork, name: str, actor: Actor) -> None:
     Raises AccountNotFound, FourEyes, LoanLeft, MoneyLeft, TransactionsPending,
     AccountStateConflict.
     """
-    account = await find_others_account(unit, name, actor, lock=True)
+    account = await lock_others_account(unit, name, actor)
     await refuse_live_loans_on(unit.connection, account.id)
     await close_account(unit.session, account, clock.now())
     _note(unit, actor, "close", account)
 
 
-async def find_others_account(
-    unit: UnitOfWork, name: str, actor: Actor, *, lock: bool = False
-) -> Account:
+async def find_others_account(unit: UnitOfWork, name: str, actor: Actor) -> Account:
     """The account by id or number. Raises AccountNotFound, or FourEyes for the actor's own."""
-    account = await accounts.find_account(unit.session, name, lock=lock)
+    account = await accounts.find_account(unit.session, name)
+    await refuse_own(unit.connection, user_of(actor), [account.owner_id])
+    return account
+
+
+async def lock_others_account(unit: UnitOfWork, name: str, actor: Actor) -> Account:
+    """The same, locked and as it is then."""
+    account = await accounts.lock_account(unit.session, name)
     await refuse_own(unit.connection, user_of(actor), [account.owner_id])
     return account
 
@@ -69,7 +74,7 @@ class Overdraft:
 
     async def look(self, unit: UnitOfWork, _actor: Actor, _rules: Rules) -> Ground:
         """The limit as it is; worth the new one where that is higher."""
-        account = await accounts.find_account(unit.session, self.account, lock=True)
+        account = await accounts.lock_account(unit.session, self.account)
         limit_minor = minor_units("overdraft_limit", self.limit, account.currency)
         accounts.refuse_overdraft(account, limit_minor)
         before_minor = account.overdraft_limit_minor
@@ -78,7 +83,7 @@ class Overdraft:
 
     async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Set the limit."""
-        account = await find_others_account(unit, self.account, doing.actor, lock=True)
+        account = await lock_others_account(unit, self.account, doing.actor)
         before_minor = account.overdraft_limit_minor
         limit_minor = minor_units("overdraft_limit", self.limit, account.currency)
         await accounts.set_overdraft(unit.session, account, limit_minor)

@@ -109,7 +109,7 @@ class Opening:
 
     async def _open(self, unit: UnitOfWork, doing: Doing) -> Account:
         rules = doing.rules.accounts
-        await users.find_user(unit.session, self.owner_id, lock=True)
+        await users.lock_user(unit.session, self.owner_id)
         return await open_account(
             unit,
             self.owner_id,

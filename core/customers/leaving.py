@@ -18,7 +18,7 @@ async def leave(unit: UnitOfWork, user_id: UUID, actor: Actor, at: datetime) -> 
     Raises UserNotFound, LoanLeft, MoneyLeft, TransactionsPending or LastAdmin.
     """
     # Locks the user first: no account can be opened meanwhile.
-    await users.find_user(unit.session, user_id, lock=True)
+    await users.lock_user(unit.session, user_id)
     await refuse_live_loans_of(unit.connection, user_id)
     await close_all_of(unit.session, user_id, at)
     await forget_nicknames(unit.session, user_id)

@@ -26,7 +26,7 @@ from core.identity.passwords import Passwords, refuse_weak
 from core.identity.sessions import end_session, end_sessions_of, find_living
 from core.identity.tables import RefreshToken, Role, Session, User, UserStatus
 from core.identity.tokens import AccessTokens, hash_refresh_token, new_refresh_token
-from core.identity.users import find_user
+from core.identity.users import find_user, lock_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +274,7 @@ class Logins:
             raise WrongPassword
         new_hash = await self._passwords.hash(new, whose=actor.ip)
         async with self._database.unit_of_work() as unit:
-            user = await find_user(unit.session, user_id, lock=True)
+            user = await lock_user(unit.session, user_id)
             if user.password_hash != known_hash:  # changed meanwhile, by somebody faster
                 raise WrongPassword
             user.password_hash = new_hash

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -158,12 +158,22 @@ async def _with_country_code(session: AsyncSession, person: PersonalData) -> Per
     return replace(person, country=(await find_allowed(session, person.country)).code)
 
 
-async def find_user(rows: Rows, user_id: UUID, *, lock: bool = False) -> User:
-    """A user who is not deleted; with ``lock``, row-locked. Raises UserNotFound."""
-    query = select(User).where(User.id == user_id, User.deleted_at.is_(None))
-    if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
-    user = await rows.scalar(query)
+async def find_user(rows: Rows, user_id: UUID) -> User:
+    """A user who is not deleted. Raises UserNotFound."""
+    return _found(await rows.scalar(_living(user_id)))
+
+
+async def lock_user(session: AsyncSession, user_id: UUID) -> User:
+    """The same, locked and as he is then. Raises UserNotFound."""
+    query = _living(user_id).with_for_update().execution_options(populate_existing=True)
+    return _found(await session.scalar(query))
+
+
+def _living(user_id: UUID) -> Select[User]:
+    return select(User).where(User.id == user_id, User.deleted_at.is_(None))
+
+
+def _found(user: User | None) -> User:
     if user is None:
         raise UserNotFound
     return user
@@ -173,7 +183,7 @@ async def update_profile(
     session: AsyncSession, user_id: UUID, changes: dict[str, Any], actor: Actor
 ) -> User:
     """Set the personal fields in ``changes``; the caller commits. Raises CountryNotAllowed."""
-    user = await find_user(session, user_id, lock=True)
+    user = await lock_user(session, user_id)
     person = await _with_country_code(session, PersonalData(**changes))
     for name in changes:
         setattr(user, name, getattr(person, name))
@@ -199,7 +209,7 @@ async def delete_user(unit: UnitOfWork, user_id: UUID, actor: Actor) -> None:
     session = unit.session
     if (await find_user(session, user_id)).role == Role.ADMIN:
         await lock_admins(session)
-    user = await find_user(session, user_id, lock=True)
+    user = await lock_user(session, user_id)
     if user.role == Role.ADMIN:
         await _keep_one_admin(session, without=user_id)
     now = clock.now()
@@ -231,7 +241,7 @@ async def change_standing(
     Raises UserNotFound, or LastAdmin where nobody could administer the bank afterwards.
     """
     await lock_admins(session)
-    user = await find_user(session, user_id, lock=True)
+    user = await lock_user(session, user_id)
     new_role, new_status = role or Role(user.role), status or UserStatus(user.status)
     if (new_role, new_status) == (user.role, user.status):
         return user

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import Select, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.foundation.database import Rows
@@ -30,24 +30,36 @@ _IS_THERE = "SELECT EXISTS (SELECT FROM accounts WHERE id = $1)"
 SHORTEST_ID: Final = 32
 
 
-async def find_account(
-    rows: Rows, name: str, *, owner_id: UUID | None = None, lock: bool = False
-) -> Account:
+async def find_account(rows: Rows, name: str, *, owner_id: UUID | None = None) -> Account:
     """The account of that number or id; with ``owner_id``, only if it is this owner's.
 
     Raises AccountNotFound: unknown, or not the owner's.
     """
+    query = _named(name)
+    if owner_id is not None:
+        query = query.where(Account.owner_id == owner_id)
+    return _found(await rows.scalar(query))
+
+
+async def lock_account(session: AsyncSession, name: str) -> Account:
+    """The same, locked and as it is then. Raises AccountNotFound."""
+    return _found(await session.scalar(_locked(_named(name))))
+
+
+def _named(name: str) -> Select[Account]:
     account_id = parse_id(name) if len(name) >= SHORTEST_ID else None
     if account_id is None and not is_account_number(name):
         raise AccountNotFound
-    query = select(Account).where(
+    return select(Account).where(
         Account.account_number == name if account_id is None else Account.id == account_id
     )
-    if owner_id is not None:
-        query = query.where(Account.owner_id == owner_id)
-    if lock:
-        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    account = await rows.scalar(query)
+
+
+def _locked(query: Select[Account]) -> Select[Account]:
+    return query.with_for_update(key_share=True).execution_options(populate_existing=True)
+
+
+def _found(account: Account | None) -> Account:
     if account is None:
         raise AccountNotFound
     return account
@@ -94,12 +106,18 @@ async def add_account(
     return account
 
 
-async def accounts_of(rows: Rows, owner_id: UUID, *, lock: bool = False) -> Sequence[Account]:
+async def accounts_of(rows: Rows, owner_id: UUID) -> Sequence[Account]:
     """All accounts of an owner in the order of their ids, the closed ones included."""
-    query = select(Account).where(Account.owner_id == owner_id).order_by(Account.id)
-    if lock:
-        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    return (await rows.scalars(query)).all()
+    return (await rows.scalars(_owned(owner_id))).all()
+
+
+async def lock_accounts_of(session: AsyncSession, owner_id: UUID) -> Sequence[Account]:
+    """The same, locked and as they are then."""
+    return (await session.scalars(_locked(_owned(owner_id)))).all()
+
+
+def _owned(owner_id: UUID) -> Select[Account]:
+    return select(Account).where(Account.owner_id == owner_id).order_by(Account.id)
 
 
 async def forget_nicknames(session: AsyncSession, owner_id: UUID) -> None:
@@ -160,7 +178,7 @@ async def make_primary(session: AsyncSession, account: Account) -> None:
 
     Raises AccountStateConflict for a closed account.
     """
-    siblings = await accounts_of(session, account.owner_id, lock=True)
+    siblings = await lock_accounts_of(session, account.owner_id)
     if account.status == AccountStatus.CLOSED:
         raise AccountStateConflict("a closed account cannot be the primary one")
     for sibling in siblings:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    Uuid,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -88,48 +89,43 @@ class Account(Base):
         return available_minor(self.balance_minor, self.overdraft_limit_minor)
 
 
-class Posting(Base):
-    """One signed leg of a transaction on one account, append-only.
-
-    ``entry_no`` rises with every posting of an account in the order of booking, and ``booked_at``
-    never falls; a customer account's posting carries the balance after it. What it refers to, and
-    its time, are checked by a trigger once a statement, see migration 0002.
-    """
-
-    __tablename__ = "postings"
-    __table_args__ = (
-        PrimaryKeyConstraint("transaction_id", "leg"),
-        CheckConstraint("amount_minor <> 0", name="amount"),
-        CheckConstraint("num_nonnulls(account_id, ledger_code) = 1", name="one_side"),
-        CheckConstraint(
-            "(account_id IS NULL) = (balance_after_minor IS NULL)", name="balance_after"
-        ),
-        Index(
-            "ix_postings_account",
-            "account_id",
-            "booked_at",
-            "entry_no",
-            postgresql_where=text("account_id IS NOT NULL"),
-        ),
-        Index(
-            "ix_postings_ledger",
-            "ledger_code",
-            "currency",
-            "entry_no",
-            postgresql_include=["amount_minor"],
-            postgresql_where=text("ledger_code IS NOT NULL"),
-        ),
-    )
-
-    transaction_id: Mapped[UUID] = mapped_column()
-    leg: Mapped[int] = mapped_column(SmallInteger)
-    entry_no: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
-    account_id: Mapped[UUID | None]
-    ledger_code: Mapped[str | None] = mapped_column(Text)
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
-    currency: Mapped[str] = mapped_column(CHAR(3))
-    balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)
-    booked_at: Mapped[datetime] = mapped_column(INSTANT)
+# One signed leg of a transaction on one account, append-only.
+#
+# ``entry_no`` rises with every posting of an account in the order of booking, and ``booked_at``
+# never falls; a customer account's posting carries the balance after it. What it refers to, and
+# its time, are checked by a trigger once a statement, see migration 0002.
+postings = Table(
+    "postings",
+    Base.metadata,
+    Column("transaction_id", Uuid, nullable=False),
+    Column("leg", SmallInteger, nullable=False),
+    Column("entry_no", BigInteger, Identity(always=True), nullable=False),
+    Column("account_id", Uuid),
+    Column("ledger_code", Text),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", CHAR(3), nullable=False),
+    Column("balance_after_minor", BigInteger),
+    Column("booked_at", INSTANT, nullable=False),
+    PrimaryKeyConstraint("transaction_id", "leg"),
+    CheckConstraint("amount_minor <> 0", name="amount"),
+    CheckConstraint("num_nonnulls(account_id, ledger_code) = 1", name="one_side"),
+    CheckConstraint("(account_id IS NULL) = (balance_after_minor IS NULL)", name="balance_after"),
+    Index(
+        "ix_postings_account",
+        "account_id",
+        "booked_at",
+        "entry_no",
+        postgresql_where=text("account_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_postings_ledger",
+        "ledger_code",
+        "currency",
+        "entry_no",
+        postgresql_include=["amount_minor"],
+        postgresql_where=text("ledger_code IS NOT NULL"),
+    ),
+)
 
 
 # The sum of a ledger account's postings up to a number, so that sums stay short.

@@ -30,7 +30,7 @@ async def close_all_of(session: AsyncSession, owner_id: UUID, at: datetime) -> N
     """
     open_accounts = [
         account
-        for account in await accounts.accounts_of(session, owner_id, lock=True)
+        for account in await accounts.lock_accounts_of(session, owner_id)
         if account.status != AccountStatus.CLOSED
     ]
     await refuse_pending(session, [account.id for account in open_accounts])

@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 MAX_VARIANTS = 64
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
 
 class UnreadableError(Exception):
     """What a string says is known only to the running program."""
@@ -109,7 +111,7 @@ def modules(*packages: str) -> list[Module]:
 
 
 @dataclass
-class _Reader:
+class StringReader:
     """Puts the strings of one function, or of a module's top, together."""
 
     module: Module
@@ -176,7 +178,7 @@ class _Reader:
 def _constant(home: Module, name: str) -> Iterator[str]:
     if name in home.constants:
         home.parts.add(name)
-        yield from _Reader(home, {}).variants(home.constants[name])
+        yield from StringReader(home, {}).variants(home.constants[name])
         return
     source, inner = home.imports.get(name, (None, None))
     if source is None or inner is None or not is_module(source):
@@ -184,6 +186,7 @@ def _constant(home: Module, name: str) -> Iterator[str]:
     yield from _constant(module(source), inner)
 
 
+Found = tuple[str | None, StringReader, ast.expr]
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -202,16 +205,18 @@ def texts(home: Module) -> tuple[list[Text], list[Text]]:
     return told, untold
 
 
-def _strings(home: Module) -> Iterator[tuple[str | None, _Reader, ast.expr]]:
+def _strings(home: Module) -> Iterator[Found]:
     """Every outermost string expression, with the name of the constant that it is."""
     constants = {id(value): name for name, value in home.constants.items()}
 
-    def within(node: ast.AST, reader: _Reader) -> Iterator[tuple[str | None, _Reader, ast.expr]]:
+    def within(
+        node: ast.AST, reader: StringReader
+    ) -> Iterator[tuple[str | None, StringReader, ast.expr]]:
         docstring = None
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             docstring = node.body[0]
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            reader = _Reader(home, _locals(node))
+        if isinstance(node, Function):
+            reader = StringReader(home, _locals(node))
         for child in ast.iter_child_nodes(node):
             if child is docstring:
                 continue
@@ -220,10 +225,10 @@ def _strings(home: Module) -> Iterator[tuple[str | None, _Reader, ast.expr]]:
             else:
                 yield from within(child, reader)
 
-    yield from within(home.tree, _Reader(home, {}))
+    yield from within(home.tree, StringReader(home, {}))
 
 
-def _locals(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, list[ast.expr]]:
+def _locals(function: Function) -> dict[str, list[ast.expr]]:
     found: dict[str, list[ast.expr]] = {}
     for node in ast.walk(function):
         if isinstance(node, ast.Assign | ast.AnnAssign):
@@ -245,3 +250,10 @@ def _is_text(node: ast.expr) -> bool:
             return _is_text(subject) or isinstance(subject, ast.Name)
         case _:
             return False
+
+
+def functions(home: Module) -> Iterator[tuple[Function, StringReader]]:
+    """Every function of a module, with what puts its strings together."""
+    for node in ast.walk(home.tree):
+        if isinstance(node, Function):
+            yield node, StringReader(home, _locals(node))

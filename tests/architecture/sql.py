@@ -1,5 +1,6 @@
 """What a statement does with which tables, read by a parser of PostgreSQL's SQL."""
 
+import logging
 import re
 from enum import StrEnum
 from functools import cache
@@ -14,6 +15,10 @@ _BEGINS: Final = re.compile(
     r"(SELECT|WITH|INSERT INTO|UPDATE|DELETE FROM|MERGE|COPY|LOCK|TRUNCATE|TABLE|VALUES)\b"
 )
 _NAMES_A_TABLE: Final = r"\b(FROM|JOIN|INTO|UPDATE|USING|TABLE|ONLY)\s+(public\.)?(\w+)\b"
+
+
+# It tells of every array index that it counts from 0 in other dialects.
+logging.getLogger("sqlglot").setLevel(logging.WARNING)
 
 
 class Way(StrEnum):
