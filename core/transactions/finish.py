@@ -85,12 +85,13 @@ class LostRace(Exception):  # noqa: N818 - an event between workers, not an erro
 class Finisher:
     """How pending transactions end in this process: with their kinds' effects, and who is told.
 
-    What waits for a transaction is told once the unit of work that ends it has committed.
+    Who waits for a transaction is told by ``tell``, of nothing that has not been committed.
     """
 
     def __init__(self, kinds: Kinds, announcer: Announcer) -> None:
         self._kinds = kinds
         self._announcer = announcer
+        self._untold: list[Sequence[Outcome]] = []
 
     async def end(self, unit: UnitOfWork, outcomes: Sequence[Outcome], accounts: Accounts) -> None:
         """Write how these ended: states, postings, balances, and their kinds' effects.
@@ -108,7 +109,7 @@ class Finisher:
             await _fail(connection, [o for o in outcomes if o.failure is not None], now)
         await posting.post(connection, dated, accounts.values())
         await self._apply_effects(unit, outcomes)
-        unit.once_committed(partial(self._tell, outcomes))
+        unit.once_committed(partial(self._note, outcomes))
 
     async def set_aside(self, unit: UnitOfWork, movement: Movement) -> None:
         """End a transaction that breaks its worker, as failed with the code ``internal``.
@@ -126,7 +127,7 @@ class Finisher:
             if was_held_up(error) or is_retryable(error):
                 raise
             log.critical("effect_lost", error=describe(error))
-        unit.once_committed(partial(self._tell, [outcome]))
+        unit.once_committed(partial(self._note, [outcome]))
 
     async def _apply_effects(self, unit: UnitOfWork, outcomes: Sequence[Outcome]) -> None:
         by_type: dict[str, list[Outcome]] = defaultdict(list)
@@ -135,12 +136,18 @@ class Finisher:
         for kind, of_kind in by_type.items():
             await self._kinds.of(kind).apply(unit, of_kind)
 
-    async def _tell(self, outcomes: Sequence[Outcome]) -> None:
-        _count(outcomes)
-        with stage("log"):
-            _log(outcomes)
-        with stage("announce"):
-            await self._announcer.announce([outcome.movement.id for outcome in outcomes])
+    async def _note(self, outcomes: Sequence[Outcome]) -> None:
+        self._untold.append(outcomes)
+
+    async def tell(self) -> None:
+        """Count, log and announce what has ended since; once nobody waits for the accounts."""
+        untold, self._untold = self._untold, []
+        for outcomes in untold:
+            _count(outcomes)
+            with stage("log"):
+                _log(outcomes)
+            with stage("announce"):
+                await self._announcer.announce([outcome.movement.id for outcome in outcomes])
 
 
 async def record(connection: Connection, finals: Sequence[Recorded], booked_at: datetime) -> None:

@@ -119,12 +119,15 @@ class Settler:
 
     async def round(self, *, depth: int | None = None) -> Round:
         """Claim and settle one batch out of the first ``depth`` that are pending."""
-        async with claim(
-            self._database,
-            self._locks,
-            limit=self._batch_size,
-            depth=depth,
-            closed=self._elsewhere.look(),
-        ) as taken:
-            settled = await self._batches.settle(taken) if taken.taken else 0
+        try:
+            async with claim(
+                self._database,
+                self._locks,
+                limit=self._batch_size,
+                depth=depth,
+                closed=self._elsewhere.look(),
+            ) as taken:
+                settled = await self._batches.settle(taken) if taken.taken else 0
+        finally:  # what has ended has, whatever became of the rest
+            await self._batches.tell()
         return Round(settled, taken.seen)

@@ -120,6 +120,10 @@ class BatchSettler:
                 await unit.commit()
         return booked
 
+    async def tell(self) -> None:
+        """Tell whoever waits of what was settled: after its accounts were unlocked."""
+        await self._finisher.tell()
+
     def _leave_alone(self, accounts: Collection[UUID]) -> None:
         if accounts:
             metrics.held_elsewhere.inc(len(accounts))
