@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from math import inf
 from time import monotonic
@@ -15,7 +16,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from core.foundation.sqlstates import is_connection_loss
+from core.foundation.sqlstates import LOSSES, is_connection_loss
 from core.foundation.turns import Turns
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -34,6 +35,8 @@ IDLE_SECONDS: Final = 5.0
 # the middle of a statement, none of its own limits ends a unit of work, so the kernel's has to
 # (TCP_USER_TIMEOUT; it knows nothing of sockets of the file system).
 UNREAD_SECONDS: Final = 3.0
+# A server that takes longer to stop or to undo something is asked no more.
+STOP_SECONDS: Final = 5.0
 
 
 def make_engine(
@@ -183,11 +186,21 @@ class Checkout:
         try:
             if self.opened_session is not None:
                 self.opened_session.sync_session.close()
-            if self._pooled.is_valid and self._is_spoilt(error):
-                self._pooled.invalidate()
-            self._pooled.close()
+            if isinstance(error, asyncio.CancelledError) and not self._driver.is_closed():
+                await self._stop()
         finally:
-            self._pool.turns.give_back()
+            try:
+                if self._pooled.is_valid and self._is_spoilt(error):
+                    self._pooled.invalidate()
+                self._pooled.close()
+            finally:
+                self._pool.turns.give_back()
+
+    async def _stop(self) -> None:
+        """Wait until the server was told to stop what was cancelled: cut off, it would go on."""
+        with suppress(*LOSSES, asyncpg.PostgresError, asyncpg.InternalClientError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._driver.execute("SELECT")
 
     def _is_spoilt(self, error: BaseException | None) -> bool:
         """Whether the connection serves nobody any more.

@@ -15,13 +15,11 @@ from typing import Any, Final, Self, TypeVar, cast
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.foundation.pool import Connection, Pool
+from core.foundation.pool import STOP_SECONDS, Connection, Pool
 from core.foundation.reading import Reading
 from core.foundation.sqlstates import LOSSES, CommitUnknownError, is_connection_loss
 
 KNOWS_TRANSACTION_TIMEOUT: Final = 17
-# A server that takes longer to undo a unit of work is asked no more.
-ROLLBACK_SECONDS: Final = 5.0
 
 Shared = TypeVar("Shared")
 
@@ -185,7 +183,7 @@ class UnitOfWork:
         connection, undone = self._connection, False
         try:
             if self._state is _State.OPEN and not connection.is_closed():
-                async with asyncio.timeout(ROLLBACK_SECONDS):
+                async with asyncio.timeout(STOP_SECONDS):
                     await connection.execute("ROLLBACK;")
                 undone = True
         except (*LOSSES, asyncpg.PostgresError, asyncpg.InternalClientError):
