@@ -88,8 +88,13 @@ async def submit_batch(
     async def submit() -> BatchView:
         # A commit that was lost and went through is found by its id.
         if unsure and await _is_there(database, new.id):
-            return await find_batch(database, new.id)
-        return await _submit(database, intake, new)
+            view = await find_batch(database, new.id)
+        else:
+            view = await _submit(database, intake, new)
+            if not view.replayed:
+                return view
+        intake.ring(orders[0].request_id)
+        return view
 
     def may_run_again(error: Exception) -> bool:
         nonlocal unsure

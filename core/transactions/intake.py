@@ -93,6 +93,10 @@ class Intake:
         await accept_own(unit.connection, orders)
         self._ring_after(unit, orders)
 
+    def ring(self, request_id: str | None) -> None:
+        """Ring for what an earlier commit left pending: a batch that was found, or replayed."""
+        self._bell.ring(request_id)
+
     def _ring_after(self, unit: UnitOfWork, orders: Sequence[Order | BankOrder]) -> None:
         if orders:
             unit.once_committed(_Ring(self._bell, orders[0].request_id))

@@ -4,16 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from unittest.mock import AsyncMock
 
 import pytest
 
+from core.foundation.database import Database
 from core.foundation.errors import InsufficientFunds
 from core.foundation.ids import new_id
 from core.ledger.chart import LedgerCode
+from core.transactions import batch
 from core.transactions.batch import submit_batch
 from core.transactions.intake import Intake
 from core.transactions.orders import BankOrder
 from tests.quiet import Quiet, transfer_order
+from tests.transactions.wire import Wire
 
 
 @dataclass(eq=False)
@@ -82,4 +86,44 @@ async def test_a_batch_rings_for_its_request(quiet: Quiet, bell: Bell) -> None:
     anna, bert = await quiet.account(1_000), await quiet.account()
     orders = [transfer_order(anna, bert, 1, request_id="r") for _ in range(3)]
     await submit_batch(quiet.database, Intake(quiet.database, bell), orders, owner_id=new_id())
+    assert bell.rung_for == ["r"]
+
+
+async def test_a_batch_that_is_replayed_rings_for_what_may_be_pending(
+    quiet: Quiet, bell: Bell
+) -> None:
+    # Given a batch whose ring was lost
+    anna, bert = await quiet.account(1_000), await quiet.account()
+    orders, owner = [transfer_order(anna, bert, 1, request_id="first")], new_id()
+    await submit_batch(quiet.database, quiet.intake, orders, owner_id=owner, idempotency_key="k")
+    # When it comes again
+    again = [transfer_order(anna, bert, 1, request_id="again")]
+    replayed = await submit_batch(
+        quiet.database, Intake(quiet.database, bell), again, owner_id=owner, idempotency_key="k"
+    )
+    # Then it rings for what the first commit left pending
+    assert (replayed.replayed, replayed.pending) == (True, 1)
+    assert bell.rung_for == ["again"]
+
+
+@pytest.mark.parametrize(
+    ("key", "seen"), [(None, True), ("k", True), ("k", False)], ids=["found", "keyed", "by its key"]
+)
+async def test_a_batch_whose_commit_lost_its_answer_rings(
+    quiet: Quiet, bell: Bell, monkeypatch: pytest.MonkeyPatch, key: str | None, *, seen: bool
+) -> None:
+    # Given a commit that goes through and is not answered, maybe a moment after it is looked for
+    if not seen:
+        monkeypatch.setattr(batch, "_is_there", AsyncMock(return_value=False))
+    anna, bert = await quiet.account(1_000), await quiet.account()
+    orders = [transfer_order(anna, bert, 1, request_id="r")]
+    async with Wire.open(quiet.settings.database_url) as wire:
+        pool = Database(wire.url, name="wired", pool_size=2)
+        wire.lose_answer_to(b"COMMIT;")
+        found = await submit_batch(
+            pool, Intake(pool, bell), orders, owner_id=new_id(), idempotency_key=key
+        )
+        await pool.close()
+    # Then it is found, and rings
+    assert (wire.cuts, found.pending) == (1, 1)
     assert bell.rung_for == ["r"]
