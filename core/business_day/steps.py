@@ -8,6 +8,7 @@ next phase waits until the transactions that this one submitted are final.
                            assess: charge, classify, open cases, set off, close cases
                            recover: classify again, close cases, where something was set off
                 rewards    credit: cashbacks that are due
+                           settle: nothing, once those are settled, where there were some
 """
 
 from collections import defaultdict

@@ -27,7 +27,7 @@ from core.transactions.results import payment_refs, taken_back, under_reversal
 CREDITED_AFTER: Final = timedelta(hours=24)
 TRY_AGAIN_AFTER: Final = timedelta(hours=24)
 AT_ONCE: Final = 500
-_FIRST_OF_ALL: Final = UUID(int=0)
+FIRST_OF_ALL: Final = UUID(int=0)
 
 _EARN = """
 INSERT INTO cashbacks (payment_id, account_id, currency, amount_minor, due_at)
@@ -152,7 +152,7 @@ async def credit(
     unit: UnitOfWork,
     intake: Intake,
     now: datetime,
-    first: UUID = _FIRST_OF_ALL,
+    first: UUID = FIRST_OF_ALL,
     following: UUID | None = None,
 ) -> Credited:
     """Submit what has fallen due by ``now``, ``AT_ONCE`` at most; of payments in that range of ids.

@@ -6,6 +6,7 @@ credits with each date what falls due by its end, so that the date leaves nothin
 
 from datetime import date
 from typing import Final
+from uuid import UUID
 
 from core.business_day import dates
 from core.business_day.runs import CLOSE_DAY
@@ -13,7 +14,7 @@ from core.business_day.steps import Part, Phase, Share, StepDone, Steps, Work
 from core.foundation.database import Reader
 from core.foundation.logging import get_logger
 from core.foundation.unit_of_work import UnitOfWork
-from core.rewards.cashback import AT_ONCE, credit
+from core.rewards.cashback import AT_ONCE, FIRST_OF_ALL, credit
 from core.transactions.intake import Intake
 
 log = get_logger(__name__)
@@ -61,20 +62,27 @@ class Cashbacks:
         self._time_zone = time_zone
 
     async def credit(self, unit: UnitOfWork, work: Work) -> StepDone:
-        """Submit the share's cashbacks."""
+        """Submit all of the share's cashbacks, also what has fallen due since it was cut."""
         due_by = await dates.due_by(unit.connection, work.business_date, self._time_zone)
-        share = work.share
-        credited = await credit(unit, self._intake, due_by, share.first_id, share.next_id)
-        return StepDone(credited.submitted)
+        first, following = work.share.first_id, work.share.next_id
+        submitted: list[UUID] = []
+        # Each one that was looked at is credited, cancelled or put off: it is not met again.
+        while (credited := await credit(unit, self._intake, due_by, first, following)).looked_at:
+            submitted += credited.submitted
+        return StepDone(submitted)
 
     async def open_since(self, _reader: Reader) -> date | None:
         """Cashbacks fall due by the instant: no date waits for them."""
         return None
 
     async def shares(self, reader: Reader, day: date) -> list[Share]:
-        """Shares of as many cashbacks as are credited at once; none where none is due."""
+        """Shares of as many cashbacks as are credited at once; one of all where none is due yet.
+
+        What falls due while the parts before are done is then in a share as well.
+        """
         due_by = await dates.due_by(reader, day, self._time_zone)
-        return [Share(*row) for row in await reader.fetch(_SHARES, due_by, AT_ONCE)]
+        rows = await reader.fetch(_SHARES, due_by, AT_ONCE)
+        return [Share(*row) for row in rows] or [Share(FIRST_OF_ALL, None, 0)]
 
     async def second_half(self, reader: Reader, share: Share) -> Share | None:
         """The second half of the share's cashbacks; None where it holds one only."""
