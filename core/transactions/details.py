@@ -10,6 +10,10 @@ from uuid import UUID
 
 import msgspec
 
+from core.foundation.logging import describe, get_logger
+
+log = get_logger(__name__)
+
 
 class Details(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The base of every kind's details. A field that has its default is not stored."""
@@ -72,8 +76,12 @@ def decode(transaction_type: str, shape: type[AnyDetails] | None, stored: str) -
         raise UnknownDetails(transaction_type, error) from error
 
 
-def shown(stored: str | None) -> ShownDetails:
-    """What the parties are shown of details of whatever kind."""
+def shown(transaction_id: UUID, stored: str | None) -> ShownDetails:
+    """What the parties are shown of details of whatever kind; nothing where they cannot be read."""
     if stored is None:
         return NOTHING_TO_SHOW
-    return msgspec.json.decode(stored, type=ShownDetails)
+    try:
+        return msgspec.json.decode(stored, type=ShownDetails)
+    except msgspec.ValidationError as error:
+        log.warning("details_unread", transaction_id=str(transaction_id), error=describe(error))
+        return NOTHING_TO_SHOW

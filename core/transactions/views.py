@@ -187,7 +187,7 @@ async def page_of_transactions(
 def view_of(row: Any) -> TransactionView:
     """The view of one row of the select above."""
     columns = dict(row)
-    columns["details"] = shown(row["details"])
+    columns["details"] = shown(row["id"], row["details"])
     return TransactionView(**columns)
 
 

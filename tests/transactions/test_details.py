@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from core.lending.details import (
     AccrualDetails,
@@ -21,6 +22,7 @@ from core.lending.details import (
 from core.lending.orders import loan_payment
 from core.transactions import details
 from core.transactions.details import (
+    NOTHING_TO_SHOW,
     ApprovedDetails,
     CashbackDetails,
     Details,
@@ -89,6 +91,15 @@ def test_details_are_stored_as_they_always_were_and_read_back(
 def test_another_shape_is_an_error_by_name(stored: str) -> None:
     with pytest.raises(UnknownDetails, match="payment"):
         details.decode("payment", PaymentDetails, stored)
+
+
+@pytest.mark.parametrize("stored", ['{"payee": 1}', '{"loan_id": "x"}', "[]"])
+def test_what_cannot_be_read_is_not_shown_and_the_log_says_so(stored: str) -> None:
+    with capture_logs() as lines:
+        assert details.shown(OTHER, stored) == NOTHING_TO_SHOW
+    assert [(line["event"], line["transaction_id"]) for line in lines] == [
+        ("details_unread", str(OTHER))
+    ]
 
 
 def test_a_key_that_was_used_before_the_details_had_shapes_is_known_again() -> None:
