@@ -5,13 +5,16 @@ here while it commits: where the answer is lost the row is looked for, and only 
 found is the caller told that the outcome is unknown, with the ids to look for.
 """
 
+import asyncio
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from core.foundation.again import again
 from core.foundation.database import Database, UnitOfWork
 from core.foundation.errors import OutcomeUnknown
+from core.foundation.logging import describe, get_logger
 from core.foundation.sqlstates import CommitUnknownError, is_retryable
+
+log = get_logger(__name__)
 
 LOOKS: Final = 3
 SECONDS_BETWEEN_LOOKS: Final = 0.1
@@ -42,30 +45,16 @@ async def commit(database: Database, unit: UnitOfWork, *traces: Trace) -> None:
 
 async def is_found(database: Database, trace: Trace) -> bool:
     """Whether the row is on disk; False where it is not, or nobody can tell."""
-
-    async def look() -> None:
-        async with database.read() as reader:
-            if not await reader.fetchval(trace.is_there, trace.id):
-                raise _NotSeen
-
-    try:
-        await again(
-            look,
-            attempts=LOOKS,
-            after=_may_be_seen_later,
-            pause_seconds=lambda _: SECONDS_BETWEEN_LOOKS,
-            what=f"look for {trace.name} {trace.id}",
-        )
-    except Exception as error:
-        if not _may_be_seen_later(error):
-            raise
-        return False
-    return True
-
-
-class _NotSeen(Exception):  # noqa: N818 - says what is the case
-    """The row is not there, or not yet: the commit may be under way still."""
-
-
-def _may_be_seen_later(error: Exception) -> bool:
-    return isinstance(error, _NotSeen) or is_retryable(error)
+    for look in range(1, LOOKS + 1):
+        if look > 1:  # the commit may be under way still
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        try:
+            async with database.read() as reader:
+                if await reader.fetchval(trace.is_there, trace.id):
+                    return True
+        except Exception as error:
+            if not is_retryable(error):
+                raise
+            told = {trace.name: str(trace.id)}
+            log.warning("outcome_not_read", look=look, error=describe(error), **told)
+    return False
