@@ -17,7 +17,7 @@ from core.foundation.again import again
 from core.foundation.database import Bounds, Database
 from core.foundation.logging import bind, describe, get_logger
 from core.foundation.metrics import stage
-from core.foundation.sqlstates import is_retryable, was_held_up
+from core.foundation.sqlstates import is_connection_loss, is_retryable, was_held_up
 from core.transactions.book import Booked, book, find_pending
 from core.transactions.claim import Claim
 from core.transactions.elsewhere import LockedElsewhere
@@ -174,7 +174,7 @@ class BatchSettler:
                 await self._finisher.set_aside(unit, movement)
                 await unit.commit()
         except Exception as trouble:
-            if not (was_held_up(trouble) or isinstance(trouble, LostRace)):
+            if not _may_be_set_aside_later(trouble):
                 raise
             log.info("not_set_aside_yet", error=describe(trouble))
             return
@@ -184,6 +184,13 @@ class BatchSettler:
 
 def _accounts(rows: Sequence[Any]) -> set[UUID]:
     return {row[side] for row in rows for side in _SIDES if row[side] is not None}
+
+
+def _may_be_set_aside_later(trouble: Exception) -> bool:
+    """Whether the rest of the round may go on: what is in the way is this transaction's alone."""
+    if was_held_up(trouble) or isinstance(trouble, LostRace):
+        return True
+    return is_retryable(trouble) and not is_connection_loss(trouble)
 
 
 def _may_run_again(error: Exception) -> bool:
