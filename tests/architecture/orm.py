@@ -35,10 +35,25 @@ def touches(home: Module, classes: Classes) -> Iterator[tuple[int, str, Way]]:
         elif isinstance(node, _FUNCTION):
             for line, table in _assigned(home, node, classes):
                 yield line, table, Way.WRITES
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            target = node.args[0] if node.args else None
-            if node.func.attr in _COPIES and isinstance(target, ast.Constant):
-                yield node.lineno, str(target.value), Way.WRITES
+    for line, target in _copied(home.tree):
+        if isinstance(target, ast.Constant):
+            yield line, str(target.value), Way.WRITES
+
+
+def untold(home: Module) -> Iterator[tuple[int, str]]:
+    """Where a module copies into what is no constant: the line, and what stands there."""
+    for line, target in _copied(home.tree):
+        if not isinstance(target, ast.Constant):
+            yield line, "COPY, no constant" if target is None else ast.unparse(target)
+
+
+def _copied(tree: ast.Module) -> Iterator[tuple[int, ast.expr | None]]:
+    """The targets of every COPY, by position or by name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            named = [k.value for k in node.keywords if k.arg == "table_name"]
+            if node.func.attr in _COPIES:
+                yield node.lineno, next(iter([*node.args[:1], *named]), None)
 
 
 def _full_name(home: Module, node: ast.AST | None) -> str | None:

@@ -7,6 +7,7 @@ there are several; what only a running program knows cannot be told, and is refu
 
 import ast
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import islice, product
@@ -203,6 +204,17 @@ def texts(home: Module) -> tuple[list[Text], list[Text]]:
         except UnreadableError:
             untold.append(Text(home, node.lineno, ast.unparse(node)))
     return told, untold
+
+
+def frames(home: Module) -> Iterator[Text]:
+    """What stands before a ``%``: with what it is filled is not told."""
+    tops = StringReader(home, {})
+    for reader, node in [(tops, home.tree), *((r, f) for f, r in functions(home))]:
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mod):
+                with suppress(UnreadableError):
+                    for text in reader.variants(inner.left):
+                        yield Text(home, inner.lineno, text)
 
 
 def _strings(home: Module) -> Iterator[Found]:

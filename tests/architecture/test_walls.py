@@ -65,7 +65,9 @@ def found(source: str) -> set[tuple[str, Way]]:
         ('A = "SELECT 1 FROM old".replace("old", "users")', {"users"}),
         ('def f(x):\n    a = "users" if x else "loans"\n    g(f"SELECT 1 FROM {a}")',
          {"users", "loans"}),
-        ('"""SELECT 1 FROM users."""\nA = "Select an account from users"', set()),
+        ('"""SELECT 1 FROM users."""\nA = "Select one of the accounts from users"', set()),
+        ('A = "select id from users"', {"users"}),
+        ('A = "Select id from users"', {"users"}),
         ('A = "WITH users AS (SELECT 1) SELECT * FROM users"', set()),
         ('A = "SELECT (SELECT max(id) FROM loans) FROM unnest($1::int[]) AS users"', {"loans"}),
         ('A = "SELECT 1 FROM x"\nB = "WITH x AS (SELECT 1 FROM users) " + A', {"users"}),
@@ -83,6 +85,7 @@ def test_reads_are_found_however_a_statement_is_put_together(
     [
         ('A = "INSERT INTO users (id) SELECT id FROM loans ON CONFLICT DO NOTHING"',
          {("users", Way.WRITES), ("loans", Way.READS)}),
+        ('A = "update users set id = 1"', {("users", Way.WRITES)}),
         ('A = "WITH x AS (DELETE FROM users RETURNING id) SELECT * FROM x"',
          {("users", Way.WRITES)}),
         ('A = "UPDATE users u SET id = l.id FROM loans l WHERE u.id = l.id"',
@@ -127,6 +130,24 @@ def test_what_only_the_running_program_knows_is_refused() -> None:
 
     assert len(read([untold]).unread) == 1
     assert len(read([loose]).unread) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'def f(which):\n    return f"select 1 from users where {which}"',
+        'A = "join users u on true"',
+        'A = "SELECT 1 FROM %s" % "users"',
+        'A = "SELECT 1 FROM %s"\ndef f():\n    return A % "users"',
+        'A = "x JOIN %s" % "users"',
+        'A = "select 1 from %s" % "users"',
+        'async def f(c):\n    t = "users"\n    await c.copy_records_to_table(t, records=[])',
+        "async def f(c, t):\n    await c.copy_records_to_table(table_name=t, records=[])",
+    ],
+)
+def test_what_is_filled_or_copied_by_other_means_is_refused(source: str) -> None:
+    assert read([made_up(source)]).unread
+    assert not read([made_up('A = "%s of them" % 5 + str(5 % 2)')]).unread
 
 
 def test_what_an_owner_publishes_may_be_read_by_everybody_and_written_by_nobody() -> None:

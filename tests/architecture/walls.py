@@ -7,7 +7,7 @@ from typing import Final
 
 from core.tables import FEATURES, OWNERS, PUBLISHED, declared_by
 from tests.architecture import orm, sql
-from tests.architecture.source import Module, Text, modules, texts
+from tests.architecture.source import Module, Text, frames, modules, texts
 from tests.architecture.sql import Way
 
 # Whoever checks or reports on the whole bank reads all of it.
@@ -67,7 +67,8 @@ def read(homes: Sequence[Module]) -> Reading:
     """The statements of some modules, and what may be one and cannot be told.
 
     The parts of a statement count where they are put together, in the module that does it. A
-    string that names a table as SQL does, and is neither a statement nor part of one, is unread.
+    string that names a table as SQL does, and is neither a statement nor part of one, is unread; so
+    are a statement that ``%`` fills and a COPY into what is no constant.
     """
     pairs = [texts(home) for home in homes]
     told = [text for known, _ in pairs for text in known]
@@ -75,7 +76,10 @@ def read(homes: Sequence[Module]) -> Reading:
     tables = frozenset({**OWNERS, **PUBLISHED})
     statements = [text for text in told if _is_to_be_read(text)]
     loose = [t for t in told if not (t.is_part or sql.begins_as_statement(t.text))]
-    return Reading(statements, [t for t in loose + untold if sql.mentions(t.text, tables)])
+    unread = [t for t in loose + untold if sql.mentions(t.text, tables)]
+    unread += [text for home in homes for text in frames(home) if sql.is_a_frame(text.text)]
+    unread += [Text(home, line, target) for home in homes for line, target in orm.untold(home)]
+    return Reading(statements, unread)
 
 
 def _is_to_be_read(text: Text) -> bool:
