@@ -9,6 +9,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.foundation.database import Rows
 from core.identity.tables import LoginAddress
 
 IPV6_HOME: Final = 64
@@ -24,13 +25,13 @@ def home_of(address: str) -> str:
     return str(ip_network(f"{address}/{IPV6_HOME}", strict=False))
 
 
-async def is_known(session: AsyncSession, user_id: UUID, address: str | None) -> bool:
+async def is_known(rows: Rows, user_id: UUID, address: str | None) -> bool:
     """Whether the user has logged in from this address, or its home, before."""
     if address is None:
         return False
     home = home_of(address)
     query = exists().where(LoginAddress.user_id == user_id, LoginAddress.address == home)
-    return bool(await session.scalar(select(query)))
+    return bool(await rows.scalar(select(query)))
 
 
 async def remember(session: AsyncSession, user_id: UUID, address: str | None, at: datetime) -> None:

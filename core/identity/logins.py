@@ -79,9 +79,9 @@ class Logins:
         """
         email = comparable_email(email)
         query = select(User).where(User.email == email, User.deleted_at.is_(None))
-        async with self._database.unit_of_work() as unit:
-            user = await unit.session.scalar(query)
-            known = user is not None and await is_known(unit.session, user.id, origin.ip)
+        async with self._database.read() as reader:
+            user = await reader.rows.scalar(query)
+            known = user is not None and await is_known(reader.rows, user.id, origin.ip)
         gates = gates_of(email, origin.ip, known=known)
         stored = user.password_hash if user else None
         matches = await self._judge(gates, password, stored, whose=origin.ip)
@@ -220,8 +220,8 @@ class Logins:
                 Session.user_id == actor.user_id,
             )
         )
-        async with self._database.unit_of_work() as unit:
-            session_id = await unit.session.scalar(query)
+        async with self._database.read() as reader:
+            session_id = await reader.rows.scalar(query)
         if session_id is not None:
             await self.log_out(session_id, actor)
 
@@ -261,9 +261,9 @@ class Logins:
         Raises WrongPassword, WeakPassword, and TooManyAttempts: who has found a token may not guess
         the password with it.
         """
-        async with self._database.unit_of_work() as unit:
-            person = await find_user(unit.session, user_id)
-            known = await is_known(unit.session, user_id, actor.ip)
+        async with self._database.read() as reader:
+            person = await find_user(reader.rows, user_id)
+            known = await is_known(reader.rows, user_id, actor.ip)
         try:
             refuse_weak(new, (person.email, person.full_name))
         except WeakPassword as weakness:

@@ -65,8 +65,8 @@ async def register(
     role: Role = Role.CUSTOMER,
 ) -> User:
     """Make a user and commit. Raises WeakPassword, CountryNotAllowed or EmailTaken."""
-    async with database.unit_of_work() as unit:
-        await refuse_taken(unit.session, comparable_email(email))
+    async with database.read() as reader:
+        await refuse_taken(reader.rows, comparable_email(email))
     new = await prepare(
         database,
         passwords,
@@ -97,8 +97,8 @@ async def prepare(
     Raises WeakPassword or CountryNotAllowed.
     """
     email = comparable_email(email)
-    async with database.unit_of_work() as unit:
-        person = await _with_country_code(unit.session, person)
+    async with database.read() as reader:
+        person = await _with_country_code(reader.rows, person)
     # A quarter of a second of computing: no connection is held meanwhile.
     password_hash = await passwords.hash(password, (email, person.full_name), whose=whose)
     return NewUser(email, password_hash, role, person)
@@ -145,17 +145,17 @@ async def probe(reader: Reader) -> None:
     await reader.fetchval("SELECT 1 FROM users LIMIT 1")
 
 
-async def refuse_taken(session: AsyncSession, email: str) -> None:
+async def refuse_taken(rows: Rows, email: str) -> None:
     """Raise EmailTaken where a user has this address."""
     query = select(User.id).where(User.email == email, User.deleted_at.is_(None))
-    if await session.scalar(query) is not None:
+    if await rows.scalar(query) is not None:
         raise EmailTaken
 
 
-async def _with_country_code(session: AsyncSession, person: PersonalData) -> PersonalData:
+async def _with_country_code(rows: Rows, person: PersonalData) -> PersonalData:
     if person.country is None:
         return person
-    return replace(person, country=(await find_allowed(session, person.country)).code)
+    return replace(person, country=(await find_allowed(rows, person.country)).code)
 
 
 async def find_user(rows: Rows, user_id: UUID) -> User:
