@@ -38,7 +38,6 @@ from api.services import Services
 from core.approvals.deeds import Deed
 from core.approvals.money import ByHand
 from core.foundation import metrics
-from core.foundation.errors import SelfServiceCashOff
 from core.transactions import orders
 from core.transactions.batch import submit_batch
 from core.transactions.kinds import TransactionType
@@ -110,7 +109,7 @@ async def _submit_cash(
     services: Services,
 ) -> Response:
     asked = _asked(request, body, caller)
-    asked["refusal"] = None if services.settings.cash_desk_open else SelfServiceCashOff()
+    asked["refusal"] = orders.refusal_of_cash(cash_desk_open=services.settings.cash_desk_open)
     order = of_kind(Party(body.account, caller.user_id), body.amount, **asked)
     return await submit(services, order, prefer_header(request))
 

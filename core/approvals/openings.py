@@ -10,7 +10,7 @@ from core.approvals.rules import Rules
 from core.approvals.storage import fingerprint
 from core.audit.log import Actor, record, user_of
 from core.foundation.database import UnitOfWork
-from core.foundation.errors import Forbidden, SelfServiceCashOff
+from core.foundation.errors import Forbidden
 from core.foundation.money import minor_units
 from core.identity import users
 from core.identity.persons import refuse_own
@@ -19,6 +19,7 @@ from core.ledger.accounts import find_account, trace
 from core.ledger.tables import Account
 from core.transactions.keys import win_key
 from core.transactions.opening import open_account
+from core.transactions.orders import refusal_of_cash
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,9 @@ class Opening:
     def _refuse_customer(self, customer_id: UUID, rules: Rules) -> None:
         if self.owner_id != customer_id:
             raise Forbidden("a customer opens accounts for himself alone")
-        if self.initial_deposit and not rules.accounts.cash_desk_open:
-            raise SelfServiceCashOff
+        refusal = refusal_of_cash(cash_desk_open=rules.accounts.cash_desk_open)
+        if self.initial_deposit and refusal is not None:
+            raise refusal
 
     async def _open(self, unit: UnitOfWork, doing: Doing) -> Account:
         rules = doing.rules.accounts

@@ -43,7 +43,6 @@ WHERE ($1::text IS NULL OR {_STATUS} = $1) AND ($2::uuid IS NULL OR id < $2)
 ORDER BY id DESC LIMIT $3
 """
 )
-_EXISTS = "SELECT EXISTS (SELECT FROM approvals WHERE id = $1)"
 _INSERT = """
 INSERT INTO approvals (id, deed, body, sealed, ground, owners, run_id, proposed_by, lapses_at,
   request_id)
@@ -132,7 +131,7 @@ async def key_of(
     used = await first_use(connection, key)
     if used is None:
         return None
-    is_proposal = await connection.fetchval(_EXISTS, used.resource_id)
+    is_proposal = await connection.fetchval(_IS_THERE, used.resource_id)
     return used.fingerprint, used.resource_id if is_proposal else None
 
 

@@ -392,6 +392,11 @@ class CapReached(Conflict):
     title = "A customer may not have more of these at a time"
 
 
+class RunInProgress(Conflict):
+    code = "run_in_progress"
+    title = "A run for this business date is under way"
+
+
 # --- settlement ---------------------------------------------------------------------------------
 
 

@@ -103,7 +103,8 @@ class UnitOfWork:
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A block of which an exception leaves nothing: no row, no change to an object of the
-        session, nothing shared and nothing that waits for the commit."""
+        session, nothing that waits for the commit, and nothing shared: also what was shared
+        before it is gone, and is made anew by whoever asks."""
         afterwards = dict(self._afterwards)
         try:
             async with self.session.begin_nested():

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.foundation.errors import GiroError
+from core.foundation.errors import GiroError, SelfServiceCashOff
 from core.foundation.ids import new_id, parse_id
 from core.ledger.chart import LedgerCode
 from core.transactions.details import (
@@ -147,6 +147,11 @@ class Asked(TypedDict, total=False):
 def transfer(debit: Party, credit: Party, amount: Decimal, **asked: Unpack[Asked]) -> Order:
     """From one customer's account to another."""
     return Order(TransactionType.TRANSFER.value, amount, debit, credit, **asked)
+
+
+def refusal_of_cash(*, cash_desk_open: bool) -> GiroError | None:
+    """Why a customer may not handle cash himself, where he may not."""
+    return None if cash_desk_open else SelfServiceCashOff()
 
 
 def deposit(to: Party, amount: Decimal, **asked: Unpack[Asked]) -> Order:
