@@ -28,7 +28,16 @@ def faults(home: Module) -> Iterator[tuple[int, str]]:
     """Lines of a module at which something else than reading goes, or may go, through a Reader."""
     for function, strings in functions(home):
         readers = _readers(function)
+        called = {id(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
+        for node in ast.walk(function):
+            match node:
+                case ast.Attribute(value=ast.Name(id=name), attr=ask) if name in readers:
+                    if ask in _ASKS and id(node) not in called:
+                        yield node.lineno, f"{ast.unparse(node)} under another name"
         for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
+            if _is_of_rows(call.func, readers):
+                for name in _LOCKS_OR_WRITES & _named_in(call.args, strings):
+                    yield call.lineno, f"{ast.unparse(call.func)} is given {name}"
             match call.func:
                 case ast.Attribute(value=ast.Name(id=name), attr=ask) if name in readers:
                     if ask in _ASKS and not _only_reads(strings, call.args[0]):
@@ -72,6 +81,32 @@ def _readers(function: Function) -> set[str]:
             match node.context_expr:
                 case ast.Call(func=ast.Attribute(attr=door)) if door in _DOORS:
                     found.add(node.optional_vars.id)
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Call(func=ast.Attribute(attr="reading"))
+            ):
+                found.add(name)
+    return found
+
+
+def _is_of_rows(asked: ast.expr, readers: set[str]) -> bool:
+    """Whether this is a method of a reader's ``rows``."""
+    match asked:
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id=name), attr="rows")):
+            return name in readers
+        case _:
+            return False
+
+
+def _named_in(nodes: list[ast.expr], strings: StringReader) -> set[str]:
+    """What is called in some expressions, and in what their local names stand for."""
+    found, left, seen = set[str](), list(nodes), set[str]()
+    while left:
+        node = left.pop()
+        found |= _called(node)
+        names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} - seen
+        seen |= names
+        left += [value for name in names for value in strings.local.get(name, [])]
     return found
 
 
@@ -84,9 +119,9 @@ def _takes(function: Function, types: set[str]) -> list[str]:
     ]
 
 
-def _called(function: Function) -> set[str]:
+def _called(within: ast.AST) -> set[str]:
     names = set()
-    for node in ast.walk(function):
+    for node in ast.walk(within):
         match node:
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
                 names.add(name)

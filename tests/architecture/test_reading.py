@@ -43,6 +43,7 @@ def test_only_selects_without_locks_go_through_a_reader() -> None:
         "async def f(reader: Reader, given: str):\n    await reader.fetchval({asked})",
         "async def f(database, given):\n    async with database.read() as one:\n"
         "        return await one.fetch({asked})",
+        "async def f(unit, given):\n    one = unit.reading()\n    return await one.fetch({asked})",
         "def f(one, given: str) -> Trace:\n    return Trace('loan_id', one, {asked})",
     ],
 )
@@ -56,6 +57,28 @@ def test_rows_are_locked_by_no_function_that_takes_them_to_read() -> None:
 
     assert not list(faults(made_up(source.format(""))))
     assert list(faults(made_up(source.format(".with_for_update()"))))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "async def f(db):\n    async with db.read() as reader:\n"
+        "        return await reader.rows.scalar(select(User){})",
+        "async def f(db):\n    query = select(User){}\n    async with db.read() as reader:\n"
+        "        return await reader.rows.scalars(query)",
+        "async def f(unit):\n    reader = unit.reading()\n"
+        "    return await reader.rows.scalar(select(User){})",
+    ],
+)
+def test_rows_are_locked_by_no_function_that_opens_a_reader(source: str) -> None:
+    assert not list(faults(made_up(source.format(""))))
+    assert list(faults(made_up(source.format(".with_for_update()"))))
+
+
+def test_a_reader_is_asked_under_its_own_name() -> None:
+    source = "async def f(reader: Reader):\n    ask = reader.fetchval\n    await ask('SELECT 1')"
+
+    assert list(faults(made_up(source)))
 
 
 def made_up(source: str) -> Module:
