@@ -16,6 +16,8 @@ from core.business_day.runs import CLOSE_DAY, Run
 from core.business_day.steps import DONE, Part, Phase, Share, StepDone, Steps, Work
 from core.foundation.database import Reader
 from core.foundation.unit_of_work import UnitOfWork
+from core.rewards import cashback
+from core.rewards.steps import Cashbacks
 from core.transactions import orders
 from core.transactions.orders import Party
 from core.transactions.results import all_final
@@ -135,6 +137,35 @@ async def test_a_date_ahead_credits_the_cashbacks_of_its_day_and_is_closed_when_
     # And once only
     await close.close_through(ours, today + 2 * DAY)
     assert await bank.balance(account) == 10_200
+
+
+async def test_what_falls_due_after_the_shares_were_cut_is_credited_with_its_date(
+    bank_of_its_own, monkeypatch
+):
+    # Given the share that was cut when nothing was due, and then three cashbacks that are
+    bank = bank_of_its_own
+    cashbacks = Cashbacks(bank.intake, "UTC")
+    today = (await today_of(bank)).calendar_date
+    async with bank.database.read() as reader:
+        (share,) = await cashbacks.shares(reader, today)
+    assert share == Share(UUID(int=0), None, 0)
+    account = Party(str(await bank.account(30_000)))
+    for _ in range(3):
+        await bank.intake.submit(orders.payment(account, Decimal(100), payee="Stadtwerke"))
+    await bank.settler(kinds=every_kind(bank.settings)).drain()
+    await bank.as_owner(
+        "UPDATE cashbacks SET due_at = clock_timestamp() WHERE transaction_id IS NULL"
+    )
+    # When it is credited, with fewer looked at in one statement than there are
+    monkeypatch.setattr(cashback, "AT_ONCE", 2)
+    async with bank.database.unit_of_work() as unit:
+        work = Work(UUID(int=1), CLOSE_DAY, today, share)
+        credited = await cashbacks.credit(unit, work)
+        await unit.commit()
+    # Then all are
+    assert len(credited.submitted) == 3
+    await bank.settler(kinds=every_kind(bank.settings)).drain()
+    assert await bank.balance(UUID(account.name)) == 600
 
 
 async def test_a_part_begins_when_all_that_the_one_before_submitted_is_settled(bank_of_its_own):

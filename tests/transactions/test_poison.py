@@ -1,6 +1,7 @@
 """A transaction that breaks the worker is set aside, and never blocks the others."""
 
 from collections.abc import Sequence
+from unittest.mock import AsyncMock
 from uuid import UUID
 
 import asyncpg
@@ -10,6 +11,7 @@ from core.foundation.database import UnitOfWork
 from core.foundation.errors import GiroError
 from core.foundation.locks import Locks
 from core.transactions.decide import Movement, Outcome, Rule, move_amount
+from core.transactions.finish import Finisher
 from core.transactions.kinds import Kinds
 from core.transactions.orders import Order
 from core.transactions.settle import Settler
@@ -89,6 +91,27 @@ async def test_a_poisonous_row_is_set_aside_and_the_others_settle(quiet: Quiet, 
     assert (await quiet.states(ids))[2] == ("failed", "internal")
     assert poison.ended[ids[2]].was_set_aside
     await assert_books_are_sound(quiet)
+
+
+@pytest.mark.parametrize("trouble", [asyncpg.DeadlockDetectedError, asyncpg.SerializationError])
+async def test_a_conflict_while_one_is_set_aside_does_not_end_the_round(
+    quiet: Quiet, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
+) -> None:
+    # Given a poisonous payment before a sound one, tried as often as it may be but once
+    poison = Poison("rule")
+    orders = [transfer_order(await quiet.account(100), await quiet.account(), 1) for _ in range(2)]
+    poison.victims.add(orders[0].id)
+    ids = await submit_all(quiet, orders)
+    await quiet.as_owner("UPDATE transactions SET attempts = 2 WHERE id = $1", ids[0])
+    worker = with_poison(quiet, poison)
+    # When setting it aside runs into somebody else's unit of work
+    with monkeypatch.context() as patched:
+        patched.setattr(Finisher, "set_aside", AsyncMock(side_effect=trouble("in the way")))
+        await worker.drain()
+    # Then the sound one is settled nevertheless, and the poisonous one is set aside later
+    assert await quiet.states(ids) == [("pending", None), ("success", None)]
+    await worker.drain()
+    assert (await quiet.states(ids))[0] == ("failed", "internal")
 
 
 async def test_whoever_waits_for_what_is_set_aside_is_told(quiet: Quiet) -> None:
