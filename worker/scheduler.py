@@ -82,13 +82,13 @@ class Scheduler:
         database = FencedDatabase.from_settings(self._settings, name="scheduler")
         database.term = term
         runtime = Runtime.start(self._settings, name="scheduler", database=database)
-        deeds = Clockwork(runtime).start()
+        duties = Clockwork(runtime).start()
         try:
-            await self._keep(connection, term, deeds, taken_at)
+            await self._keep(connection, term, duties, taken_at)
         finally:
-            for deed in deeds:
-                deed.cancel()
-            await asyncio.gather(*deeds, return_exceptions=True)
+            for duty in duties:
+                duty.cancel()
+            await asyncio.gather(*duties, return_exceptions=True)
             await runtime.close()
             log.info("scheduler_steps_down", term=term.number)
         if self._stopping.is_set():
@@ -98,7 +98,7 @@ class Scheduler:
         self,
         connection: Connection,
         term: Term,
-        deeds: set[asyncio.Task[None]],
+        duties: set[asyncio.Task[None]],
         renewed_at: float,
     ) -> None:
         """Beat until stopped, deposed, or too late to be sure not to be."""
@@ -116,10 +116,10 @@ class Scheduler:
             renewed_at = asked_at
             stopping = asyncio.create_task(self._stopping.wait())
             ended, _ = await asyncio.wait(
-                {stopping, *deeds}, timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                {stopping, *duties}, timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
             stopping.cancel()
-            if ended & deeds:  # a deed of ours met the fence: look at the lease, and stand again
+            if ended & duties:  # a duty of ours met the fence: look at the lease, and stand again
                 return
 
     async def _pause(self, seconds: float) -> None:

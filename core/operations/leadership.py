@@ -3,7 +3,7 @@
 The leader beats about once a second. A candidate that has seen the same beat of the same term for
 ``LEASE_SECONDS`` *by its own monotonic clock* takes the lease with the next term: no host's wall
 clock, and not the database's either, has a say, so that none may step. A leader that was only
-slow, stopped or cut off finds out at its next beat, or at its next deed: every unit of work of a
+slow, stopped or cut off finds out at its next beat, or at its next duty: every unit of work of a
 leader begins with ``fence``, which holds the term until the commit, and whoever takes the lease
 waits for the commits under way. What a deposed leader still tries is rolled back.
 

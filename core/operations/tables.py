@@ -37,7 +37,7 @@ scheduler_ticks = Table(
 )
 
 
-# Which scheduler leads: one row. ``term`` fences its deeds, ``beat`` says that it lives.
+# Which scheduler leads: one row. ``term`` fences its duties, ``beat`` says that it lives.
 scheduler_leadership = Table(
     "scheduler_leadership",
     Base.metadata,

@@ -1,4 +1,4 @@
-"""Idempotency keys of what is made in one unit of work: the first use wins, others find it."""
+"""Idempotency keys: the first use wins, others find it."""
 
 from collections.abc import Sequence
 from datetime import datetime
