@@ -29,7 +29,8 @@ FULL_FOR_SECONDS: Final = 5.0
 FULL_PATIENCE_SECONDS: Final = 1.0
 FULL_PAUSE_SECONDS: Final = 0.02
 # For how long a unit of work may say nothing; settlement's own less. No one waits for a password's
-# hash, a person or another service inside of one.
+# hash, a person or another service inside of one; ``core.operations.failed_jobs.retry`` alone waits
+# for Redis, so that no job is marked as retried and not queued.
 IDLE_SECONDS: Final = 5.0
 # And for how long it may leave unread what the server sends. While the server waits for that, in
 # the middle of a statement, none of its own limits ends a unit of work, so the kernel's has to

@@ -85,7 +85,8 @@ class LostRace(Exception):  # noqa: N818 - an event between workers, not an erro
 class Finisher:
     """How pending transactions end in this process: with their kinds' effects, and who is told.
 
-    Who waits for a transaction is told by ``tell``, of nothing that has not been committed.
+    Who waits for a transaction is told by ``tell``, of nothing that has not been committed. Lanes
+    of a worker that share a finisher share what is untold: one may tell what another is unlocking.
     """
 
     def __init__(self, kinds: Kinds, announcer: Announcer) -> None:
@@ -140,7 +141,7 @@ class Finisher:
         self._untold.append(outcomes)
 
     async def tell(self) -> None:
-        """Count, log and announce what has ended since; once nobody waits for the accounts."""
+        """Count, log and announce what has ended since; as a rule once its accounts are unlocked."""
         untold, self._untold = self._untold, []
         for outcomes in untold:
             _count(outcomes)
