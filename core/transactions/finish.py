@@ -141,7 +141,7 @@ class Finisher:
         self._untold.append(outcomes)
 
     async def tell(self) -> None:
-        """Count, log and announce what has ended since; as a rule once its accounts are unlocked."""
+        """Count, log and announce what has ended since: as a rule, once it is unlocked."""
         untold, self._untold = self._untold, []
         for outcomes in untold:
             _count(outcomes)
