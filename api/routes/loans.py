@@ -1,7 +1,7 @@
 """Loans: quote, apply, decide, pay."""
 
 from dataclasses import asdict
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -66,8 +66,6 @@ from core.lending.states import REPAYING, LoanStatus
 from core.transactions import views as transactions
 from core.transactions.keys import find_key, fingerprint_of, win_key
 
-T = TypeVar("T")
-
 router = APIRouter(prefix="/loans", tags=["Loans"], route_class=StrictRoute)
 
 
@@ -79,10 +77,12 @@ async def quote(
     services: Wired,
 ) -> Response:
     """The EMI, the totals, the APR and the whole schedule of a loan; nothing is stored."""
-    async with services.database.unit_of_work() as unit:
-        today = body.start_date or await bank_date(services, unit.connection)
-        if body.currency is not None:
-            await refuse_unsupported(unit.session, body.currency)
+    today = body.start_date
+    if today is None or body.currency is not None:
+        async with services.database.read() as reader:
+            today = today or await bank_date(services, reader)
+            if body.currency is not None:
+                await refuse_unsupported(reader.rows, body.currency)
     currency = body.currency or services.settings.default_currency
     terms = quote_terms(body, currency, today)
     found = await unless_gone(request, services.quotes.quote(terms, address_of(request)))

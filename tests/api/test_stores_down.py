@@ -13,6 +13,8 @@ from tests import servers as testing
 from tests.bank import Bank
 from tests.system import System, free_port
 
+DAY = "2026-01-31"
+
 
 @asynccontextmanager
 async def api_with(bank: Bank, **changes: Any) -> AsyncIterator[httpx2.AsyncClient]:
@@ -52,6 +54,10 @@ async def test_without_the_database_everything_says_so(bank: Bank) -> None:
             assert int(answer.headers["retry-after"]) > 0
             assert answer.headers["content-type"] == "application/problem+json"
         assert {answer.json()["code"] for answer in answers[1:]} == {"database_unavailable"}
+        terms = {"amount": 10_000, "interest_rate": 12, "tenure_months": 12}
+        for needed, status in (({}, 503), ({"currency": "EUR"}, 503), ({"start_date": DAY}, 200)):
+            answer = await client.post("/loans/quote", json={**terms, **needed})
+            assert answer.status_code == status, needed
 
 
 async def test_without_redis_money_is_still_accepted_and_settled(bank: Bank) -> None:
