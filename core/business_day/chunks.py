@@ -44,15 +44,17 @@ phase <> 'done' AND (
 )
 """
 # A part begins when those before it are done, or given up.
-_FREE = f"""
+_IS_NEXT = f"""
 SELECT number, phase, waiting_for FROM business_day_chunks c
 WHERE run_id = $1 AND {_IS_FREE} AND NOT EXISTS (
   SELECT FROM business_day_chunks e
   WHERE e.run_id = $1 AND e.phase <> 'done' AND e.lease_until IS DISTINCT FROM 'infinity'
     AND array_position($3::text[], e.part) < array_position($3::text[], c.part)
 )
-ORDER BY cardinality(waiting_for) > 0, number LIMIT $4
 """  # noqa: S608 - our own condition
+# Each worker finds another: none queues for a chunk that is being taken.
+_FREE = f"{_IS_NEXT} AND waiting_for = '{{}}' ORDER BY number LIMIT 1 FOR UPDATE OF c SKIP LOCKED"
+_WAITING = f"{_IS_NEXT} AND waiting_for <> '{{}}' ORDER BY number LIMIT $4"
 _TAKE = f"""
 UPDATE business_day_chunks SET lease_owner = $5, attempts = attempts + 1,
        lease_until = clock_timestamp() + make_interval(secs => $2::float8)
@@ -150,7 +152,10 @@ async def take(
     ``parts``: the run's, in their order.
     """
     names = [part.name for part in parts]
-    for free in await connection.fetch(_FREE, run_id, LEASE_SECONDS, names, LOOKS):
+    found = await connection.fetch(_FREE, run_id, LEASE_SECONDS, names)
+    if not found:
+        found = await connection.fetch(_WAITING, run_id, LEASE_SECONDS, names, LOOKS)
+    for free in found:
         if await all_final(connection, free["waiting_for"]):
             row = await connection.fetchrow(
                 _TAKE, run_id, LEASE_SECONDS, free["number"], free["phase"], owner

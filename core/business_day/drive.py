@@ -12,7 +12,7 @@ from core.business_day.chunks import Chunk, LeaseLost
 from core.business_day.desk import Desk
 from core.business_day.runs import Run
 from core.business_day.settling import Settling
-from core.business_day.steps import Part, Progress, StepDone, Steps, Work
+from core.business_day.steps import Part, Progress, StepDone, Steps, UnknownStep, Work
 from core.foundation import metrics
 from core.foundation.database import Connection, Database
 from core.foundation.ids import new_id
@@ -148,7 +148,7 @@ class _Driver:
         """Let the chunk be tried again; after ``MAX_ATTEMPTS`` find out what cannot be done.
 
         A deadlock or a lost server is no share's fault: it has more tries than a defect has, and
-        then the whole chunk is given up.
+        then the whole chunk is given up. So is what this process does not know.
         """
         log.exception("chunk_failed", run_id=str(chunk.run_id), chunk=chunk.number)
         tries = chunks.MAX_ATTEMPTS
@@ -158,7 +158,7 @@ class _Driver:
         async with self.desk.database.unit_of_work() as unit:
             if chunk.attempts < tries:
                 await chunks.give_back(unit.connection, chunk, describe(error))
-            elif is_retryable(error) or not await self._isolate(unit, chunk, error):
+            elif not _may_be_a_shares_fault(error) or not await self._isolate(unit, chunk, error):
                 await chunks.give_up(unit.connection, chunk, describe(error))
             await unit.commit()
 
@@ -188,3 +188,7 @@ class _Driver:
     def _work(self, chunk: Chunk) -> Work:
         run = self.run
         return Work(run.id, run.job, run.business_date, chunk.share, chunk.waiting_for)
+
+
+def _may_be_a_shares_fault(error: Exception) -> bool:
+    return not (is_retryable(error) or isinstance(error, UnknownStep))

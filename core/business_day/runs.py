@@ -14,8 +14,8 @@ from core.foundation.ids import new_id
 from core.foundation.outcome import Trace
 from core.notifications import inbox
 
-# The job that closes its date: once a run of it is completed, the bank's date has moved on.
 _IS_THERE = "SELECT EXISTS (SELECT FROM business_day_runs WHERE id = $1)"
+# The job that closes its date: once a run of it is completed, the bank's date has moved on.
 CLOSE_DAY: Final = "close-day"
 
 

@@ -25,6 +25,10 @@ from core.foundation.unit_of_work import UnitOfWork
 DONE: Final = "done"
 
 
+class UnknownStep(LookupError):  # noqa: N818 - of another version of the program, perhaps
+    """A chunk's part or phase that this process does not know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """What lies from ``first_id`` up to ``next_id`` (None: to the end); ``size``: how much it is.
@@ -115,11 +119,11 @@ class Part:
     counted: bool = False
 
     def phase(self, name: str) -> Phase:
-        """The phase of that name. Raises LookupError where the part has none."""
+        """The phase of that name. Raises UnknownStep where the part has none."""
         for phase in self.phases:
             if phase.name == name:
                 return phase
-        raise LookupError(f"{self.name} has no phase {name!r}")
+        raise UnknownStep(f"{self.name} has no phase {name!r}")
 
     def after(self, phase: Phase, *, submitted: bool) -> str:
         """The name of the phase that comes next."""
@@ -146,14 +150,16 @@ class Steps:
         return self._jobs[job]
 
     def part(self, job: str, name: str) -> Part:
-        """One part of the job. Raises LookupError where it has none of that name."""
+        """One part of the job. Raises UnknownStep where it has none of that name."""
         for part in self.parts(job):
             if part.name == name:
                 return part
-        raise LookupError(f"{job} has no part {name!r}")
+        raise UnknownStep(f"{job} has no part {name!r}")
 
     async def open_since(self, reader: Reader) -> date | None:
         """The first business date that some part of any job has not seen closed."""
-        parts = [part for job in self._jobs for part in self._jobs[job]]
-        found = [await part.workload.open_since(reader) for part in parts]
+        workloads = {
+            id(part.workload): part.workload for job in self._jobs.values() for part in job
+        }
+        found = [await workload.open_since(reader) for workload in workloads.values()]
         return min((day for day in found if day is not None), default=None)

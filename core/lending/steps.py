@@ -36,7 +36,8 @@ def register(steps: Steps, intake: Intake, *, holiday_country: str = "") -> None
     recovering = (assess, partial(set_off, intake=intake), close_cured, _count_loans)
 
     follow_up = Phase("recover", (reassess, close_cured), follow_up=True)
-    of_loans = partial(Part, PART, Borrowers(), counted=True)
+    borrowers = Borrowers()
+    of_loans = partial(Part, PART, borrowers, counted=True)
     collecting = Phase("collect", (accrue, announce_due, submit))
     assessing = Phase("assess", (charge_late, *recovering))
     steps.register(CLOSE_DAY, of_loans((collecting, assessing, follow_up)))
@@ -44,7 +45,7 @@ def register(steps: Steps, intake: Intake, *, holiday_country: str = "") -> None
     # It counts instalments, whose number is not known before they are submitted.
     collecting = Phase("collect", (partial(_submit_and_count, intake=intake),))
     counting = Phase("assess", (_count_instalments,))
-    steps.register(EMI_COLLECTION, Part(PART, Borrowers(), (collecting, counting)))
+    steps.register(EMI_COLLECTION, Part(PART, borrowers, (collecting, counting)))
 
 
 async def _assess(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) -> None:

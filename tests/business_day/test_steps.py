@@ -1,5 +1,6 @@
 """What happens when a date is closed is what features registered, in their order."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from api.routes.admin_lending import JobName
-from core.business_day import chunks, close
+from core.business_day import chunks, close, drive, runs
 from core.business_day.dates import BankClock, Today, find_today
 from core.business_day.desk import Desk
 from core.business_day.runs import CLOSE_DAY, Run
@@ -36,6 +37,7 @@ class Ids:
     at_once: int = 4
     broken: int | None = None
     log: list[str] = field(default_factory=list)
+    asked: int = 0
 
     def of(self, share: Share) -> range:
         after = self.count if share.next_id is None else share.next_id.int
@@ -49,6 +51,7 @@ class Ids:
         return StepDone()
 
     async def open_since(self, _reader: Reader) -> date | None:
+        self.asked += 1
         return None
 
     async def shares(self, _reader: Reader, _day: date) -> list[Share]:
@@ -85,6 +88,23 @@ async def close_next(bank: Quiet, steps: Steps) -> Run:
     """Close the day after the bank's."""
     day = (await today_of(bank)).business_date + DAY
     return await close.run_job(desk(bank, steps), CLOSE_DAY, day)
+
+
+async def cut(bank: Quiet, steps: Steps) -> UUID:
+    """A run that closes the bank's next day, cut into chunks, which nobody works on yet."""
+    day = (await today_of(bank)).business_date + DAY
+    async with bank.database.unit_of_work() as unit:
+        clock = BankClock("UTC", may_run_ahead=True)
+        run_id = await runs.start(unit.connection, CLOSE_DAY, day, clock)
+        await drive.plan(unit.connection, run_id, steps)
+        await unit.commit()
+    return run_id
+
+
+async def take(unit: UnitOfWork, run_id: UUID, steps: Steps) -> list[int]:
+    """The number of the chunk that is taken, if there is one."""
+    chunk = await chunks.take(unit.connection, run_id, steps.parts(CLOSE_DAY), "somebody")
+    return [] if chunk is None else [chunk.number]
 
 
 def test_a_follow_up_comes_only_where_something_was_submitted():
@@ -214,6 +234,53 @@ async def test_what_cannot_be_done_is_cut_until_it_stands_alone_and_the_parts_af
     assert [line for line in ids.log if line.startswith("left out")] == ["left out [5]"]
     assert sum(int(line.split()[1]) for line in ids.log if line.startswith("did")) == 7
     assert after.log == ["did 1"]
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown"),
+    [
+        (Part("first", Ids(4), (Phase("do", ()),)), "no part 'theirs'"),
+        (Part("theirs", Ids(4), (Phase("do otherwise", ()),)), "no phase 'do'"),
+    ],
+)
+async def test_what_this_process_does_not_know_is_given_up(bank_of_its_own, known, unknown):
+    # Given a run that a process with other steps has cut into chunks
+    bank = bank_of_its_own
+    theirs, ours = Steps(), Steps()
+    theirs.register(CLOSE_DAY, Part("theirs", Ids(4), (Phase("do", ()),)))
+    ours.register(CLOSE_DAY, known)
+    run_id = await cut(bank, theirs)
+    # When this one drives it
+    run = await asyncio.wait_for(drive.drive(desk(bank, ours), run_id), timeout=60)
+    # Then the run ends, and says why
+    assert run.status == "failed"
+    assert run.error is not None
+    assert unknown in run.error
+
+
+async def test_workers_that_look_for_work_at_once_take_different_chunks(bank_of_its_own):
+    bank = bank_of_its_own
+    steps = Steps()
+    steps.register(CLOSE_DAY, Part("first", Ids(2, at_once=1), (Phase("do", ()),)))
+    run_id = await cut(bank, steps)
+    # While one takes a chunk and has not committed yet
+    async with bank.database.unit_of_work() as one, bank.database.unit_of_work() as other:
+        taken = await take(one, run_id, steps)
+        # Another waits for nothing
+        taken += await asyncio.wait_for(take(other, run_id, steps), timeout=5)
+        assert await asyncio.wait_for(take(other, run_id, steps), timeout=5) == []
+    assert taken == [1, 2]
+    # And what was rolled back is done by whoever drives the run
+    assert (await drive.drive(desk(bank, steps), run_id)).status == "completed"
+
+
+async def test_a_workload_of_several_jobs_is_asked_once(bank_of_its_own):
+    ids, steps = Ids(1), Steps()
+    for job in (CLOSE_DAY, "by hand"):
+        steps.register(job, Part("first", ids, (Phase("do", ()),)))
+    async with bank_of_its_own.database.read() as reader:
+        await steps.open_since(reader)
+    assert ids.asked == 1
 
 
 async def test_a_part_that_is_given_up_keeps_no_other_waiting(bank_of_its_own, monkeypatch):
