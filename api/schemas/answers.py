@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from core.foundation.money import to_major
 
-Reader = Callable[[Any, str], Any]
+Getter = Callable[[Any, str], Any]
 
 
 class ViewAnswer(BaseModel):
@@ -23,8 +23,8 @@ class ViewAnswer(BaseModel):
         ``known`` are the fields that the view does not have.
         """
         currency = currency or view.currency
-        readers = _readers(cls, view.__class__)
-        values = {name: read(view, currency) for name, read in readers if name not in known}
+        getters = _getters(cls, view.__class__)
+        values = {name: get(view, currency) for name, get in getters if name not in known}
         return cast("Self", cls.model_construct(None, **values, **known))
 
 
@@ -34,14 +34,14 @@ def plain(number: Decimal) -> Decimal:
 
 
 @cache
-def _readers(answer: type[BaseModel], view: type[object]) -> tuple[tuple[str, Reader], ...]:
+def _getters(answer: type[BaseModel], view: type[object]) -> tuple[tuple[str, Getter], ...]:
     return tuple(
         (name, _amount(f"{name}_minor") if hasattr(view, f"{name}_minor") else _value(name))
         for name in answer.model_fields
     )
 
 
-def _amount(attribute: str) -> Reader:
+def _amount(attribute: str) -> Getter:
     read = attrgetter(attribute)
 
     def amount(view: Any, currency: str) -> Decimal | None:
@@ -51,7 +51,7 @@ def _amount(attribute: str) -> Reader:
     return amount
 
 
-def _value(attribute: str) -> Reader:
+def _value(attribute: str) -> Getter:
     read = attrgetter(attribute)
 
     def value(view: Any, _currency: str) -> Any:

@@ -14,9 +14,11 @@ from core.lending.collections.delinquency import (
     worst,
 )
 from core.lending.origination.products import BucketEdges
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.states import Classification
 
 EDGES = BucketEdges()
+EVERY_DAY = CollectionCalendar()
 STANDARD, SMA0, SMA1, SMA2, NPA = Classification
 DUE = date(2026, 3, 31)
 
@@ -42,9 +44,9 @@ def test_the_bucket_edges_are_a_setting():
 
 
 def test_days_are_counted_from_the_oldest_unpaid_instalment():
-    assert days_past_due(None, DUE) == 0
-    assert days_past_due(DUE, DUE - timedelta(days=1)) == 0
-    assert days_past_due(DUE, DUE) == 1
+    assert days_past_due(None, DUE, EVERY_DAY) == 0
+    assert days_past_due(DUE, DUE - timedelta(days=1), EVERY_DAY) == 0
+    assert days_past_due(DUE, DUE, EVERY_DAY) == 1
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_days_are_counted_from_the_oldest_unpaid_instalment():
 )
 def test_the_regulators_own_illustration_of_dues_of_31_march(closed, dpd, expected):
     """RBI circular of 12 November 2021: SMA-1 on 30 April, SMA-2 on 30 May, NPA on 29 June."""
-    assert days_past_due(DUE, closed) == dpd
+    assert days_past_due(DUE, closed, EVERY_DAY) == dpd
     assert bucket(dpd, EDGES) is expected
 
 
@@ -107,8 +109,11 @@ def test_without_payment_lateness_only_grows(start, days):
     previous = STANDARD
     for day in range(start, start + days):
         now = DUE + timedelta(days=day)
-        assert days_past_due(DUE, now + timedelta(days=1)) == days_past_due(DUE, now) + 1
-        (current,) = classify_borrower([Arrears(days_past_due(DUE, now), previous)])
+        assert (
+            days_past_due(DUE, now + timedelta(days=1), EVERY_DAY)
+            == days_past_due(DUE, now, EVERY_DAY) + 1
+        )
+        (current,) = classify_borrower([Arrears(days_past_due(DUE, now, EVERY_DAY), previous)])
         assert current.severity >= previous.severity
         previous = current
 

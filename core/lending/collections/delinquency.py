@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from core.lending.origination.products import BucketEdges
-from core.lending.servicing.calendar import EVERY_DAY, CollectionCalendar
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.states import Classification
 
 
@@ -40,7 +40,7 @@ def is_late(due_date: date, closed: date, calendar: CollectionCalendar) -> bool:
 
 
 def days_past_due(
-    oldest_unpaid_due: date | None, closed: date, calendar: CollectionCalendar = EVERY_DAY
+    oldest_unpaid_due: date | None, closed: date, calendar: CollectionCalendar
 ) -> int:
     """Days past due at the close of ``closed``, by the oldest unpaid instalment; 0 if none is late.
 

@@ -69,6 +69,8 @@ async def set_off(unit: UnitOfWork, work: Work, *, intake: Intake) -> StepDone:
     connection = unit.connection
     share, day = work.share, work.business_date
     rows = await connection.fetch(_IN_RECOVERY, share.first_id, share.next_id)
+    if not rows:
+        return StepDone()
     of_loan = {row[0]: OpenCase(*row) for row in rows}
     books = await read_due(connection, list(of_loan), day)
     await _propose_write_offs(connection, [(of_loan[book.id], book) for book in books])

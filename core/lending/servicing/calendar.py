@@ -7,7 +7,6 @@ where that is a holiday or weekend.
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Final
 
 import holidays
 
@@ -38,10 +37,6 @@ class CollectionCalendar:
             if self.is_business_day(candidate):
                 return candidate
         raise ValueError(f"no business day within {LONGEST_CLOSURE_DAYS} days of {day}")
-
-
-# No holidays: the bank collects whenever something falls due.
-EVERY_DAY: Final = CollectionCalendar()
 
 
 @lru_cache(maxsize=64)

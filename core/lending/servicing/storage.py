@@ -1,5 +1,7 @@
 """Loans in the database: read under row locks in id order, written back set-based.
 
+What only looks (``read_book``, ``read_due``) takes no locks and writes nothing back.
+
 All kinds of transactions that settle in one unit of work share one ``LoansAtHand``: a collection
 and a customer's payment on the same loan in one batch see each other's effect in memory, in the
 order of acceptance.

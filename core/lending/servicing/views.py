@@ -1,8 +1,10 @@
 """Loans as they are shown: everything that any answer says of a loan is a field of ``LoanView``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
@@ -19,16 +21,16 @@ from core.lending.servicing.overdue import IS_OVERDUE
 from core.lending.servicing.payoff import Payoff, payoff
 from core.lending.servicing.storage import read_book
 
+_IS_THERE = "SELECT EXISTS (SELECT FROM loans WHERE id = $1)"
 # What is due next is the oldest unpaid instalment that is not overdue; where all are, the last one
 # that is.
-_IS_THERE = "SELECT EXISTS (SELECT FROM loans WHERE id = $1)"
 _SELECT = f"""
 SELECT l.id AS loan_id, l.user_id, l.status, l.product_code AS product, l.amount_minor, l.currency,
        l.interest_rate, l.tenure_months, l.terms::text AS terms, l.purpose, l.account_id,
        l.emi_minor, l.principal_outstanding_minor AS outstanding_principal_minor, l.dpd,
        l.classification, l.in_default, l.processing_fee_minor, l.applied_at, l.decided_at,
        l.disbursed_at, l.closed_at, l.disbursement_transaction_id, l.disbursement_failure,
-       l.rejection_reason, l.assessment, l.schedule_basis::text AS basis,
+       l.rejection_reason, l.assessment AS kept_assessment, l.schedule_basis::text AS basis,
        n.due_date AS next_due_date, n.unpaid_minor AS next_due_amount_minor,
        coalesce(o.overdue_minor, 0)::bigint AS overdue_amount_minor
 FROM loans l
@@ -87,7 +89,7 @@ class LoanView:
     disbursement_transaction_id: UUID | None
     disbursement_failure: str | None
     rejection_reason: str | None
-    assessment: KeptAssessment | None
+    kept_assessment: Mapping[str, Any] | None
     basis: str | None
     next_due_date: date | None
     next_due_amount_minor: int | None
@@ -97,6 +99,12 @@ class LoanView:
     def method(self) -> Method:
         """How its instalments are computed."""
         return self.terms.method
+
+    @property
+    def assessment(self) -> KeptAssessment | None:
+        """How its application was assessed; no list shows it."""
+        kept = self.kept_assessment
+        return None if kept is None else KeptAssessment.from_json(kept)
 
 
 async def find_loan(
@@ -138,9 +146,7 @@ async def find_payoff(
 def _view(row: Record) -> LoanView:
     values = dict(row)
     terms = parse_terms(values.pop("terms"))
-    kept = values.pop("assessment")
-    assessment = None if kept is None else KeptAssessment.from_json(kept)
-    return LoanView(terms=terms, assessment=assessment, **values)
+    return LoanView(terms=terms, **values)
 
 
 def trace(loan_id: UUID) -> Trace:
