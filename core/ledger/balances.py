@@ -81,6 +81,11 @@ def available_minor(balance_minor: int, overdraft_limit_minor: int) -> int:
     return balance_minor + overdraft_limit_minor
 
 
+def own_minor(balance_minor: int) -> int:
+    """What of an account that stands like this is the customer's own: none of its overdraft."""
+    return balance_minor
+
+
 def refuse_inactive(status: str) -> None:
     """Raise AccountFrozen or AccountClosed unless this is the status of an active account."""
     if status != _ACTIVE:

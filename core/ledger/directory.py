@@ -7,7 +7,7 @@ from uuid import UUID
 
 from core.foundation.database import Reader
 from core.foundation.ids import parse_id
-from core.ledger.balances import available_minor
+from core.ledger.balances import available_minor, own_minor
 
 _FIND: Final = """
 SELECT id, account_number, owner_id, currency, status, is_primary, balance_minor,
@@ -72,7 +72,7 @@ class Funds(NamedTuple):
     account_id: UUID
     owner_id: UUID
     currency: str
-    balance_minor: int
+    own_minor: int
 
 
 async def find_accounts(
@@ -106,7 +106,11 @@ async def ids_of(reader: Reader, owner_id: UUID) -> list[UUID]:
 
 async def funds_of(reader: Reader, owner_ids: Collection[UUID]) -> list[Funds]:
     """Where these owners have money of their own, in the order of the accounts' ids."""
-    return [Funds(*row) for row in await reader.fetch(_FUNDS, list(owner_ids))]
+    rows = await reader.fetch(_FUNDS, list(owner_ids))
+    return [
+        Funds(account_id, owner_id, currency, own_minor(balance_minor))
+        for account_id, owner_id, currency, balance_minor in rows
+    ]
 
 
 async def balance_before(reader: Reader, account_id: UUID, instant: datetime) -> int:

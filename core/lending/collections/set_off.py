@@ -28,7 +28,7 @@ class Purses:
     def __init__(self, funds: Iterable[Funds]) -> None:
         self._left: dict[tuple[UUID, str], dict[UUID, int]] = defaultdict(dict)
         for each in funds:
-            self._left[each.owner_id, each.currency][each.account_id] = each.balance_minor
+            self._left[each.owner_id, each.currency][each.account_id] = each.own_minor
 
     @classmethod
     async def of(cls, reader: Reader, borrowers: Collection[UUID]) -> "Purses":

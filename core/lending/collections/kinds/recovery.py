@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.foundation.database import UnitOfWork
 from core.foundation.errors import InsufficientFunds, NothingDue
-from core.ledger.balances import Accounts, Leg
+from core.ledger.balances import Accounts, Leg, own_minor
 from core.lending import notices
 from core.lending.collections import cases
 from core.lending.collections.set_off import to_take
@@ -63,7 +63,7 @@ def _set_off(book: LoanBook, movement: Movement, accounts: Accounts) -> Sequence
     wanted = min(movement.amount_minor, owed_in_all(due).total)
     if not wanted:
         raise NothingDue
-    amount = to_take(wanted, account.balance_minor)
+    amount = to_take(wanted, own_minor(account.balance_minor))
     if not amount:
         raise InsufficientFunds("there is no money on the account to set off")
     split = book.pay(amount, due, on)
