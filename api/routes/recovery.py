@@ -79,7 +79,7 @@ async def act_on_recovery(
         submitted: list[UUID] = []
         if earlier is None:
             today = await bank_date(services, connection)
-            by = CaseOfficer(caller.user_id, caller.role == "admin", today)
+            by = CaseOfficer(caller.user_id, caller.role == "admin", today, actor.request_id)
             submitted = await _act(unit, services.intake, known, by, body)
             step_id = submitted[0] if submitted else new_id()
             earlier = await win_key(connection, key, asked, step_id)

@@ -62,7 +62,8 @@ async def _look(unit: UnitOfWork, loan_id: UUID, event: LoanEvent, rules: Rules)
 async def _officer(connection: Connection, doing: Doing) -> CaseOfficer:
     """Who asked for it works on the case; who may decide on a write-off is an admin."""
     today = await business_date(connection, doing.rules.time_zone)
-    return CaseOfficer(doing.asked_by, doing.actor.role == Role.ADMIN, today)
+    is_admin = doing.actor.role == Role.ADMIN
+    return CaseOfficer(doing.asked_by, is_admin, today, doing.actor.request_id)
 
 
 async def _done(

@@ -88,18 +88,25 @@ class Intake:
             raise result
         return result
 
-    async def accept_own(self, unit: UnitOfWork, orders: Sequence[BankOrder]) -> None:
-        """Accept the bank's own ``orders`` in the caller's unit of work, unchecked."""
+    async def accept_own(
+        self, unit: UnitOfWork, orders: Sequence[BankOrder], *, request_id: str | None = None
+    ) -> None:
+        """Accept the bank's own ``orders`` in the caller's unit of work, unchecked.
+
+        ``request_id``: what the ring is for, where the orders themselves name no request.
+        """
         await accept_own(unit.connection, orders)
-        self._ring_after(unit, orders)
+        self._ring_after(unit, orders, request_id)
 
     def ring(self, request_id: str | None) -> None:
         """Ring for what an earlier commit left pending: a batch that was found, or replayed."""
         self._bell.ring(request_id)
 
-    def _ring_after(self, unit: UnitOfWork, orders: Sequence[Order | BankOrder]) -> None:
+    def _ring_after(
+        self, unit: UnitOfWork, orders: Sequence[Order | BankOrder], request_id: str | None = None
+    ) -> None:
         if orders:
-            unit.once_committed(_Ring(self._bell, orders[0].request_id))
+            unit.once_committed(_Ring(self._bell, request_id or orders[0].request_id))
 
     async def _take_in(self, orders: list[Order]) -> Sequence[Result]:
         results = await self._accept_shared(orders)

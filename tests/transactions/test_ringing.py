@@ -72,6 +72,16 @@ async def test_a_unit_of_work_rings_when_it_is_committed(quiet: Quiet, bell: Bel
     assert bell.rung_for == ["r", None]
 
 
+async def test_what_the_bank_orders_for_a_request_rings_for_it(quiet: Quiet, bell: Bell) -> None:
+    own = BankOrder(
+        "debit", 100, "EUR", LedgerCode.SUSPENSE.value, debit_account_id=await quiet.account(1_000)
+    )
+    async with quiet.database.unit_of_work() as unit:
+        await Intake(quiet.database, bell).accept_own(unit, [own], request_id="r")
+        await unit.commit()
+    assert bell.rung_for == ["r"]
+
+
 async def test_a_unit_of_work_that_is_rolled_back_rings_for_nobody(
     quiet: Quiet, bell: Bell
 ) -> None:

@@ -58,11 +58,12 @@ UPDATE loans SET interest_rate = $2, tenure_months = $3, monthly_emi_minor = $4 
 
 @dataclass(frozen=True, slots=True)
 class CaseOfficer:
-    """Who of the staff acts, in which role, on which business date."""
+    """Who of the staff acts, in which role, on which business date, by which request."""
 
     user_id: UUID
     is_admin: bool
     today: date
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ async def set_off(unit: UnitOfWork, intake: Intake, loan_id: UUID, by: CaseOffic
     asked = purses.set_off(book, by.today, by=by.user_id)
     if not asked:
         raise NothingDue("nothing is due, or none of the borrower's accounts holds money")
-    await intake.accept_own(unit, asked)
+    await intake.accept_own(unit, asked, request_id=by.request_id)
     await loans.write(unit.connection)
     return [order.id for order in asked]
 
@@ -229,7 +230,7 @@ async def settle(
         by=by.user_id,
         transaction_id=transaction_id,
     )
-    await intake.accept_own(unit, [order])
+    await intake.accept_own(unit, [order], request_id=by.request_id)
     text = f"A settlement of {money(amount_minor, book.currency)} was agreed"
     agreed = CaseStep(loan_id, "settlement_agreed", text, by.user_id)
     await cases.add_steps(unit.connection, [agreed])
