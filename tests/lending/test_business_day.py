@@ -149,6 +149,7 @@ async def test_a_lease_that_ran_out_is_taken_over_and_its_owner_changes_nothing(
 async def test_a_lease_that_once_could_not_be_extended_is_extended_the_next_time(
     lender, monkeypatch
 ):
+    await some_loans(lender, 1)
     monkeypatch.setattr(chunks, "LEASE_SECONDS", 1.5)
     day = await lender.today() + timedelta(days=1)
     database = lender.quiet.database
