@@ -107,6 +107,21 @@ loans = Table(
     Column("classification", Text, server_default="standard", nullable=False),
     Column("in_default", Boolean, server_default=text("false"), nullable=False),
     Column("assessed_on", Date),
+    # The due date of the oldest current instalment of which something is unpaid.
+    Column("oldest_unpaid_on", Date),
+    # Whether a day's interest depends on the length of its year.
+    Column(
+        "by_year",
+        Boolean,
+        Computed("coalesce(terms->>'day_count', '') = 'actual/actual'", persisted=True),
+        nullable=False,
+    ),
+    Column("suspended_percent", SmallInteger, server_default=ZERO, nullable=False),
+    Column("interest_suspended_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("penalty_suspended_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("overpaid_minor", BigInteger, server_default=ZERO, nullable=False),
+    Column("restructured_count", SmallInteger, server_default=ZERO, nullable=False),
+    Column("specified_until", Date),
     CheckConstraint(
         "status IN ('pending', 'rejected', 'withdrawn', 'approved', 'active', 'closed', "
         "'foreclosed', 'restructured', 'settled', 'written_off')",
@@ -151,6 +166,12 @@ loans = Table(
     CheckConstraint(
         "deleted_at IS NULL OR status NOT IN ('active', 'restructured')", name="deleted_is_over"
     ),
+    CheckConstraint(
+        "suspended_percent BETWEEN 0 AND 100 AND interest_suspended_minor >= 0"
+        " AND penalty_suspended_minor >= 0",
+        name="suspended",
+    ),
+    CheckConstraint("overpaid_minor >= 0 AND restructured_count >= 0", name="counts"),
     Index("ix_loans_user", "user_id", "id"),
     Index("ix_loans_account", "account_id"),
     Index(
@@ -185,6 +206,10 @@ loan_instalments = Table(
     Column("opening_minor", BigInteger, nullable=False),
     Column("principal_minor", BigInteger, nullable=False),
     Column("interest_minor", BigInteger, nullable=False),
+    # What its period earns, whenever that is asked for.
+    Column("accrues_minor", BigInteger, nullable=False, server_default=ZERO),
+    # Of the interest asked: what overdue principal has earned.
+    Column("late_interest_minor", BigInteger, nullable=False, server_default=ZERO),
     Column("fee_minor", BigInteger, nullable=False, server_default=ZERO),
     Column("penalty_minor", BigInteger, nullable=False, server_default=ZERO),
     Column("principal_paid_minor", BigInteger, nullable=False, server_default=ZERO),
@@ -198,7 +223,10 @@ loan_instalments = Table(
     Column("first_attempt_on", Date),
     Column("next_attempt_on", Date),
     Column("penal_to", Date),
-    Column("penal_carried", Numeric(24, 12), nullable=False, server_default=ZERO),
+    # Fractions not charged yet: numerators over the fixed denominators of the rules that charge.
+    Column("penal_carried", Numeric(40, 0), nullable=False, server_default=ZERO),
+    Column("late_to", Date),
+    Column("late_carried", Numeric(40, 0), nullable=False, server_default=ZERO),
     Column("late_fee_on", Date),
     Column("paid_on", Date),
     Column("superseded_at", INSTANT),
@@ -211,6 +239,9 @@ loan_instalments = Table(
         for part in ("principal", "interest", "fee", "penalty")
     ),
     CheckConstraint("prepaid_minor >= 0 AND prepaid_minor <= principal_paid_minor", name="prepaid"),
+    CheckConstraint(
+        "accrues_minor >= 0 AND late_interest_minor BETWEEN 0 AND interest_minor", name="earns"
+    ),
     CheckConstraint(
         "superseded_at IS NOT NULL OR (paid_on IS NOT NULL) = (unpaid_minor = 0)",
         name="paid_on",
@@ -235,6 +266,55 @@ loan_instalments = Table(
         postgresql_where=text("superseded_at IS NULL AND paid_on IS NULL"),
     ),
     postgresql_with={"fillfactor": "80"},
+)
+
+
+# The last business date whose interest is booked for all running loans; one row.
+lending_day = Table(
+    "lending_day",
+    Base.metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("accrued_through", Date),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+
+# What a business date booked as earned by all running loans of a currency, in one transaction:
+# the days after ``since`` (null: from the beginning) through ``business_date``.
+lending_accruals = Table(
+    "lending_accruals",
+    Base.metadata,
+    Column("business_date", Date, nullable=False),
+    Column("currency", CHAR(3), nullable=False),
+    Column("since", Date),
+    Column("earned_minor", BigInteger, nullable=False),
+    Column("suspended_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("transaction_id", Uuid, ForeignKey("transactions.id")),
+    PrimaryKeyConstraint("business_date", "currency"),
+    CheckConstraint("since < business_date", name="since"),
+    CheckConstraint("suspended_minor BETWEEN 0 AND earned_minor", name="suspended"),
+)
+
+
+# A window of a loan's interest that has ended or was replaced: it was the loan's in the accruals of
+# all loans through ``accrued_through``; ``own_minor`` was booked for this loan alone at its end.
+loan_accruals = Table(
+    "loan_accruals",
+    Base.metadata,
+    Column("loan_id", Uuid, ForeignKey("loans.id"), nullable=False),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("period_start", Date, nullable=False),
+    Column("period_end", Date, nullable=False),
+    Column("period_interest_minor", BigInteger, nullable=False),
+    Column("period_accrued_minor", BigInteger, nullable=False),
+    Column("suspended_percent", SmallInteger, nullable=False, server_default=ZERO),
+    Column("accrued_through", Date),
+    Column("own_on", Date),
+    Column("own_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("transaction_id", Uuid, ForeignKey("transactions.id")),
+    PrimaryKeyConstraint("loan_id", "id"),
+    CheckConstraint("period_start <= period_end", name="period"),
+    CheckConstraint("(transaction_id IS NULL) = (own_minor = 0)", name="own"),
 )
 
 

@@ -101,6 +101,9 @@ TABLES: Final[dict[str, Table]] = {
     "loan_products": Table(api=WRITE, worker=READ),
     "loans": Table(api=WRITE, worker="SELECT, UPDATE"),
     "loan_instalments": Table(api=WRITE, worker=WRITE),
+    "lending_day": Table(api=READ, worker="SELECT, UPDATE (accrued_through)"),
+    "lending_accruals": Table(api=READ, worker=ADD),
+    "loan_accruals": Table(api=ADD, worker=ADD),
     "loan_collections": Table(api=READ, worker="SELECT, INSERT, UPDATE"),
     "loan_charges": Table(api=READ, worker=ADD),
     "recovery_cases": Table(api=WRITE, worker=WRITE),
@@ -137,7 +140,14 @@ SEQUENCES: Final[dict[str, dict[DatabaseRole, str]]] = {
 
 # Not even the owner may change or empty these without granting itself the privilege first, which
 # `giro verify` then finds.
-APPEND_ONLY: Final = ("postings", "audit_log", "loan_charges", "recovery_history")
+APPEND_ONLY: Final = (
+    "postings",
+    "audit_log",
+    "loan_charges",
+    "loan_accruals",
+    "lending_accruals",
+    "recovery_history",
+)
 NEVER_ON_APPEND_ONLY: Final = ("UPDATE", "DELETE", "TRUNCATE")
 
 

@@ -53,6 +53,14 @@ TRIGGERS: Final = {
         "audit_log_append_only",
     ): "e87c67a065c57d4519e4cc9d0d62a6a7",
     (
+        "lending_accruals",
+        "lending_accruals_append_only",
+    ): "ef1df00fba0233a34c2282f873360cbf",
+    (
+        "loan_accruals",
+        "loan_accruals_append_only",
+    ): "2baf3b8e22138cd830504c1af236f1d7",
+    (
         "loan_charges",
         "loan_charges_append_only",
     ): "422f709dd6b2843e8254c36e9419e092",

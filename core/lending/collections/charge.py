@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
@@ -67,7 +66,7 @@ class LateLine(NamedTuple):
     number: int
     due_date: date
     penal_to: date | None
-    penal_carried: Decimal
+    penal_carried: int
     late_fee_on: date | None
     unpaid_minor: int
     overdue_minor: int
@@ -87,7 +86,7 @@ class Charge:
     late_fee: int
     penal: int
     penal_to: date
-    carried: Decimal
+    carried: int
     late_fee_on: date | None
 
     @property
@@ -125,7 +124,7 @@ def _charge(line: LateLine, day: date) -> Charge:
         late_fee_on = day
     since = line.penal_to or due + timedelta(days=terms.grace_days)
     days = max(0, (day - since).days)
-    penal, carried = penal_charge(overdue, terms.penal_rate, days, line.penal_carried)
+    penal, carried = penal_charge(overdue, terms.penal_rate, days, int(line.penal_carried))
     return Charge(
         line.loan_id, line.version, line.number, line.currency,
         late_fee, penal, max(since, day), carried, late_fee_on,

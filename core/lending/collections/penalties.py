@@ -7,12 +7,14 @@ charge or interest.
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from fractions import Fraction
 
 from core.lending.origination.products import ProductTerms, rounded_minor, share
 
 DAYS_OF_YEAR = 365
+# Percent with at most six decimals of a year of 365 days.
+CARRIED_OVER = 100 * DAYS_OF_YEAR * 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +42,14 @@ def late_fee_falls_on(due_date: date, grace_days: int) -> date:
 
 
 def penal_charge(
-    overdue_minor: int, rate_percent: Decimal, days: int, carried: Decimal = Decimal(0)
-) -> tuple[int, Decimal]:
+    overdue_minor: int, rate_percent: Decimal, days: int, carried: int = 0
+) -> tuple[int, int]:
     """The charge for ``days`` on the overdue interest and principal, and the fraction to carry.
 
     Simple interest at ``rate_percent`` a year of 365 days. Whole minor units are charged; the
-    fraction is carried to the next day, so that no rounding is lost over time.
+    fraction is carried to the next day as a numerator over ``CARRIED_OVER``, exactly.
     """
     if overdue_minor < 0 or days < 0:
         raise ValueError("neither the overdue amount nor the days are negative")
-    exact = Fraction(carried) + Fraction(rate_percent) * overdue_minor * days / (100 * DAYS_OF_YEAR)
-    whole = exact.numerator // exact.denominator
-    rest = exact - whole
-    fraction = (Decimal(rest.numerator) / Decimal(rest.denominator)).quantize(
-        Decimal("1e-12"), ROUND_FLOOR
-    )
-    return whole, fraction
+    exact = Fraction(rate_percent) * overdue_minor * days / (100 * DAYS_OF_YEAR)
+    return divmod(carried + int(exact * CARRIED_OVER), CARRIED_OVER)

@@ -45,7 +45,19 @@ class Line:
     first_attempt_on: date | None = None
     next_attempt_on: date | None = None
     paid_on: date | None = None
+    # What its period earns, whenever that is asked for.
+    accrues: int = 0
+    # Of the interest asked: what overdue principal has earned.
+    late_interest: int = 0
+    late_to: date | None = None
+    # Fractions that are not charged yet: numerators over the denominators of the rules.
+    late_carried: int = 0
+    penal_to: date | None = None
+    penal_carried: int = 0
+    late_fee_on: date | None = None
+    # Whether anything changed, and whether more than what was paid and attempted did.
     changed: bool = False
+    recharged: bool = False
     is_new: bool = False
     superseded: bool = False
 
@@ -92,6 +104,14 @@ class LoanBook:
     dpd: int
     classification: Classification
     in_default: bool
+    oldest_unpaid_on: date | None = None
+    # Percent of what is earned that goes to suspense, and what stands there.
+    suspended_percent: int = 0
+    interest_suspended: int = 0
+    penalty_suspended: int = 0
+    overpaid: int = 0
+    restructured_count: int = 0
+    specified_until: date | None = None
     lines: dict[LineKey, Line] = field(default_factory=dict)
     # Interest earned in this unit of work that the bank's books do not have yet.
     newly_accrued: int = 0
