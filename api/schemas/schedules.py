@@ -123,7 +123,12 @@ class InstalmentAnswer(QuotedInstalment):
 
 
 class ScheduleAnswer(ViewAnswer):
-    """A schedule; ``paid`` and ``status`` of its instalments on a real loan only."""
+    """A schedule; ``paid`` and ``status`` of its instalments on a real loan only.
+
+    ``finance_charge`` is what the loan costs beside its repayment, ``apr`` the annual percentage
+    rate of Regulation Z, ``ear`` the effective annual rate of Directive 2008/48/EC; in all three
+    the fee counts.
+    """
 
     amount: Money
     currency: str
@@ -135,7 +140,9 @@ class ScheduleAnswer(ViewAnswer):
     emi: Money
     total_interest: Money
     total_payable: Money
+    finance_charge: Money
     apr: Percent
+    ear: Percent
     instalments: list[InstalmentAnswer]
 
 
@@ -156,7 +163,9 @@ def quote_answer(asked: QuoteRequest, terms: Terms, currency: str, found: Quote)
         frequency=asked.frequency,
         day_count=asked.day_count,
         emi_minor=found.emi_minor,
+        finance_charge_minor=found.finance_charge_minor,
         apr=found.apr,
+        ear=found.ear,
         lines=[LineView.planned(row) for row in found.schedule.instalments],
     )
     rows = [QuotedInstalment.of(line, currency) for line in view.lines]

@@ -34,7 +34,7 @@ EMI stays.
 the balance of the day: `generate` with new terms.
 
 **Cost.** The APR is the regulator's: Regulation Z, Appendix J, the fee taken from what the customer
-receives (`apr`).
+receives (`apr`). The effective annual rate is the European Union's (`effective`).
 
 The conventions are Apache Fineract's (progressive loans) wherever the textbook leaves a choice; the
 tests hold the package against Fineract's published tables and Appendix J's worked examples. Nothing
@@ -44,8 +44,9 @@ here reads a clock, a setting or a store. Terms that make no sense raise `TermsE
 from core.lending.amortisation.apr import annual_percentage_rate
 from core.lending.amortisation.day_count import Period, periods
 from core.lending.amortisation.due_dates import add_months, due_dates
+from core.lending.amortisation.effective import Interval, effective_annual_rate
 from core.lending.amortisation.instalment import level_instalment, present_value
-from core.lending.amortisation.quote import Quote, apr, quote
+from core.lending.amortisation.quote import Quote, apr, ear, finance_charge_minor, quote
 from core.lending.amortisation.schedule import Instalment, Schedule, generate, reschedule
 from core.lending.amortisation.terms import (
     BIWEEKLY,
@@ -80,6 +81,7 @@ __all__ = [
     "Frequency",
     "Instalment",
     "InterestPause",
+    "Interval",
     "Method",
     "Period",
     "Prepayment",
@@ -94,6 +96,9 @@ __all__ = [
     "annual_percentage_rate",
     "apr",
     "due_dates",
+    "ear",
+    "effective_annual_rate",
+    "finance_charge_minor",
     "generate",
     "instalments_for_months",
     "level_instalment",

@@ -18,7 +18,7 @@ from fractions import Fraction
 from typing import Final
 
 from core.lending.amortisation.day_count import is_broken
-from core.lending.amortisation.due_dates import add_months
+from core.lending.amortisation.due_dates import add_months, months_back
 from core.lending.amortisation.terms import Frequency, TermsError
 
 _ARITHMETIC: Final = Context(prec=40)
@@ -73,17 +73,11 @@ def unit_periods(advanced_on: date, paid_on: date, frequency: Frequency) -> Unit
     if not is_broken(advanced_on, paid_on, frequency):
         return UnitPeriods(1, Fraction(0), per_year)
     months = (paid_on.year - advanced_on.year) * 12 + paid_on.month - advanced_on.month
-    if _months_back(paid_on, months, advanced_on) < advanced_on:
+    if months_back(paid_on, months, advanced_on) < advanced_on:
         months -= 1
-    days = (_months_back(paid_on, months, advanced_on) - advanced_on).days
+    days = (months_back(paid_on, months, advanced_on) - advanced_on).days
     whole, rest = divmod(months * 30 + days, int(frequency.months * 30))
     return UnitPeriods(whole, rest / (frequency.months * 30), per_year)
-
-
-def _months_back(day: date, months: int, anchor: date) -> date:
-    """Return the day `months` earlier; a month's last day answers to a later anchor's day."""
-    month_end = add_months(day, 0, 31) == day
-    return add_months(day, -months, max(day.day, anchor.day) if month_end else None)
 
 
 def _single_payment(advanced_on: date, paid_on: date) -> UnitPeriods:

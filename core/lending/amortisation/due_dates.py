@@ -41,6 +41,12 @@ def add_months(day: date, months: int, anchor: int | None = None) -> date:
     return date(year, month + 1, min(anchor or day.day, monthrange(year, month + 1)[1]))
 
 
+def months_back(day: date, months: int, anchor: date) -> date:
+    """Return the day `months` earlier; a month's last day answers to a later anchor's day."""
+    month_end = add_months(day, 0, MONTH_END) == day
+    return add_months(day, -months, max(day.day, anchor.day) if month_end else None)
+
+
 def months_between(start: date, end: date) -> Fraction:
     """Return whole months from `start`, then actual days over the month they fall in.
 

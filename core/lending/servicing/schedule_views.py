@@ -123,7 +123,9 @@ class ScheduleView:
     frequency: FrequencySpec
     day_count: DayCount
     emi_minor: int
+    finance_charge_minor: int
     apr: Decimal
+    ear: Decimal
     lines: list[LineView]
 
     @property
@@ -156,7 +158,9 @@ async def find_schedule(
         frequency=loan.terms.frequency,
         day_count=loan.terms.day_count,
         emi_minor=loan.emi_minor,
+        finance_charge_minor=amortisation.finance_charge_minor(fee_in, projected),
         apr=amortisation.apr(fee_in, projected),
+        ear=amortisation.ear(fee_in, projected),
         lines=[LineView(line_of(row), row["status"]) for row in rows]
         or [LineView.planned(row) for row in projected.instalments],
     )
