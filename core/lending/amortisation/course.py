@@ -36,11 +36,15 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One instalment: what it asks, and what it leaves deferred. `capped`: the equal part was more
-    than this instalment could take without leaving a later one nothing to repay."""
+    """One instalment: what its period earns, what it asks, and what it leaves deferred.
+
+    `capped`: the equal part was more than this instalment could take without leaving a later one
+    nothing to repay.
+    """
 
     index: int
     opening: int
+    earned: int
     interest: int
     principal: int
     deferred: int
@@ -74,13 +78,13 @@ def walk(
     for index in range(course.first, course.end):
         own = next(flat) if method is Method.FLAT else interest_of(terms, balance, rates[index])
         if index == last:
-            yield Row(index, balance, own + deferred, balance, 0, 0, capped=False)
+            yield Row(index, balance, own, own + deferred, balance, 0, 0, capped=False)
             return
         resting = index < course.plan.moratorium
         instalment = part
         if index < terms.interest_moratorium:
             interest, deferred = 0, deferred + own
-            on_top += own if _on_top(course.plan, resting=resting) else 0
+            on_top += own if falls_due_on_top(course.plan, resting=resting) else 0
         else:
             interest, instalment = own + deferred, part + on_top
             deferred = on_top = 0
@@ -89,7 +93,8 @@ def walk(
             interest, deferred, wanted = interest + wanted, -wanted, 0
         room = max(0, balance - (last - index)) if keep_all else balance
         principal = min(max(wanted, 0), room)
-        yield Row(index, balance, interest, principal, deferred, on_top, capped=wanted > room)
+        capped = wanted > room
+        yield Row(index, balance, own, interest, principal, deferred, on_top, capped=capped)
         balance -= principal
 
 
@@ -117,8 +122,8 @@ def flat_interests(course: Course, rates: Sequence[Fraction]) -> Iterator[int]:
     yield max(left, 0) if quoted else interest_of(terms, course.balance, span[-1])
 
 
-def _on_top(plan: Plan, *, resting: bool) -> bool:
-    """Tell whether interest deferred now falls due beyond the equal part, or within it.
+def falls_due_on_top(plan: Plan, *, resting: bool) -> bool:
+    """Tell whether interest that a moratorium defers falls due beyond the equal part.
 
     Within it only where a reducing loan's instalment is paid meanwhile, all of it as principal.
     """

@@ -98,7 +98,18 @@ def _exact_part(course: Course, rates: Sequence[Fraction]) -> Fraction:
     if course.plan.defers_on_top:
         free = max(0, terms.interest_moratorium - start)
         span[:free] = [Fraction(0)] * min(free, len(span))
-    carried = Fraction(0)
-    if start == course.first >= terms.interest_moratorium and not course.on_top:
-        carried = course.deferred / (1 + span[0])
-    return level_instalment(course.balance + carried, span)
+    return level_instalment(course.balance + _carried(course, rates), span)
+
+
+def _carried(course: Course, rates: Sequence[Fraction]) -> Fraction:
+    """Return what the deferred interest within the equal part is worth at the course's beginning.
+
+    It earns nothing until the first paying instalment asks it.
+    """
+    first, paying = course.first, max(course.first, course.plan.terms.interest_moratorium)
+    if first < course.amortising_from or paying >= course.end:
+        return Fraction(0)
+    worth = Fraction(course.deferred - course.on_top)
+    for rate in rates[first : paying + 1]:
+        worth /= 1 + rate
+    return worth

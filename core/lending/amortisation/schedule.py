@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
-from core.lending.amortisation.course import Course, Row, walk
+from core.lending.amortisation.course import Course, Row, falls_due_on_top, walk
 from core.lending.amortisation.equal_part import equal_part, shortened
 from core.lending.amortisation.plan import Plan, lay_out
 from core.lending.amortisation.terms import (
@@ -23,6 +23,8 @@ class Instalment:
 
     `opening_balance_minor - principal_minor == balance_minor`, and `total_minor` is principal,
     interest and fee. A prepayment is part of the principal; `prepayment_minor` tells how much.
+    `earned_minor` is the interest of the period itself, whichever instalment asks it: under an
+    interest moratorium it is earned here and asked later. Over a schedule the two sums are equal.
     """
 
     number: int
@@ -34,15 +36,21 @@ class Instalment:
     fee_minor: int
     total_minor: int
     balance_minor: int
+    earned_minor: int
     prepayment_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The instalments, and the EMI: what a regular one of them asks."""
+    """The instalments, and the EMI: what a regular one of them asks.
+
+    `part_minor` is the equal part: the EMI of a reducing or flat loan, the principal in each
+    instalment of an equal-principal loan, 0 of a bullet loan.
+    """
 
     instalments: tuple[Instalment, ...]
     emi_minor: int
+    part_minor: int
 
     @property
     def principal_minor(self) -> int:
@@ -73,29 +81,36 @@ def reschedule(
     *,
     after: int,
     mode: PrepaymentMode,
-    emi_minor: int | None = None,
+    part_minor: int | None = None,
+    until: int | None = None,
     balance_since: date | None = None,
     unpaid_interest_minor: int = 0,
+    deferred: Sequence[int] = (),
 ) -> Schedule:
     """Return what is left of a loan once its balance has changed: the instalments beyond `after`.
 
-    `terms` are the loan's own; numbers and due dates stay. `reduce_tenure` keeps `emi_minor` (the
-    loan's, or computed anew where it is None) and closes early, `reduce_emi` spreads the balance
-    over all remaining instalments. A change within a period: the balance earns interest from
-    `balance_since`, and `unpaid_interest_minor`, earned before, falls due with the next instalment.
+    `terms` are the loan's own; numbers and due dates stay, and the last is `until` where an earlier
+    change has shortened the loan. `reduce_tenure` keeps `part_minor` (the loan's equal part, or
+    computed anew where it is None) and closes early, `reduce_emi` spreads the balance over all
+    remaining instalments. A change within a period: the balance earns interest from
+    `balance_since`, and `unpaid_interest_minor`, earned before, falls due with the next instalment,
+    or with the first that pays after an interest moratorium; of such a loan `deferred` is what the
+    moratorium's periods have earned so far, the first one first.
     """
     plan = lay_out(replace(terms, prepayments=()))
-    if not 0 <= after < len(plan.periods):
+    end = len(plan.periods) if until is None else until
+    if not 0 <= after < end <= len(plan.periods):
         raise TermsError("after", "no instalment is left to reschedule")
     if balance_minor <= 0:
         raise TermsError("balance", "nothing is left to reschedule")
     if balance_since is not None:
         plan = _with_broken_period(plan, after, balance_since)
-    course = Course(plan, balance_minor, after, len(plan.periods), unpaid_interest_minor)
-    if mode is PrepaymentMode.REDUCE_EMI or emi_minor is None:
+    on_top = min(unpaid_interest_minor, _on_top(plan, deferred))
+    course = Course(plan, balance_minor, after, end, unpaid_interest_minor, on_top)
+    if mode is PrepaymentMode.REDUCE_EMI or part_minor is None:
         part = equal_part(course)
     else:
-        part = _part_of(plan, emi_minor)
+        part = part_minor
     if mode is PrepaymentMode.REDUCE_TENURE:
         course = shortened(course, part)
     return _schedule(course, part, ())
@@ -112,11 +127,12 @@ def _schedule(course: Course, part: int, prepayments: Sequence[Prepayment]) -> S
         rows[-1] = _with_prepayment(rows[-1], amount)
         course = replace(course, balance=course.balance - amount)
         if course.balance == 0:
+            rows[-1] = _with_deferred(rows[-1], course.deferred)
             break
         course, part = _after_prepayment(course, part, together)
     else:
         rows += [_instalment(course.plan, row) for row in walk(course, course.plan.paused, part)]
-    return Schedule(tuple(rows), _emi(course.plan, rows, emi_part))
+    return Schedule(tuple(rows), _emi(course.plan, rows, emi_part), part)
 
 
 def _by_instalment(prepayments: Sequence[Prepayment]) -> list[tuple[int, list[Prepayment]]]:
@@ -166,18 +182,20 @@ def _with_broken_period(plan: Plan, index: int, since: date) -> Plan:
     )
 
 
-def _part_of(plan: Plan, emi_minor: int) -> int:
-    """Return the equal part of a loan whose EMI this is."""
-    if plan.terms.method is not Method.EQUAL_PRINCIPAL:
-        return emi_minor
-    return equal_part(Course(plan, plan.terms.principal_minor, 0, len(plan.periods)))
+def _on_top(plan: Plan, deferred: Sequence[int]) -> int:
+    """Return how much of what a moratorium deferred falls due beyond the equal part."""
+    return sum(
+        earned
+        for index, earned in enumerate(deferred)
+        if falls_due_on_top(plan, resting=index < plan.moratorium)
+    )
 
 
 def _emi(plan: Plan, rows: Sequence[Instalment], part: int) -> int:
     """Return the EMI; of equal principal and bullet loans the first regular instalment."""
     if plan.terms.method in {Method.REDUCING, Method.FLAT} and len(rows) > 1:
         return part
-    paying = rows[min(plan.moratorium, len(rows) - 1)]
+    paying = next((row for row in rows if row.number > plan.moratorium), rows[-1])
     return paying.total_minor - paying.prepayment_minor
 
 
@@ -193,6 +211,16 @@ def _instalment(plan: Plan, row: Row) -> Instalment:
         fee_minor=0,
         total_minor=row.total,
         balance_minor=row.balance,
+        earned_minor=row.earned,
+    )
+
+
+def _with_deferred(row: Instalment, interest: int) -> Instalment:
+    """Return the last instalment of a loan repaid early, which asks what was deferred so far."""
+    return replace(
+        row,
+        interest_minor=row.interest_minor + interest,
+        total_minor=row.total_minor + interest,
     )
 
 

@@ -51,7 +51,7 @@ def prepay(
         book.outstanding - amount,
         after=first.number - basis.first_number,
         mode=mode,
-        emi_minor=book.emi,
+        part_minor=book.emi,
         balance_since=max(on, first.period_start),
         unpaid_interest_minor=max(0, earned),
     )

@@ -22,7 +22,7 @@ def test_a_prepayment_on_a_due_date_is_the_quote_s() -> None:
     """After the third instalment 76,108.02 is left; 20,000 of it is paid at once."""
     left = minor("76108.02") - minor("20000")
     shorter = reschedule(
-        A_YEAR, left, after=3, mode=PrepaymentMode.REDUCE_TENURE, emi_minor=minor("8884.88")
+        A_YEAR, left, after=3, mode=PrepaymentMode.REDUCE_TENURE, part_minor=minor("8884.88")
     )
     lower = reschedule(A_YEAR, left, after=3, mode=PrepaymentMode.REDUCE_EMI)
     assert [row.number for row in shorter.instalments] == [4, 5, 6, 7, 8, 9, 10]
@@ -57,7 +57,7 @@ def test_the_rest_of_an_untouched_loan_is_what_it_was() -> None:
         whole.instalments[4].balance_minor,
         after=5,
         mode=PrepaymentMode.REDUCE_TENURE,
-        emi_minor=whole.emi_minor,
+        part_minor=whole.part_minor,
     )
     assert rows(rest) == rows(whole)[5:]
 
@@ -68,7 +68,7 @@ def test_every_method_has_a_course_after_a_prepayment(method: Method, mode: Prep
     terms = loan("12000", "12", 12, (2026, 1, 1), method=method)
     whole = generate(terms)
     left = whole.instalments[2].balance_minor - minor("2000")
-    rest = reschedule(terms, left, after=3, mode=mode, emi_minor=whole.emi_minor)
+    rest = reschedule(terms, left, after=3, mode=mode, part_minor=whole.part_minor)
     assert rest.principal_minor == left
     assert rest.instalments[-1].balance_minor == 0
     shortens = mode is PrepaymentMode.REDUCE_TENURE and method is not Method.BULLET
@@ -83,6 +83,37 @@ def test_a_restructured_loan_is_a_new_loan_over_what_is_left() -> None:
     schedule = generate(restructured)
     assert schedule.instalments[0].due_date == date(2026, 4, 17)
     assert schedule.principal_minor == minor("76108.02")
+
+
+def test_a_loan_that_was_shortened_stays_short_when_its_emi_is_reduced() -> None:
+    """12 instalments, 10 after a prepayment; a later one spreads what is left over those 10."""
+    left = minor("76108.02") - minor("20000")
+    shorter = reschedule(
+        A_YEAR, left, after=3, mode=PrepaymentMode.REDUCE_TENURE, part_minor=minor("8884.88")
+    )
+    later = shorter.instalments[2].balance_minor - minor("5000")
+    lower = reschedule(A_YEAR, later, after=6, mode=PrepaymentMode.REDUCE_EMI, until=10)
+    assert [row.number for row in lower.instalments] == [7, 8, 9, 10]
+    assert lower.emi_minor < shorter.emi_minor
+    with pytest.raises(TermsError):
+        reschedule(A_YEAR, later, after=10, mode=PrepaymentMode.REDUCE_EMI, until=10)
+
+
+def test_what_a_moratorium_deferred_is_asked_after_a_prepayment_too() -> None:
+    """12,000 at 12 %: 120.00 a month, deferred for three; 6,000 is paid after two of them."""
+    terms = loan("12000", "12", 12, (2026, 1, 1), interest_moratorium=3, moratorium=3)
+    rest = reschedule(
+        terms,
+        minor("6000"),
+        after=2,
+        mode=PrepaymentMode.REDUCE_EMI,
+        unpaid_interest_minor=minor("240"),
+        deferred=(minor("120"), minor("120")),
+    )
+    third, fourth, *_ = rest.instalments
+    assert (third.interest_minor, third.earned_minor) == (0, minor("60"))
+    assert fourth.interest_minor == minor("240") + minor("60") + fourth.earned_minor
+    assert fourth.total_minor == rest.emi_minor + minor("300")  # on top: the EMI had a rest
 
 
 def test_nothing_to_reschedule_is_refused() -> None:
