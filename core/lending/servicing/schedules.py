@@ -78,7 +78,7 @@ def _lines(
             asked=Split(principal=row.principal_minor, interest=row.interest_minor),
             next_attempt_on=calendar.adjust(row.due_date) if row.total_minor else None,
             paid_on=None if row.total_minor else on,
-            accrues=row.interest_minor,
+            accrues=row.earned_minor,
         )
         for row in rows
     ]
