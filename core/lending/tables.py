@@ -389,6 +389,43 @@ loan_charges = Table(
 )
 
 
+# What happened to a loan that was paid out; see ``servicing.events``. What was collected stands in
+# ``loan_collections`` alone. ``id`` is the transaction's where the event is one.
+loan_events = Table(
+    "loan_events",
+    Base.metadata,
+    Column("id", Uuid, nullable=False),
+    Column("loan_id", Uuid, ForeignKey("loans.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value_date", Date, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("account_id", Uuid),
+    Column("transaction_id", Uuid),
+    Column("after_close", Boolean, nullable=False, server_default=text("false")),
+    Column("undoes", Uuid),
+    Column("replaces", Uuid),
+    Column("particulars", JSONB),
+    Column("actor_id", Uuid),
+    Column("reason", Text),
+    Column("booked_at", INSTANT, nullable=False),
+    PrimaryKeyConstraint("loan_id", "id"),
+    CheckConstraint(
+        "kind IN ('disbursement', 'payment', 'set_off', 'settlement', 'restructuring', 'charge', "
+        "'waiver', 'undoing', 'refund', 'write_off', 'recovery')",
+        name="kind",
+    ),
+    CheckConstraint("amount_minor >= 0", name="amount"),
+    CheckConstraint("(kind = 'undoing') = (undoes IS NOT NULL)", name="undoes"),
+    Index(
+        "uq_loan_events_undone_once",
+        "loan_id",
+        "undoes",
+        unique=True,
+        postgresql_where=text("undoes IS NOT NULL"),
+    ),
+)
+
+
 # The recovery of one loan in default; a loan has at most one that is open.
 recovery_cases = Table(
     "recovery_cases",

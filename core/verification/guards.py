@@ -69,6 +69,10 @@ TRIGGERS: Final = {
         "loan_collections_never_deleted",
     ): "9d72fa57fa96e560931bd730ce70da8d",
     (
+        "loan_events",
+        "loan_events_append_only",
+    ): "e35a88e697506e05f240ee9865c2525f",
+    (
         "loan_instalments",
         "loan_instalments_never_deleted",
     ): "de9831a4e7387576b8b394efb17eaff7",

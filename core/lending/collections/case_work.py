@@ -33,10 +33,12 @@ from core.lending.origination.figures import monthly_emi_minor
 from core.lending.origination.products import no_schedule
 from core.lending.servicing import booking, endings
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.events import Event, EventKind, RestructuringParticulars
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
 from core.notifications import inbox
+from core.transactions.details import Details
 from core.transactions.intake import Intake
 from core.transactions.views import accepted_with
 
@@ -189,6 +191,8 @@ async def restructure(
         raise no_schedule(error) from error
     text = f"Restructured over {tenure_months} months at {rate.normalize():f} percent"
     loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
+    terms = RestructuringParticulars(tenure_months, rate)
+    loans.events.append(_event(book, by, EventKind.RESTRUCTURING, particulars=terms))
     await loans.write(unit.connection)
     count = book.terms.instalments(tenure_months)
     monthly = monthly_emi_minor(book.emi, count, tenure_months)
@@ -249,9 +253,33 @@ async def write_off(unit: UnitOfWork, loan_id: UUID, by: CaseOfficer, reason: st
     loans.entries.append(booking.loss(book.currency, ending.lost, about))
     text = f"{money(ending.lost.total, book.currency)} was written off"
     loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
+    amount = ending.lost.total
+    loans.events.append(_event(book, by, EventKind.WRITE_OFF, amount=amount, reason=reason))
     await loans.write(unit.connection)
     await cases.add_steps(
         unit.connection, [CaseStep(loan_id, "written_off", f"{text}: {reason}", by.user_id)]
+    )
+
+
+def _event(
+    book: LoanBook,
+    by: CaseOfficer,
+    kind: EventKind,
+    *,
+    amount: int = 0,
+    particulars: Details | None = None,
+    reason: str | None = None,
+) -> Event:
+    return Event(
+        new_id(),
+        book.id,
+        kind,
+        by.today,
+        amount,
+        after_close=book.is_closed_for(by.today),
+        particulars=particulars,
+        actor_id=by.user_id,
+        reason=reason,
     )
 
 

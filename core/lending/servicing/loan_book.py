@@ -116,9 +116,14 @@ class LoanBook:
     # Interest earned in this unit of work that the bank's books do not have yet.
     newly_accrued: int = 0
     closed_on: date | None = None
+    assessed_on: date | None = None  # the last day at whose close it was looked at for arrears
     # Whether anything changed, and whether more than what was repaid did.
     changed: bool = False
     reshaped: bool = False
+
+    def is_closed_for(self, day: date) -> bool:
+        """Whether what was late at the close of ``day`` has been charged and classified."""
+        return self.assessed_on is not None and self.assessed_on >= day
 
     def current(self) -> list[Line]:
         """The lines that are not superseded, oldest first."""

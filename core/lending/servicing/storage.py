@@ -17,7 +17,8 @@ from asyncpg import Record
 from core.foundation.database import Connection, Reader
 from core.foundation.errors import LoanNotFound
 from core.lending.details import AccrualDetails
-from core.lending.servicing import booking
+from core.lending.servicing import booking, event_rows
+from core.lending.servicing.events import Event
 from core.lending.servicing.line_rows import ALL_LINES, DUE_LINES, line_of, write_lines
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.loan_rows import (
@@ -41,6 +42,7 @@ class LoansAtHand:
     books: dict[UUID, LoanBook] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
     entries: list[JournalEntry] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     def book(self, loan_id: UUID) -> LoanBook:
         """The loan. Raises LoanNotFound where it does not exist or was deleted."""
@@ -85,11 +87,12 @@ class LoansAtHand:
         earned = [_accrual_entry(book) for book in changed if book.newly_accrued]
         entries = [*earned, *self.entries]
         await booking.post(connection, entries)
+        await event_rows.add(connection, self.events)
         await inbox.write(connection, self.notices)
         for book in changed:
             book.changed = book.reshaped = False
             book.newly_accrued = 0
-        self.entries, self.notices = [], []
+        self.entries, self.notices, self.events = [], [], []
 
 
 async def read_book(reader: Reader, loan_id: UUID) -> LoanBook:

@@ -1,6 +1,7 @@
 """Money that recovery brings in: set-off from the borrower's other accounts, and settlements."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from core.foundation.database import UnitOfWork
 from core.foundation.errors import InsufficientFunds, NothingDue
@@ -12,11 +13,13 @@ from core.lending.details import RecoveryAction, RecoveryDetails
 from core.lending.notices import money
 from core.lending.servicing import booking
 from core.lending.servicing.endings import settle
+from core.lending.servicing.events import EventKind
 from core.lending.servicing.kinds.parties import (
     business_date,
     cover,
     loan_id,
     lock_loans,
+    note,
     payer,
 )
 from core.lending.servicing.kinds.payment import ending_legs
@@ -41,7 +44,7 @@ class RecoveryKind:
             book = loans.book(loan_id(movement))
             if details_of(movement, RecoveryDetails).action is RecoveryAction.SETTLE:
                 return _settle(loans, book, movement, accounts)
-            return _set_off(book, movement, accounts)
+            return _set_off(loans, book, movement, accounts)
 
         return rule
 
@@ -55,7 +58,9 @@ class RecoveryKind:
         await cases.close_ended(unit.connection, ended)
 
 
-def _set_off(book: LoanBook, movement: Movement, accounts: Accounts) -> Sequence[Leg]:
+def _set_off(
+    loans: LoansAtHand, book: LoanBook, movement: Movement, accounts: Accounts
+) -> Sequence[Leg]:
     on = business_date(movement)
     require_allowed(book.status, LoanEvent.COLLECT)
     account = payer(movement, accounts, book)
@@ -66,6 +71,8 @@ def _set_off(book: LoanBook, movement: Movement, accounts: Accounts) -> Sequence
     amount = to_take(wanted, own_minor(account.balance_minor))
     if not amount:
         raise InsufficientFunds("there is no money on the account to set off")
+    actor = _actor(movement)
+    note(loans, book, movement, EventKind.SET_OFF, amount_minor=amount, actor_id=actor)
     split = book.pay(amount, due, on)
     book.end_if_repaid(on)
     return booking.repayment_legs(account.id, split, book.currency)
@@ -77,8 +84,14 @@ def _settle(
     require_allowed(book.status, LoanEvent.SETTLE)
     account = payer(movement, accounts, book)
     cover(account, movement.amount_minor)
-    ending = settle(book, movement.amount_minor, business_date(movement))
+    amount, actor = movement.amount_minor, _actor(movement)
+    note(loans, book, movement, EventKind.SETTLEMENT, amount_minor=amount, actor_id=actor)
+    ending = settle(book, amount, business_date(movement))
     return ending_legs(loans, book, account.id, ending)
+
+
+def _actor(movement: Movement) -> UUID | None:
+    return details_of(movement, RecoveryDetails).actor
 
 
 def _step(loans: LoansAtHand, outcome: Outcome) -> cases.CaseStep:

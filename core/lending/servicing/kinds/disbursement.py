@@ -13,7 +13,8 @@ from core.lending.details import DisbursementDetails
 from core.lending.origination.basis import Basis
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.kinds.parties import business_date, loan_id, lock_loans, receiver
+from core.lending.servicing.events import EventKind
+from core.lending.servicing.kinds.parties import business_date, loan_id, lock_loans, note, receiver
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.schedules import start_schedule
 from core.lending.servicing.storage import LoansAtHand
@@ -57,6 +58,7 @@ class DisbursementKind:
             paid_out = book.amount - book.fee
             refuse_leg(account, paid_out, book.currency)
             self._start(book, business_date(movement))
+            note(loans, book, movement, EventKind.DISBURSEMENT, amount_minor=book.amount)
             return _legs(account.id, paid_out, book.fee, book.currency)
 
         return rule

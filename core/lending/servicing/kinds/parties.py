@@ -1,4 +1,5 @@
-"""What every kind asks of the loan and the account before it changes a loan in memory.
+"""What every kind asks of the loan and the account before it changes a loan in memory, and how
+what it has done becomes an event of the loan.
 
 The engine guards every leg itself, but only after the rule has answered; a rule that changes a
 loan's book must know that its legs will pass.
@@ -12,9 +13,11 @@ from core.foundation.database import UnitOfWork
 from core.foundation.errors import CurrencyMismatch, InsufficientFunds
 from core.ledger.balances import Accounts, AccountState, refuse_inactive
 from core.lending.details import LoanDetails
+from core.lending.servicing.events import Event, EventKind
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.storage import LoansAtHand
 from core.transactions.decide import Movement, details_of
+from core.transactions.details import Details
 from core.transactions.kinds import RowsLocked
 
 
@@ -59,6 +62,34 @@ def cover(account: AccountState, amount_minor: int) -> None:
     """Raise InsufficientFunds unless the account can be debited ``amount_minor``."""
     if account.available_minor < amount_minor:
         raise InsufficientFunds
+
+
+def note(
+    loans: LoansAtHand,
+    book: LoanBook,
+    movement: Movement,
+    kind: EventKind,
+    *,
+    amount_minor: int,
+    particulars: Details | None = None,
+    actor_id: UUID | None = None,
+) -> None:
+    """Note the movement as an event of the loan, to be written with it."""
+    on = business_date(movement)
+    loans.events.append(
+        Event(
+            id=movement.id,
+            loan_id=book.id,
+            kind=kind,
+            value_date=on,
+            amount=amount_minor,
+            account_id=movement.debit_account_id or movement.credit_account_id,
+            transaction_id=movement.id,
+            after_close=book.is_closed_for(on),
+            particulars=particulars,
+            actor_id=actor_id,
+        )
+    )
 
 
 def _active(account: AccountState, book: LoanBook) -> AccountState:

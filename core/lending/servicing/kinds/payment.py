@@ -27,10 +27,12 @@ from core.lending.servicing import booking
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.endings import Ending, foreclose
+from core.lending.servicing.events import EventKind, PaymentParticulars
 from core.lending.servicing.kinds.parties import (
     cover,
     loan_id,
     lock_loans,
+    note,
     payer,
 )
 from core.lending.servicing.loan_book import Line, LoanBook, owed_in_all
@@ -78,6 +80,8 @@ class LoanPaymentKind:
             account = payer(movement, accounts, book)
             amount = _amount(book, movement)
             cover(account, amount)
+            kind, particulars = _event(book, details_of(movement, LoanPaymentDetails))
+            note(loans, book, movement, kind, amount_minor=amount, particulars=particulars)
             return self._pay(loans, book, movement, amount)
 
         return rule
@@ -144,6 +148,15 @@ def _amount(book: LoanBook, movement: Movement) -> int:
     if amount <= 0:
         raise NothingDue("this was paid meanwhile")
     return amount
+
+
+def _event(
+    book: LoanBook, known: LoanPaymentDetails
+) -> tuple[EventKind, PaymentParticulars | None]:
+    """What the payment is in the life of its loan."""
+    if book.status is LoanStatus.WRITTEN_OFF:
+        return EventKind.RECOVERY, None
+    return EventKind.PAYMENT, PaymentParticulars(known.mode, known.settles)
 
 
 def _meant(book: LoanBook, known: LoanPaymentDetails) -> list[Line]:
