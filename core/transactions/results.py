@@ -1,7 +1,7 @@
 """What has become of transactions that other features wait for, or go by."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -19,13 +19,28 @@ SELECT count(*) FILTER (WHERE status = 'success') AS succeeded,
        count(*) FILTER (WHERE status = 'failed') AS failed
 FROM transactions WHERE id = ANY($1::uuid[])
 """
-# What came in from others by transfers and credits, and what the accounts were asked for in vain.
-_INCOME = """
-SELECT coalesce(sum(amount_minor), 0) FROM transactions
-WHERE credit_account_id = ANY($1::uuid[]) AND status = 'success' AND settled_at >= $2
-  AND type IN ('transfer', 'credit')
-  AND (debit_account_id IS NULL OR debit_account_id <> ALL($1::uuid[]))
+# What came in from others by transfers and credits, and what went to the others, day by day (of
+# UTC); what was reversed, and its reversal, are as if they had not been. Money that comes from
+# or goes to no customer is the bank's side, for whoever is outside: one party.
+_FLOWS = """
+WITH moved AS (
+  SELECT t.settled_at, d.owner_id AS party, t.amount_minor
+  FROM transactions t LEFT JOIN account_directory d ON d.id = t.debit_account_id
+  WHERE t.credit_account_id = ANY($1::uuid[]) AND t.type IN ('transfer', 'credit')
+    AND t.status = 'success' AND t.settled_at >= $3 AND NOT EXISTS (
+      SELECT FROM transactions r WHERE r.reverses = t.id AND r.status = 'success')
+  UNION ALL
+  SELECT t.settled_at, c.owner_id, -t.amount_minor
+  FROM transactions t LEFT JOIN account_directory c ON c.id = t.credit_account_id
+  WHERE t.debit_account_id = ANY($1::uuid[]) AND t.type IN ('transfer', 'debit')
+    AND t.status = 'success' AND t.settled_at >= $3 AND NOT EXISTS (
+      SELECT FROM transactions r WHERE r.reverses = t.id AND r.status = 'success')
+)
+SELECT (settled_at AT TIME ZONE 'UTC')::date AS on_day, party, sum(amount_minor)::bigint
+FROM moved WHERE party IS DISTINCT FROM $2
+GROUP BY on_day, party, amount_minor > 0 ORDER BY on_day, amount_minor > 0 DESC
 """
+# What the accounts were asked for in vain.
 _BOUNCED = """
 SELECT count(*) FROM transactions
 WHERE debit_account_id = ANY($1::uuid[]) AND failure_code = 'insufficient_funds'
@@ -48,9 +63,17 @@ async def status_of(reader: Reader, transaction_id: UUID | None) -> Status | Non
     return None if status is None else Status(status)
 
 
-async def income_minor(reader: Reader, account_ids: Sequence[UUID], since: datetime | None) -> int:
-    """What others have paid to these accounts since, in minor units of their one currency."""
-    return int(await reader.fetchval(_INCOME, account_ids, since))
+async def flows(
+    reader: Reader, account_ids: Sequence[UUID], owner_id: UUID, since: date
+) -> list[tuple[date, UUID | None, int]]:
+    """What passed between these accounts of an owner and each other party since, day by day.
+
+    A day, the party (None outside the bank), and what came in or, below zero, went out, in minor
+    units of the accounts' one currency; the oldest day first, and what came in on it.
+    """
+    start = datetime.combine(since, time(), UTC)
+    rows = await reader.fetch(_FLOWS, account_ids, owner_id, start)
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 async def bounced_debits(reader: Reader, account_ids: Sequence[UUID], days: int) -> int:

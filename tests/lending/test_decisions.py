@@ -203,13 +203,3 @@ async def test_a_good_record_is_earned_by_an_instalment_that_was_due_not_by_a_lo
     await lender.close_through(due)
     after_a_month = (await lender.view(await lender.apply(borrower, 1_000))).assessment
     assert good in after_a_month.reasons
-
-
-async def test_behaviour_is_read_from_the_banks_own_books(lender):
-    borrower = await lender.borrower(balance_minor=50_000_00)
-    loan_id = await lender.apply(borrower, 1_000)
-    reasons = (await lender.view(loan_id)).assessment.reasons
-    assert "The average balance covers six instalments or more" in reasons
-    poor = await lender.borrower()
-    reasons = (await lender.view(await lender.apply(poor, 1_000))).assessment.reasons
-    assert "The average balance does not cover one instalment" in reasons

@@ -1,7 +1,7 @@
 """What the bank's own books say about an applicant, read for the assessment."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,23 +9,19 @@ from uuid import UUID
 
 from core.foundation.database import Connection, Reader
 from core.ledger.behaviour import how_kept
-from core.lending.amortisation.rounding import round_ratio
-from core.lending.amortisation.terms import Rounding
 from core.lending.origination.assessment import (
     Assessment,
     Behaviour,
-    Capacity,
-    Policy,
-    Proposal,
+    Inputs,
     Recommendation,
     assess,
 )
+from core.lending.origination.capacity import Capacity, Proposal
 from core.lending.origination.figures import Figures
+from core.lending.origination.inflows import first_day, seen_income
+from core.lending.origination.policy import CURRENT, Policy
 from core.lending.origination.products import ProductTerms, rounded_minor
-from core.transactions.results import bounced_debits, income_minor
-
-WINDOW_DAYS = 180
-WINDOW_MONTHS = 6
+from core.transactions.results import bounced_debits, flows
 
 # A loan of which nothing has fallen due yet says nothing of how its borrower pays.
 _WORST_DPD = """
@@ -67,34 +63,41 @@ async def assess_application(
     user_id, currency, loan_id = applicant.user_id, applicant.currency, applicant.loan_id
     existing: int = await connection.fetchval(_EXISTING, user_id, currency, loan_id)
     others = await connection.fetch(_OTHER_CURRENCIES, user_id, currency, loan_id)
+    capacity = Capacity(
+        declared_minor=applicant.income_minor,
+        existing_minor=existing + (applicant.obligations_minor or 0),
+        uncounted_currencies=tuple(row["currency"] for row in others),
+    )
+    behaviour = await _behaviour(connection, user_id, currency, CURRENT)
     return assess(
-        Capacity(
-            applicant.income_minor,
-            existing + (applicant.obligations_minor or 0),
-            tuple(row["currency"] for row in others),
+        Inputs(
+            replace(capacity, seen_minor=behaviour.seen_income.monthly_minor),
+            behaviour,
+            Proposal(
+                amount_minor=figures.amount_minor,
+                monthly_emi_minor=figures.monthly_emi_minor,
+                annual_rate_percent=figures.rate,
+                months=figures.months,
+                product_max_minor=rounded_minor(applicant.terms.max_amount, currency),
+            ),
         ),
-        await _behaviour(connection, user_id, currency),
-        Proposal(
-            amount_minor=figures.amount_minor,
-            monthly_emi_minor=figures.monthly_emi_minor,
-            annual_rate_percent=figures.rate,
-            months=figures.months,
-            product_max_minor=rounded_minor(applicant.terms.max_amount, currency),
-        ),
-        Policy(),
+        CURRENT,
     )
 
 
-async def _behaviour(reader: Reader, user_id: UUID, currency: str) -> Behaviour:
-    kept = await how_kept(reader, user_id, currency, WINDOW_DAYS)
-    income = await income_minor(reader, kept.account_ids, kept.since)
+async def _behaviour(reader: Reader, user_id: UUID, currency: str, policy: Policy) -> Behaviour:
+    """How the books speak of somebody; they go by the clock, whatever the business date."""
+    kept = await how_kept(
+        reader, user_id, currency, policy.window_days, least_days=policy.held_days
+    )
+    came = await flows(reader, kept.account_ids, user_id, first_day(kept.today, policy))
     return Behaviour(
         relationship_days=kept.relationship_days,
         average_balance_minor=kept.average_balance_minor,
-        monthly_inflow_minor=round_ratio(income, WINDOW_MONTHS, Rounding.HALF_UP),
         overdraft_days=kept.overdraft_days,
-        bounced_debits=await bounced_debits(reader, kept.account_ids, WINDOW_DAYS),
+        bounced_debits=await bounced_debits(reader, kept.account_ids, policy.window_days),
         worst_dpd=await reader.fetchval(_WORST_DPD, user_id),
+        seen_income=seen_income(came, kept.today, policy),
     )
 
 
@@ -125,8 +128,10 @@ class KeptAssessment:
 def to_json(assessment: Assessment, on: date) -> dict[str, Any]:
     """The assessment as it is kept on the loan."""
     return {
-        **asdict(assessment),
+        "score": assessment.score,
         "foir": None if assessment.foir is None else str(assessment.foir),
-        "reasons": list(assessment.reasons),
+        "max_eligible_minor": assessment.max_eligible_minor,
+        "recommendation": assessment.recommendation.value,
+        "reasons": [reason.text for reason in assessment.reasons],
         "assessed_on": on.isoformat(),
     }
