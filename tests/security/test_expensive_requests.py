@@ -192,7 +192,7 @@ class Desk(Executor):
 
 async def test_a_quote_that_nobody_waits_for_any_more_is_not_computed() -> None:
     quotes, desk = Quotes(), Desk()
-    quotes._aside = desk
+    quotes._aside._executor = desk
     long = Terms(10_000_000, Decimal(10), 360, date(2026, 1, 1))
     found = quote(long)
     first, *given_up = (asyncio.create_task(quotes.quote(long, f"{n}")) for n in range(6))

@@ -5,29 +5,17 @@ thread it would take that from every other request of the process. Short ones ar
 """
 
 import asyncio
-import os
-import signal
-import threading
-import time
-from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from typing import Final
 
-from core.foundation.errors import Overloaded
-from core.foundation.logging import get_logger
+from core.foundation.aside import Aside
 from core.foundation.turns import Turns
 from core.lending.amortisation import Quote, Terms, TermsError, quote
 from core.lending.origination.products import no_schedule
-
-log = get_logger(__name__)
 
 SHORT_ROWS: Final = 120
 PATIENCE_SECONDS: Final = 10.0
 MAX_WAITING: Final = 200
 WAITING_EACH: Final = 100
-# Money moves first.
-NICENESS: Final = 10
 
 # The quote, or the field that is at fault and why.
 Found = Quote | tuple[str, str]
@@ -39,7 +27,7 @@ class Quotes:
     def __init__(self) -> None:
         self._short = _turns("short_quotes", 2)
         self._long = _turns("long_quotes", 1)
-        self._aside: Executor | None = None
+        self._aside = Aside("quotes")
 
     async def quote(self, terms: Terms, whose: str) -> Quote:
         """The quote. Raises InvalidLoanTerms, or Overloaded where too many wait."""
@@ -48,28 +36,14 @@ class Quotes:
                 found = await asyncio.to_thread(_quote, terms)
         else:
             async with self._long.turn(whose):
-                found = await self._quote_aside(terms)
+                found = await self._aside.run(_quote, terms)
         if isinstance(found, Quote):
             return found
         raise no_schedule(TermsError(*found))
 
-    async def _quote_aside(self, terms: Terms) -> Found:
-        if self._aside is None:
-            self._aside = ProcessPoolExecutor(
-                1, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)
-            )
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._aside, _quote, terms)
-        except BrokenProcessPool as error:  # killed, for want of memory or by hand
-            log.warning("quoting_process_died")
-            self.close()
-            raise Overloaded from error
-
     def close(self) -> None:
         """Let the process go."""
-        if self._aside is not None:
-            self._aside.shutdown(wait=False, cancel_futures=True)
-            self._aside = None
+        self._aside.close()
 
 
 def _quote(terms: Terms) -> Found:
@@ -93,16 +67,3 @@ def _turns(name: str, slots: int) -> Turns:
         waiting_each=WAITING_EACH,
         patience_seconds=PATIENCE_SECONDS,
     )
-
-
-def _begin(parent: int) -> None:
-    """In the new process: behind all others, deaf to the terminal, gone with its parent."""
-    os.nice(NICENESS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(0)
