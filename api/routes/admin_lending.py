@@ -14,6 +14,7 @@ from api.dependencies import ActingUser, Admin, Caller, Wired
 from api.http.paging import Paging
 from api.http.responses import reply
 from api.http.strict_json import Body, StrictRoute, example
+from api.schemas.charges import ProductCharge
 from api.schemas.fields import Flag, IsoDate, Text200, to_decimal
 from api.schemas.terms import Percent
 from api.services import Services
@@ -28,6 +29,7 @@ from core.foundation.jobs import DRIVE_RUN_ACTOR, LENDING_QUEUE
 from core.foundation.logging import describe, get_logger
 from core.lending.origination import catalogue
 from core.lending.origination.catalogue import Product
+from core.lending.origination.charges import MAX_CHARGES
 from core.lending.origination.products import ProductTerms
 from core.lending.steps import DEFAULT_RECOVERY, EMI_COLLECTION
 
@@ -81,6 +83,7 @@ def _answered(field: FieldInfo) -> Any:
 _changes: dict[str, Any] = {
     name: (_asked(field), None) for name, field in ProductTerms.model_fields.items()
 }
+_changes["charges"] = (Annotated[list[ProductCharge] | None, Field(max_length=MAX_CHARGES)], None)
 _terms: dict[str, Any] = {
     name: (_answered(field), ...) for name, field in ProductTerms.model_fields.items()
 }

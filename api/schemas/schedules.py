@@ -8,6 +8,7 @@ from pydantic import Field
 
 from api.http.strict_json import Body, example
 from api.schemas.answers import ViewAnswer
+from api.schemas.charges import PercentField, QuoteCharge, instalment_rules, withheld
 from api.schemas.fields import (
     Amount,
     AmountOrZero,
@@ -29,6 +30,7 @@ from core.foundation.errors import Invalid
 from core.foundation.money import minor_units
 from core.lending.amortisation import (
     DayCount,
+    FeeRule,
     InterestPause,
     Method,
     Prepayment,
@@ -37,8 +39,10 @@ from core.lending.amortisation import (
     Rounding,
     Terms,
     TermsError,
+    fee_of,
     instalments_for_months,
 )
+from core.lending.origination.charges import MAX_CHARGES
 from core.lending.origination.products import FrequencySpec, frequency_of, no_schedule
 from core.lending.servicing.schedule_views import LineView, ScheduleView
 
@@ -95,6 +99,8 @@ class QuoteRequest(Body):
     moratorium_months: Count = 0
     interest_moratorium_months: Count = 0
     fee: AmountOrZero = Decimal(0)
+    fee_tax_percent: PercentField = Decimal(0)
+    charges: Annotated[list[QuoteCharge], Field(max_length=MAX_CHARGES)] = Field([])
     prepayments: Annotated[list[QuotePrepayment], Field(max_length=100)] = Field([])
     interest_pauses: Annotated[list[QuotePause], Field(max_length=100)] = Field([])
 
@@ -202,8 +208,9 @@ def _terms(asked: QuoteRequest, currency: str, today: date) -> Terms:
     unit = 1
     if asked.rounding_unit is not None:
         unit = minor_units("rounding_unit", asked.rounding_unit, currency)
+    amount_minor = minor_units("amount", asked.amount, currency)
     return Terms(
-        principal_minor=minor_units("amount", asked.amount, currency),
+        principal_minor=amount_minor,
         annual_rate=asked.interest_rate,
         instalments=count,
         start_date=asked.start_date or today,
@@ -218,7 +225,8 @@ def _terms(asked: QuoteRequest, currency: str, today: date) -> Terms:
         interest_moratorium=in_instalments(
             asked.interest_moratorium_months, "interest_moratorium_months"
         ),
-        fee_minor=minor_units("fee", asked.fee, currency),
+        fee_minor=_taken_from_disbursement(asked, amount_minor, currency),
+        instalment_fees=instalment_rules(asked.charges, currency),
         prepayments=tuple(
             Prepayment(
                 each.number,
@@ -231,3 +239,9 @@ def _terms(asked: QuoteRequest, currency: str, today: date) -> Terms:
             InterestPause(pause.first, pause.last) for pause in asked.interest_pauses
         ),
     )
+
+
+def _taken_from_disbursement(asked: QuoteRequest, amount_minor: int, currency: str) -> int:
+    """The fee with its tax, and the charges of the moment."""
+    own = FeeRule(minor_units("fee", asked.fee, currency), tax_percent=asked.fee_tax_percent)
+    return (fee_of(own, 0) + withheld(asked.charges, amount_minor, currency)).total_minor

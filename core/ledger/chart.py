@@ -13,6 +13,7 @@ class LedgerCode(StrEnum):
     FEE_RECEIVABLE = "1220"
     CUSTOMER_DEPOSITS = "2000"
     CLEARING = "2100"
+    TAX_PAYABLE = "2400"
     SUSPENSE = "2900"
     EQUITY = "3000"
     INTEREST_INCOME = "4000"
@@ -21,6 +22,7 @@ class LedgerCode(StrEnum):
     RECOVERY_INCOME = "4300"
     CASHBACK_EXPENSE = "5000"
     LOSSES_WRITTEN_OFF = "5100"
+    WAIVED = "5200"
 
 
 class LedgerType(StrEnum):

@@ -11,6 +11,7 @@ _CHART = (
     # The control account: the sum of all customers' accounts. Nothing is posted to it directly.
     (LedgerCode.CUSTOMER_DEPOSITS, "Customer deposits", LedgerType.LIABILITY),
     (LedgerCode.CLEARING, "Payments in clearing", LedgerType.LIABILITY),
+    (LedgerCode.TAX_PAYABLE, "Tax payable", LedgerType.LIABILITY),
     (LedgerCode.SUSPENSE, "Suspense (manual credits and debits)", LedgerType.LIABILITY),
     (LedgerCode.EQUITY, "Equity", LedgerType.EQUITY),
     (LedgerCode.INTEREST_INCOME, "Interest income", LedgerType.INCOME),
@@ -19,6 +20,7 @@ _CHART = (
     (LedgerCode.RECOVERY_INCOME, "Recovery income", LedgerType.INCOME),
     (LedgerCode.CASHBACK_EXPENSE, "Cashback expense", LedgerType.EXPENSE),
     (LedgerCode.LOSSES_WRITTEN_OFF, "Losses written off", LedgerType.EXPENSE),
+    (LedgerCode.WAIVED, "Interest and charges waived", LedgerType.EXPENSE),
 )
 CHART_OF_ACCOUNTS = [
     {"code": code.value, "name": name, "type": ledger_type.value}

@@ -33,6 +33,10 @@ EMI stays.
 (`generate` for a quote, `reschedule` for a loan under way). A restructured loan is a new loan over
 the balance of the day: `generate` with new terms.
 
+**Fees.** A fee is flat, a share of what it is charged on, or both, with tax on top (`fees`). Those
+of the instalments stand in the schedule, beside principal and interest, and are part of what an
+instalment asks; the EMI is without them.
+
 **Cost.** The APR is the regulator's: Regulation Z, Appendix J, the fee taken from what the customer
 receives (`apr`). The effective annual rate is the European Union's (`effective`).
 
@@ -45,6 +49,7 @@ from core.lending.amortisation.apr import annual_percentage_rate
 from core.lending.amortisation.day_count import Period, periods
 from core.lending.amortisation.due_dates import add_months, due_dates
 from core.lending.amortisation.effective import Interval, effective_annual_rate
+from core.lending.amortisation.fees import NO_FEE, Fee, fee_of, fees_of
 from core.lending.amortisation.instalment import level_instalment, present_value
 from core.lending.amortisation.quote import Quote, apr, ear, finance_charge_minor, quote
 from core.lending.amortisation.schedule import Instalment, Schedule, generate, reschedule
@@ -57,6 +62,7 @@ from core.lending.amortisation.terms import (
     SEMIMONTHLY,
     WEEKLY,
     DayCount,
+    FeeRule,
     Frequency,
     InterestPause,
     Method,
@@ -74,10 +80,13 @@ __all__ = [
     "FREQUENCIES",
     "HALF_YEARLY",
     "MONTHLY",
+    "NO_FEE",
     "QUARTERLY",
     "SEMIMONTHLY",
     "WEEKLY",
     "DayCount",
+    "Fee",
+    "FeeRule",
     "Frequency",
     "Instalment",
     "InterestPause",
@@ -99,6 +108,8 @@ __all__ = [
     "ear",
     "effective_annual_rate",
     "finance_charge_minor",
+    "fee_of",
+    "fees_of",
     "generate",
     "instalments_for_months",
     "level_instalment",

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from core.lending.amortisation.course import Course, Row, falls_due_on_top, walk
 from core.lending.amortisation.equal_part import equal_part, shortened
+from core.lending.amortisation.fees import fees_of
 from core.lending.amortisation.plan import Plan, lay_out
 from core.lending.amortisation.terms import (
     Method,
@@ -25,6 +26,7 @@ class Instalment:
     interest and fee. A prepayment is part of the principal; `prepayment_minor` tells how much.
     `earned_minor` is the interest of the period itself, whichever instalment asks it: under an
     interest moratorium it is earned here and asked later. Over a schedule the two sums are equal.
+    `fee_tax_minor` is the part of the fee that is tax.
     """
 
     number: int
@@ -38,6 +40,7 @@ class Instalment:
     balance_minor: int
     earned_minor: int
     prepayment_minor: int = 0
+    fee_tax_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ def _schedule(course: Course, part: int, prepayments: Sequence[Prepayment]) -> S
         course, part = _after_prepayment(course, part, together)
     else:
         rows += [_instalment(course.plan, row) for row in walk(course, course.plan.paused, part)]
-    return Schedule(tuple(rows), _emi(course.plan, rows, emi_part), part)
+    emi = _emi(course.plan, rows, emi_part)
+    return Schedule(tuple(_with_fee(course.plan.terms, row) for row in rows), emi, part)
 
 
 def _by_instalment(prepayments: Sequence[Prepayment]) -> list[tuple[int, list[Prepayment]]]:
@@ -231,4 +235,18 @@ def _with_prepayment(row: Instalment, amount: int) -> Instalment:
         total_minor=row.total_minor + amount,
         balance_minor=row.balance_minor - amount,
         prepayment_minor=amount,
+    )
+
+
+def _with_fee(terms: Terms, row: Instalment) -> Instalment:
+    """Return the row with what is charged on it; nothing where it asks nothing."""
+    base = row.total_minor - row.prepayment_minor
+    fee = fees_of(terms.instalment_fees if base else (), base)
+    if not fee.total_minor:
+        return row
+    return replace(
+        row,
+        fee_minor=fee.total_minor,
+        fee_tax_minor=fee.tax_minor,
+        total_minor=row.total_minor + fee.total_minor,
     )

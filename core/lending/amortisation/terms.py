@@ -131,12 +131,22 @@ class InterestPause:
 
 
 @dataclass(frozen=True, slots=True)
+class FeeRule:
+    """A fee: `flat_minor` and `percent` of what it is charged on, and `tax_percent` on top."""
+
+    flat_minor: int = 0
+    percent: Decimal = Decimal(0)
+    tax_percent: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Everything that decides a schedule.
 
     `annual_rate` is percent a year (`Decimal("9.25")`). `rounding_unit_minor` is the instalment's
     alone; interest rounds to the minor unit. Moratoria count instalments. `fee_minor` is taken from
-    the disbursement: it changes the APR, never an instalment.
+    the disbursement: it changes the APR, never an instalment. `instalment_fees` are asked with each
+    instalment that asks anything, on its principal and interest.
     """
 
     principal_minor: int
@@ -155,6 +165,7 @@ class Terms:
     fee_minor: int = 0
     prepayments: tuple[Prepayment, ...] = field(default=())
     interest_pauses: tuple[InterestPause, ...] = field(default=())
+    instalment_fees: tuple[FeeRule, ...] = field(default=())
 
     def __post_init__(self) -> None:
         self._check_amounts()

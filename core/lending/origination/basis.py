@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from core.lending.amortisation import Schedule, Terms, generate
+from core.lending.origination.fees import instalment_rules
 from core.lending.origination.products import ProductTerms
 
 
@@ -59,6 +60,7 @@ class Basis:
             moratorium=self._grace(product, product.moratorium_months),
             interest_moratorium=self._grace(product, product.interest_moratorium_months),
             fee_minor=fee,
+            instalment_fees=instalment_rules(product, currency),
         )
 
     def project(self, product: ProductTerms, currency: str, fee: int) -> Schedule:

@@ -8,12 +8,14 @@ from core.foundation.errors import LoanNotEligible
 from core.foundation.money import to_major
 from core.lending.amortisation import TermsError
 from core.lending.origination.basis import Basis
+from core.lending.origination.fees import withheld
 from core.lending.origination.products import ProductTerms, no_schedule, rounded_minor
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A loan in numbers; ``monthly_emi_minor`` is what its instalments take of a month's income."""
+    """A loan in numbers: ``fee_minor`` is all that is taken from the disbursement, with tax;
+    ``monthly_emi_minor`` is what the instalments take of a month's income."""
 
     amount_minor: int
     rate: Decimal
@@ -34,7 +36,7 @@ def work_out(
 ) -> Figures:
     """Fee and EMI. Raises LoanNotEligible outside the limits, InvalidLoanTerms without schedule."""
     _refuse_outside(terms, currency, amount_minor, rate, months)
-    fee = terms.processing_fee_minor(amount_minor, currency)
+    fee = withheld(terms, amount_minor, currency).total_minor
     try:
         count = terms.instalments(months)
         schedule = Basis(today, amount_minor, rate, count).project(terms, currency, fee)

@@ -23,6 +23,7 @@ from core.lending.amortisation import (
     Unit,
     instalments_for_months,
 )
+from core.lending.origination.charges import MAX_CHARGES, Charge
 
 Percent = Annotated[Decimal, Field(ge=0, le=100)]
 Amount = Annotated[Decimal, Field(ge=0, le=10**13)]
@@ -88,6 +89,8 @@ class ProductTerms(BaseModel):
     processing_fee: Amount = Decimal(0)
     processing_fee_percent: Percent = Decimal(0)
     foreclosure_fee_percent: Percent = Decimal(0)
+    fee_tax_percent: Percent = Decimal(0)  # on the processing and the foreclosure fee
+    charges: Annotated[tuple[Charge, ...], Field(max_length=MAX_CHARGES)] = ()
     grace_days: Days = 3
     late_fee: Amount = Decimal(0)
     late_fee_percent: Percent = Decimal(1)
@@ -117,6 +120,8 @@ class ProductTerms(BaseModel):
             raise ValueError("default_rate lies outside the limits")
         if list(self.retry_days) != sorted(set(self.retry_days)):
             raise ValueError("retry_days must rise")
+        if len({charge.code for charge in self.charges}) < len(self.charges):
+            raise ValueError("two charges have the same code")
         self.bucket_edges()
         self.schedule_frequency()
         return self
@@ -153,17 +158,6 @@ class ProductTerms(BaseModel):
     def bucket_edges(self) -> BucketEdges:
         """Where the asset classes begin."""
         return BucketEdges(self.sma0_to, self.sma1_to, self.npa_after_dpd)
-
-    def processing_fee_minor(self, amount_minor: int, currency: str) -> int:
-        """What is taken from the disbursement of ``amount_minor``; less than all of it."""
-        fee = rounded_minor(self.processing_fee, currency) + share(
-            amount_minor, self.processing_fee_percent
-        )
-        return min(fee, amount_minor - 1)
-
-    def foreclosure_fee_minor(self, principal_minor: int) -> int:
-        """What ending a loan early costs on the principal that is still outstanding."""
-        return share(principal_minor, self.foreclosure_fee_percent)
 
     def rounding_unit_minor(self, currency: str) -> int:
         """The unit to which instalments round, at least the currency's minor unit."""

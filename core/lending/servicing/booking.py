@@ -11,6 +11,7 @@ from uuid import UUID
 from core.foundation.database import Connection
 from core.ledger.balances import Leg
 from core.ledger.chart import LedgerCode
+from core.lending.amortisation import Fee
 from core.lending.details import (
     AccrualDetails,
     PenaltyDetails,
@@ -42,6 +43,15 @@ def repayment_legs(account_id: UUID, split: Split, currency: str) -> list[Leg]:
     legs = [Leg(account_id, None, -split.total, currency)]
     legs += [Leg(None, code.value, amount, currency) for code, amount in parts if amount]
     return legs
+
+
+def fee_legs(fee: Fee, currency: str) -> list[Leg]:
+    """A fee that is paid as it is asked: the bank's income, and the tax that it owes on it."""
+    parts = (
+        (LedgerCode.FEE_INCOME, fee.net_minor),
+        (LedgerCode.TAX_PAYABLE, fee.tax_minor),
+    )
+    return [Leg(None, code.value, amount, currency) for code, amount in parts if amount]
 
 
 def interest_earned(currency: str, amount_minor: int, details: AccrualDetails) -> JournalEntry:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from core.lending.amortisation import NO_FEE, Fee
 from core.lending.origination.basis import Basis
 from core.lending.servicing.allocation import Owed, Split, allocate, total
 from core.lending.servicing.calendar import CollectionCalendar
@@ -22,13 +23,13 @@ from core.lending.states import LoanEvent
 class Ending:
     """What an ending moves: ``paid`` by the customer, ``lost`` by the bank.
 
-    ``early_fee`` of what is paid is the fee for ending early, ``advance_interest`` is taken from
+    ``early_fee`` of what is paid are the fees for ending early, ``advance_interest`` is taken from
     interest receivable and repays principal.
     """
 
     paid: Split
     lost: Split = field(default_factory=Split)
-    early_fee: int = 0
+    early_fee: Fee = NO_FEE
     advance_interest: int = 0
 
 
@@ -50,9 +51,7 @@ def foreclose(book: LoanBook, on: date) -> Ending:
     )
     book.move(LoanEvent.FORECLOSE if upcoming else LoanEvent.REPAY_IN_FULL, on)
     book.earn_rest()
-    return Ending(
-        owed.split, early_fee=owed.foreclosure_fee, advance_interest=owed.advance_interest
-    )
+    return Ending(owed.split, early_fee=owed.early_fee, advance_interest=owed.advance_interest)
 
 
 def settle(book: LoanBook, amount: int, on: date) -> Ending:
@@ -61,7 +60,9 @@ def settle(book: LoanBook, amount: int, on: date) -> Ending:
     if amount >= owed.total:
         return foreclose(book, on)
     book.accrue_to(on)
-    debt = Split(owed.penalty, owed.fees - owed.foreclosure_fee, owed.interest, book.outstanding)
+    debt = Split(
+        owed.penalty, owed.fees - owed.early_fee.total_minor, owed.interest, book.outstanding
+    )
     paid = allocate(amount, [Owed(1, debt)]).split
     fold(book, book.upcoming(date.min), paid, Split(), on)
     book.count_paid(paid)

@@ -4,6 +4,8 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import date
 
+from core.lending.amortisation import NO_FEE, Fee
+from core.lending.origination.fees import foreclosure_fees, sum_of
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 
@@ -11,7 +13,7 @@ from core.lending.servicing.loan_book import LoanBook, owed_in_all
 @dataclass(frozen=True, slots=True)
 class Payoff:
     """Foreclosure on a day, in minor units: principal outstanding, interest earned to the day and
-    not paid, penalties, and fees including the product's for ending early.
+    not paid, penalties, and fees, of which ``early_fee`` are those for ending early.
 
     ``advance_interest`` is interest that was paid ahead of time and will not be earned any more;
     it counts against ``principal``, which is already less by it.
@@ -22,7 +24,7 @@ class Payoff:
     interest: int
     penalty: int
     fees: int
-    foreclosure_fee: int = 0
+    early_fee: Fee = NO_FEE
     advance_interest: int = 0
 
     @property
@@ -46,13 +48,13 @@ def payoff(book: LoanBook, on: date) -> Payoff:
     ahead = upcoming[0].paid.interest if upcoming else 0
     advance = min(max(0, -owed), ahead)
     not_due = sum(line.unpaid.principal for line in upcoming)
-    fee = book.terms.foreclosure_fee_minor(not_due)
+    early = sum_of(foreclosure_fees(book.terms, not_due, book.currency))
     return Payoff(
         on=on,
         principal=book.outstanding - advance,
         interest=max(0, owed),
         penalty=unpaid.penalty,
-        fees=unpaid.fee + fee,
-        foreclosure_fee=fee,
+        fees=unpaid.fee + early.total_minor,
+        early_fee=early,
         advance_interest=advance,
     )

@@ -9,8 +9,11 @@ from core.foundation.errors import LoanStateConflict
 from core.ledger.balances import Accounts, Leg, refuse_leg
 from core.ledger.chart import LedgerCode
 from core.lending import notices
+from core.lending.amortisation import Fee
 from core.lending.details import DisbursementDetails
 from core.lending.origination.basis import Basis
+from core.lending.origination.fees import withheld
+from core.lending.servicing import booking
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.events import EventKind
@@ -59,7 +62,7 @@ class DisbursementKind:
             refuse_leg(account, paid_out, book.currency)
             self._start(book, business_date(movement))
             note(loans, book, movement, EventKind.DISBURSEMENT, amount_minor=book.amount)
-            return _legs(account.id, paid_out, book.fee, book.currency)
+            return _legs(account.id, book)
 
         return rule
 
@@ -92,14 +95,13 @@ class DisbursementKind:
         start_schedule(book, basis, on, self._calendar, Split())
 
 
-def _legs(account_id: UUID, paid_out: int, fee: int, currency: str) -> list[Leg]:
-    legs = [
-        Leg(None, LedgerCode.LOANS_RECEIVABLE.value, -(paid_out + fee), currency),
-        Leg(account_id, None, paid_out, currency),
+def _legs(account_id: UUID, book: LoanBook) -> list[Leg]:
+    tax = withheld(book.terms, book.amount, book.currency).tax_minor
+    return [
+        Leg(None, LedgerCode.LOANS_RECEIVABLE.value, -book.amount, book.currency),
+        Leg(account_id, None, book.amount - book.fee, book.currency),
+        *booking.fee_legs(Fee(book.fee - tax, tax), book.currency),
     ]
-    if fee:
-        legs.append(Leg(None, LedgerCode.FEE_INCOME.value, fee, currency))
-    return legs
 
 
 def _tell_of_failures(loans: LoansAtHand, failed: Sequence[tuple[Movement, str]]) -> None:

@@ -179,11 +179,10 @@ def ending_legs(
     loans: LoansAtHand, book: LoanBook, account_id: UUID, ending: Ending
 ) -> Sequence[Leg]:
     """The legs of what the customer pays; the bank's own entries go beside them."""
-    charged = ending.paid - Split(fee=ending.early_fee)
+    charged = ending.paid - Split(fee=ending.early_fee.total_minor)
     legs = booking.repayment_legs(account_id, charged, book.currency)
-    if ending.early_fee:
-        legs[0] = legs[0]._replace(amount_minor=-ending.paid.total)
-        legs.append(Leg(None, LedgerCode.FEE_INCOME.value, ending.early_fee, book.currency))
+    legs[0] = legs[0]._replace(amount_minor=-ending.paid.total)
+    legs += booking.fee_legs(ending.early_fee, book.currency)
     to_principal = booking.interest_to_principal(
         book.currency, ending.advance_interest, AccrualDetails(loan_id=book.id)
     )
