@@ -71,6 +71,13 @@ class AccrualDetails(Details, frozen=True):
     business_date: date | None = None
 
 
+class FeeDetails(Details, frozen=True):
+    """Of the entry ``fee``: the loan, or the day on which fees of a chunk's loans fell due."""
+
+    loan_id: UUID | None = None
+    business_date: date | None = None
+
+
 class PenaltyDetails(Details, frozen=True):
     """Of the entry ``penalty``: what one loan was charged on a day."""
 

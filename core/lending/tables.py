@@ -211,6 +211,12 @@ loan_instalments = Table(
     # Of the interest asked: what overdue principal has earned.
     Column("late_interest_minor", BigInteger, nullable=False, server_default=ZERO),
     Column("fee_minor", BigInteger, nullable=False, server_default=ZERO),
+    # Of the fee: its tax; what staff charged by hand, and the tax of that. It is booked whole, when
+    # it falls due or some of it is paid before.
+    Column("fee_tax_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("fee_levied_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("fee_levied_tax_minor", BigInteger, nullable=False, server_default=ZERO),
+    Column("fee_booked_on", Date),
     Column("penalty_minor", BigInteger, nullable=False, server_default=ZERO),
     Column("principal_paid_minor", BigInteger, nullable=False, server_default=ZERO),
     Column("interest_paid_minor", BigInteger, nullable=False, server_default=ZERO),
@@ -243,6 +249,12 @@ loan_instalments = Table(
         "accrues_minor >= 0 AND late_interest_minor BETWEEN 0 AND interest_minor", name="earns"
     ),
     CheckConstraint(
+        "fee_tax_minor BETWEEN 0 AND fee_minor AND fee_levied_minor BETWEEN 0 AND fee_minor"
+        " AND fee_levied_tax_minor BETWEEN 0 AND fee_levied_minor"
+        " AND (superseded_at IS NOT NULL OR fee_booked_on IS NOT NULL OR fee_paid_minor = 0)",
+        name="fees",
+    ),
+    CheckConstraint(
         "superseded_at IS NOT NULL OR (paid_on IS NOT NULL) = (unpaid_minor = 0)",
         name="paid_on",
     ),
@@ -259,6 +271,11 @@ loan_instalments = Table(
         postgresql_where=text(
             "superseded_at IS NULL AND paid_on IS NULL AND next_attempt_on IS NOT NULL"
         ),
+    ),
+    Index(
+        "ix_loan_instalments_fees",
+        "due_date",
+        postgresql_where=text("superseded_at IS NULL AND fee_minor > 0 AND fee_booked_on IS NULL"),
     ),
     Index(
         "ix_loan_instalments_unpaid",

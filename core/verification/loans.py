@@ -92,6 +92,26 @@ _COLLECTED_ONCE: Final = (
         WHERE coalesce(p.amount, 0) <> coalesce(o.amount, 0)
         """,
     ),
+    Check(
+        6,
+        "fee receivable equals what running loans were asked as fees and have not paid",
+        "SELECT count(*) FROM loan_instalments WHERE fee_minor > 0",
+        """
+        SELECT format('fee receivable is %s %s, loans owe %s', coalesce(p.amount, 0),
+                      coalesce(p.currency, o.currency), coalesce(o.amount, 0)) AS what
+        FROM (
+          SELECT currency, -sum(amount_minor) AS amount FROM postings WHERE ledger_code = '1220'
+          GROUP BY currency
+        ) p FULL JOIN (
+          SELECT l.currency, sum(i.fee_minor - i.fee_paid_minor) AS amount
+          FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
+          WHERE i.superseded_at IS NULL AND i.fee_booked_on IS NOT NULL
+            AND l.status IN ('active', 'restructured')
+          GROUP BY l.currency
+        ) o USING (currency)
+        WHERE coalesce(p.amount, 0) <> coalesce(o.amount, 0)
+        """,
+    ),
 )
 
 _PRINCIPAL_ADDS_UP: Final = (

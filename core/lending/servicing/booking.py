@@ -14,6 +14,7 @@ from core.ledger.chart import LedgerCode
 from core.lending.amortisation import Fee
 from core.lending.details import (
     AccrualDetails,
+    FeeDetails,
     PenaltyDetails,
     WriteOffDetails,
 )
@@ -52,6 +53,16 @@ def fee_legs(fee: Fee, currency: str) -> list[Leg]:
         (LedgerCode.TAX_PAYABLE, fee.tax_minor),
     )
     return [Leg(None, code.value, amount, currency) for code, amount in parts if amount]
+
+
+def fees_asked(currency: str, fee: Fee, details: FeeDetails) -> JournalEntry:
+    """Fees fall due: debit fee receivable, credit fee income, and tax payable for their tax."""
+    legs = (
+        (LedgerCode.FEE_RECEIVABLE, -fee.total_minor),
+        (LedgerCode.FEE_INCOME, fee.net_minor),
+        (LedgerCode.TAX_PAYABLE, fee.tax_minor),
+    )
+    return _entry("fee", currency, legs, "Fees asked", details)
 
 
 def interest_earned(currency: str, amount_minor: int, details: AccrualDetails) -> JournalEntry:

@@ -13,6 +13,7 @@ from core.lending.amortisation import NO_FEE, Fee
 from core.lending.origination.basis import Basis
 from core.lending.servicing.allocation import Owed, Split, allocate, total
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.line_fees import carry_fee, forgo_scheduled, unpaid_tax
 from core.lending.servicing.loan_book import Line, LoanBook, owed_in_all
 from core.lending.servicing.payoff import payoff
 from core.lending.servicing.schedules import start_schedule
@@ -37,6 +38,7 @@ def foreclose(book: LoanBook, on: date) -> Ending:
     """Repay everything: ``foreclosed``, or ``closed`` where every instalment was due already."""
     owed = payoff(book, on)
     book.accrue_to(on)
+    forgo_scheduled(book, on)
     upcoming = book.upcoming(on)
     due = book.due(on)
     paid_due = owed_in_all(due)
@@ -45,7 +47,7 @@ def foreclose(book: LoanBook, on: date) -> Ending:
     if upcoming:
         advance = Split(interest=owed.advance_interest)
         rest = owed.split - paid_due + Split(principal=owed.advance_interest)
-        fold(book, upcoming, rest, advance, on)
+        fold(book, upcoming, rest, advance, on, tax=owed.early_fee.tax_minor)
     book.count_paid(
         owed.split + Split(principal=owed.advance_interest) - Split(interest=owed.advance_interest)
     )
@@ -60,6 +62,7 @@ def settle(book: LoanBook, amount: int, on: date) -> Ending:
     if amount >= owed.total:
         return foreclose(book, on)
     book.accrue_to(on)
+    forgo_scheduled(book, on)
     debt = Split(
         owed.penalty, owed.fees - owed.early_fee.total_minor, owed.interest, book.outstanding
     )
@@ -76,6 +79,7 @@ def settle(book: LoanBook, amount: int, on: date) -> Ending:
 def write_off(book: LoanBook, on: date) -> Ending:
     """Give the debt up in the books. What still comes in later is recovery income."""
     book.accrue_to(on)
+    forgo_scheduled(book, on)
     unpaid = owed_in_all(book.current())
     lost = Split(unpaid.penalty, unpaid.fee, max(0, book.interest_owed()), book.outstanding)
     for line in book.upcoming(date.min):
@@ -96,9 +100,10 @@ def restructure(
     nothing: they are not capitalised. Raises TermsError where the terms make no schedule.
     """
     book.accrue_to(on)
+    forgo_scheduled(book, on)
     old = book.upcoming(date.min)
-    unpaid = owed_in_all(old)
-    carried = Split(unpaid.penalty, unpaid.fee, max(0, book.interest_owed()))
+    unpaid, tax = owed_in_all(old), unpaid_tax(old)
+    carried = Split(penalty=unpaid.penalty, interest=max(0, book.interest_owed()))
     paid_before = [line for line in old if line.paid.total]
     number = old[0].number if old else len(book.current()) + 1
     if paid_before:
@@ -106,13 +111,19 @@ def restructure(
         number += 1
     basis = Basis(on, book.outstanding, rate, book.terms.instalments(tenure_months), number)
     start_schedule(book, basis, on, calendar, carried)
+    carry_fee(book, unpaid.fee, tax, on)
     book.move(LoanEvent.RESTRUCTURE, on)
     book.rate, book.tenure_months = rate, tenure_months
     book.cure()
 
 
-def fold(book: LoanBook, old: Sequence[Line], now: Split, refunded: Split, on: date) -> None:
-    """Replace ``old`` by one line, paid: what was paid of them, and ``now``, less ``refunded``."""
+def fold(
+    book: LoanBook, old: Sequence[Line], now: Split, refunded: Split, on: date, *, tax: int = 0
+) -> None:
+    """Replace ``old`` by one line, paid: what was paid of them, and ``now``, less ``refunded``.
+
+    ``tax`` is that of a fee in ``now`` which none of ``old`` asks.
+    """
     paid = total(line.paid for line in old) + now - refunded
     first = old[0]
     line = Line(
@@ -125,6 +136,8 @@ def fold(book: LoanBook, old: Sequence[Line], now: Split, refunded: Split, on: d
         paid=paid,
         prepaid=sum(line.prepaid for line in old),
         paid_on=on,
+        fee_tax=min(paid.fee, sum(line.fee_tax for line in old) + tax),
+        fee_booked_on=on if paid.fee else None,
     )
     book.replace_lines(old, [line])
 

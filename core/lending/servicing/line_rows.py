@@ -12,7 +12,8 @@ LINE_COLUMNS = """
 loan_id, version, number, period_start, due_date, opening_minor, penalty_minor, fee_minor,
 interest_minor, principal_minor, penalty_paid_minor, fee_paid_minor, interest_paid_minor,
 principal_paid_minor, prepaid_minor, attempts, first_attempt_on, next_attempt_on, paid_on,
-accrues_minor, late_interest_minor, late_to, late_carried, penal_to, penal_carried, late_fee_on
+accrues_minor, late_interest_minor, late_to, late_carried, penal_to, penal_carried, late_fee_on,
+fee_tax_minor, fee_levied_minor, fee_levied_tax_minor, fee_booked_on
 """
 DUE_LINES = f"""
 SELECT {LINE_COLUMNS} FROM loan_instalments
@@ -48,15 +49,18 @@ UPDATE loan_instalments i SET penalty_minor = b.penalty, fee_minor = b.fee,
   prepaid_minor = b.prepaid, attempts = b.attempts, first_attempt_on = b.first_attempt_on,
   next_attempt_on = b.next_attempt_on, paid_on = b.paid_on, accrues_minor = b.accrues,
   late_interest_minor = b.late_interest, late_to = b.late_to, late_carried = b.late_carried,
-  penal_to = b.penal_to, penal_carried = b.penal_carried, late_fee_on = b.late_fee_on
+  penal_to = b.penal_to, penal_carried = b.penal_carried, late_fee_on = b.late_fee_on,
+  fee_tax_minor = b.fee_tax, fee_levied_minor = b.fee_levied,
+  fee_levied_tax_minor = b.fee_levied_tax, fee_booked_on = b.fee_booked_on
 FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[],
             $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
             $13::int[], $14::date[], $15::date[], $16::date[], $17::bigint[], $18::bigint[],
-            $19::date[], $20::numeric[], $21::date[], $22::numeric[], $23::date[])
+            $19::date[], $20::numeric[], $21::date[], $22::numeric[], $23::date[],
+            $24::bigint[], $25::bigint[], $26::bigint[], $27::date[])
   AS b (loan_id, version, number, penalty, fee, interest, principal, penalty_paid, fee_paid,
         interest_paid, principal_paid, prepaid, attempts, first_attempt_on, next_attempt_on,
         paid_on, accrues, late_interest, late_to, late_carried, penal_to, penal_carried,
-        late_fee_on)
+        late_fee_on, fee_tax, fee_levied, fee_levied_tax, fee_booked_on)
 WHERE i.loan_id = b.loan_id AND i.version = b.version AND i.number = b.number
 """
 _INSERT_LINES = f"""
@@ -65,7 +69,7 @@ SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::date[], $5::date[], $
   $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
   $13::bigint[], $14::bigint[], $15::bigint[], $16::int[], $17::date[], $18::date[], $19::date[],
   $20::bigint[], $21::bigint[], $22::date[], $23::numeric[], $24::date[], $25::numeric[],
-  $26::date[])
+  $26::date[], $27::bigint[], $28::bigint[], $29::bigint[], $30::date[])
 """  # noqa: S608 - columns of this file
 
 
@@ -74,6 +78,7 @@ def line_of(row: Record) -> Line:
     _, version, number, start, due, opening, *amounts = row[:14]
     prepaid, attempts, first, following, paid_on, accrues = row[14:20]
     late_interest, late_to, late_carried, penal_to, penal_carried, late_fee_on = row[20:26]
+    fees = row[26:30]
     asked, paid = Split(*amounts[:4]), Split(*amounts[4:])
     return Line(
         version,
@@ -95,6 +100,7 @@ def line_of(row: Record) -> Line:
         penal_to,
         int(penal_carried),
         late_fee_on,
+        *fees,
     )
 
 
@@ -150,4 +156,5 @@ def _state(line: Line) -> tuple[object, ...]:
         line.prepaid, line.attempts, line.first_attempt_on, line.next_attempt_on, line.paid_on,
         line.accrues, line.late_interest, line.late_to, line.late_carried, line.penal_to,
         line.penal_carried, line.late_fee_on,
+        line.fee_tax, line.fee_levied, line.fee_levied_tax, line.fee_booked_on,
     )  # fmt: skip

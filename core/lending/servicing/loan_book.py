@@ -11,6 +11,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from core.foundation.errors import NothingDue
+from core.lending.amortisation import NO_FEE, Fee
 from core.lending.origination.products import ProductTerms
 from core.lending.servicing.accrual import Window, advance
 from core.lending.servicing.allocation import Allocation, Owed, Split, allocate, total
@@ -55,6 +56,11 @@ class Line:
     penal_to: date | None = None
     penal_carried: int = 0
     late_fee_on: date | None = None
+    # Of the fee asked: its tax; what staff charged by hand, and the tax of that.
+    fee_tax: int = 0
+    fee_levied: int = 0
+    fee_levied_tax: int = 0
+    fee_booked_on: date | None = None
     # Whether anything changed, and whether more than what was paid and attempted did.
     changed: bool = False
     recharged: bool = False
@@ -113,8 +119,9 @@ class LoanBook:
     restructured_count: int = 0
     specified_until: date | None = None
     lines: dict[LineKey, Line] = field(default_factory=dict)
-    # Interest earned in this unit of work that the bank's books do not have yet.
+    # Interest earned, and fees asked, in this unit of work that the bank's books do not have yet.
     newly_accrued: int = 0
+    newly_asked: Fee = NO_FEE
     closed_on: date | None = None
     assessed_on: date | None = None  # the last day at whose close it was looked at for arrears
     # Whether anything changed, and whether more than what was repaid did.
@@ -167,10 +174,20 @@ class LoanBook:
             for part in allocation.paid:
                 by_number[part.number].pay(part.split, on)
             split = allocation.split
+        if split.fee:
+            self.book_fees([line for line in lines if line.paid.fee], on)
         self.count_paid(split)
         if self.dpd and not self.due(on):
             self.cure()
         return split
+
+    def book_fees(self, lines: Iterable[Line], on: date) -> None:
+        """Count what ``lines`` ask as fees as the bank's: they are due, or paid before that."""
+        for line in lines:
+            if line.asked.fee and line.fee_booked_on is None:
+                line.fee_booked_on = on
+                line.recharged = self.changed = True
+                self.newly_asked += Fee(line.asked.fee - line.fee_tax, line.fee_tax)
 
     def cure(self) -> None:
         """No arrears are left: not past due, out of default, and standard again.

@@ -7,6 +7,7 @@ from datetime import date
 from core.lending.amortisation import NO_FEE, Fee
 from core.lending.origination.fees import foreclosure_fees, sum_of
 from core.lending.servicing.allocation import Split
+from core.lending.servicing.line_fees import claimed
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 
 
@@ -43,7 +44,7 @@ def payoff(book: LoanBook, on: date) -> Payoff:
     probe = copy(book)
     probe.accrue_to(on)
     owed = probe.interest_owed()
-    unpaid = owed_in_all(book.current())
+    due = owed_in_all(book.due(on))
     upcoming = book.upcoming(on)
     ahead = upcoming[0].paid.interest if upcoming else 0
     advance = min(max(0, -owed), ahead)
@@ -53,8 +54,8 @@ def payoff(book: LoanBook, on: date) -> Payoff:
         on=on,
         principal=book.outstanding - advance,
         interest=max(0, owed),
-        penalty=unpaid.penalty,
-        fees=unpaid.fee + early.total_minor,
+        penalty=owed_in_all(book.current()).penalty,
+        fees=due.fee + sum(map(claimed, upcoming)) + early.total_minor,
         early_fee=early,
         advance_interest=advance,
     )

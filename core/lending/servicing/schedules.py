@@ -8,11 +8,16 @@ from core.lending.origination.basis import Basis
 from core.lending.servicing.accrual import Window
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.line_fees import keep_fees
 from core.lending.servicing.loan_book import Line, LoanBook
 
 
 def start_schedule(
-    book: LoanBook, basis: Basis, on: date, calendar: CollectionCalendar, carried: Split
+    book: LoanBook,
+    basis: Basis,
+    on: date,
+    calendar: CollectionCalendar,
+    carried: Split,
 ) -> None:
     """Give ``book`` the schedule of ``basis`` from ``on``; its first line also asks ``carried``.
 
@@ -56,6 +61,7 @@ def prepay(
         unpaid_interest_minor=max(0, earned),
     )
     new = _lines(schedule.instalments, book.version + 1, basis.first_number - 1, on, calendar)
+    keep_fees(old, new)
     _count_prepayment(new[0], first, amount, on)
     if inside:
         book.window = Window(on, first.due_date, max(0, new[0].asked.interest - earned))
@@ -75,7 +81,10 @@ def _lines(
             period_start=row.start_date,
             due_date=row.due_date,
             opening=row.opening_balance_minor,
-            asked=Split(principal=row.principal_minor, interest=row.interest_minor),
+            asked=Split(
+                fee=row.fee_minor, interest=row.interest_minor, principal=row.principal_minor
+            ),
+            fee_tax=row.fee_tax_minor,
             next_attempt_on=calendar.adjust(row.due_date) if row.total_minor else None,
             paid_on=None if row.total_minor else on,
             accrues=row.earned_minor,
@@ -89,9 +98,7 @@ def _count_prepayment(line: Line, before: Line, amount: int, on: date) -> None:
     ahead = before.paid.principal + amount
     interest = max(line.asked.interest, before.paid.interest)
     line.opening += ahead
-    line.asked = Split(
-        before.asked.penalty, before.asked.fee, interest, line.asked.principal + ahead
-    )
+    line.asked = Split(before.asked.penalty, line.asked.fee, interest, line.asked.principal + ahead)
     line.prepaid = before.prepaid + amount
     line.paid = Split(before.paid.penalty, before.paid.fee, before.paid.interest, ahead)
     if line.paid == line.asked:

@@ -16,7 +16,8 @@ from asyncpg import Record
 
 from core.foundation.database import Connection, Reader
 from core.foundation.errors import LoanNotFound
-from core.lending.details import AccrualDetails
+from core.lending.amortisation import NO_FEE
+from core.lending.details import AccrualDetails, FeeDetails
 from core.lending.servicing import booking, event_rows
 from core.lending.servicing.events import Event
 from core.lending.servicing.line_rows import ALL_LINES, DUE_LINES, line_of, write_lines
@@ -85,13 +86,18 @@ class LoansAtHand:
         await write_lines(connection, self.books.values())
         await write_loans(connection, changed)
         earned = [_accrual_entry(book) for book in changed if book.newly_accrued]
-        entries = [*earned, *self.entries]
+        asked = [
+            booking.fees_asked(book.currency, book.newly_asked, FeeDetails(loan_id=book.id))
+            for book in changed
+            if book.newly_asked.total_minor
+        ]
+        entries = [*earned, *asked, *self.entries]
         await booking.post(connection, entries)
         await event_rows.add(connection, self.events)
         await inbox.write(connection, self.notices)
         for book in changed:
             book.changed = book.reshaped = False
-            book.newly_accrued = 0
+            book.newly_accrued, book.newly_asked = 0, NO_FEE
         self.entries, self.notices, self.events = [], [], []
 
 

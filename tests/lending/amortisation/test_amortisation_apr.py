@@ -12,9 +12,11 @@ from core.lending.amortisation import (
     QUARTERLY,
     SEMIMONTHLY,
     WEEKLY,
+    FeeRule,
     Frequency,
     TermsError,
     annual_percentage_rate,
+    fee_of,
     quote,
 )
 from core.lending.amortisation.apr import unit_periods
@@ -125,3 +127,29 @@ def test_payments_that_never_repay_have_no_rate() -> None:
             first_payment_on=date(2026, 2, 1),
             frequency=MONTHLY,
         )
+
+
+def test_a_fee_with_tax_counts_in_whole() -> None:
+    """emicalculator.net, "APR": 200,000 at 10 % over 6 months, a fee of 1 % and 18 % GST on it."""
+    fee = fee_of(FeeRule(percent=Decimal(1), tax_percent=Decimal(18)), minor("200000"))
+    assert (fee.net_minor, fee.tax_minor) == (minor("2000"), minor("360"))
+    quoted = quote(loan("200000", "10", 6, (2026, 1, 1), fee_minor=fee.total_minor))
+    assert quoted.emi_minor == minor("34312.28")
+    assert quoted.apr.quantize(Decimal("0.1")) == Decimal("14.1")
+
+
+def test_a_fee_of_every_instalment_counts_as_paid_with_it() -> None:
+    """5 and 20 % tax a month on the year at 12 %: 6 more in each of twelve payments."""
+    rule = FeeRule(flat_minor=minor("5"), tax_percent=Decimal(20))
+    quoted = quote(loan("100000", "12", 12, (2026, 1, 1), instalment_fees=(rule,)))
+    rows = quoted.schedule.instalments
+    assert {(row.fee_minor, row.fee_tax_minor) for row in rows} == {(minor("6"), minor("1"))}
+    assert rows[0].total_minor == quoted.emi_minor + minor("6")
+    same = annual_percentage_rate(
+        minor("100000"),
+        [row.principal_minor + row.interest_minor + minor("6") for row in rows],
+        advanced_on=date(2026, 1, 1),
+        first_payment_on=rows[0].due_date,
+        frequency=MONTHLY,
+    )
+    assert quoted.apr == same > 12
