@@ -28,7 +28,7 @@ class When(StrEnum):
     FORECLOSURE = "foreclosure"
 
 
-class Charge(BaseModel):
+class ChargeTerms(BaseModel):
     """One charge of a product or of a loan; the amount in major units, shares in percent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

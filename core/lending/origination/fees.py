@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.lending.amortisation import NO_FEE, Fee, FeeRule, fee_of
-from core.lending.origination.charges import Charge, When
+from core.lending.origination.charges import ChargeTerms, When
 from core.lending.origination.products import ProductTerms, rounded_minor
 
 
@@ -51,7 +51,7 @@ def instalment_rules(terms: ProductTerms, currency: str) -> tuple[FeeRule, ...]:
     return tuple(rule_of(each, currency) for each in terms.charges if each.when is When.INSTALMENT)
 
 
-def rule_of(charge: Charge, currency: str) -> FeeRule:
+def rule_of(charge: ChargeTerms, currency: str) -> FeeRule:
     """How the charge is computed in a currency; a flat amount rounds to its minor unit."""
     return FeeRule(rounded_minor(charge.amount, currency), charge.percent, charge.tax_percent)
 

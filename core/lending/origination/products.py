@@ -23,7 +23,7 @@ from core.lending.amortisation import (
     Unit,
     instalments_for_months,
 )
-from core.lending.origination.charges import MAX_CHARGES, Charge
+from core.lending.origination.charges import MAX_CHARGES, ChargeTerms
 
 Percent = Annotated[Decimal, Field(ge=0, le=100)]
 Amount = Annotated[Decimal, Field(ge=0, le=10**13)]
@@ -90,7 +90,7 @@ class ProductTerms(BaseModel):
     processing_fee_percent: Percent = Decimal(0)
     foreclosure_fee_percent: Percent = Decimal(0)
     fee_tax_percent: Percent = Decimal(0)  # on the processing and the foreclosure fee
-    charges: Annotated[tuple[Charge, ...], Field(max_length=MAX_CHARGES)] = ()
+    charges: Annotated[tuple[ChargeTerms, ...], Field(max_length=MAX_CHARGES)] = ()
     grace_days: Days = 3
     late_fee: Amount = Decimal(0)
     late_fee_percent: Percent = Decimal(1)
