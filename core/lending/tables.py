@@ -229,7 +229,7 @@ loan_instalments = Table(
     Column("first_attempt_on", Date),
     Column("next_attempt_on", Date),
     Column("penal_to", Date),
-    # Fractions not charged yet: numerators over the fixed denominators of the rules that charge.
+    # What was charged by the day so far, exactly: numerators over the rules' fixed denominators.
     Column("penal_carried", Numeric(40, 0), nullable=False, server_default=ZERO),
     Column("late_to", Date),
     Column("late_carried", Numeric(40, 0), nullable=False, server_default=ZERO),
@@ -376,7 +376,7 @@ loan_collections = Table(
 )
 
 
-# A penalty made on an instalment: the late fee once, the penal charge once a day.
+# What being late cost: the late fee once, penal charge and late interest once a day.
 loan_charges = Table(
     "loan_charges",
     Base.metadata,
@@ -393,7 +393,7 @@ loan_charges = Table(
         ["loan_instalments.loan_id", "loan_instalments.version", "loan_instalments.number"],
         name="fk_loan_charges_instalment",
     ),
-    CheckConstraint("kind IN ('late_fee', 'penal')", name="kind"),
+    CheckConstraint("kind IN ('late_fee', 'penal', 'late_interest')", name="kind"),
     CheckConstraint("amount_minor > 0", name="amount"),
     Index(
         "uq_loan_charges_late_fee",

@@ -2,11 +2,14 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.lending.amortisation import Rounding
+from core.lending.amortisation.rounding import round_minor
 from core.lending.collections.penalties import LateFee, late_fee_falls_on, penal_charge
 from core.lending.collections.retries import next_attempt_on
 from core.lending.servicing.calendar import CollectionCalendar
@@ -27,20 +30,24 @@ def test_the_late_fee_falls_on_the_day_after_the_days_of_grace():
 
 
 def test_a_year_of_penal_charge_on_an_overdue_thousand_at_12_percent_is_120():
-    assert penal_charge(100_000, Decimal(12), 365) == (12_000, 0)
+    charge, _ = penal_charge(100_000, Decimal(12), 365, Rounding.HALF_UP, 0)
+    assert charge == 12_000
 
 
 @given(
     st.integers(0, 10**11),
-    st.decimals(0, 60, places=2, allow_nan=False),
+    st.decimals(0, 60, places=6, allow_nan=False),
     st.lists(st.integers(1, 20), min_size=1, max_size=30),
+    st.sampled_from(Rounding),
 )
-def test_charging_by_the_day_loses_nothing_against_charging_at_once(overdue, rate, spans):
-    carried, charged = 0, 0
+def test_charging_by_the_day_is_charging_at_once(overdue, rate, spans, rounding):
+    exact, charged = 0, 0
     for days in spans:
-        part, carried = penal_charge(overdue, rate, days, carried)
+        part, exact = penal_charge(overdue, rate, days, rounding, exact)
         charged += part
-    assert (charged, carried) == penal_charge(overdue, rate, sum(spans))
+    assert (charged, exact) == penal_charge(overdue, rate, sum(spans), rounding, 0)
+    due = Fraction(rate) * overdue * sum(spans) / 36_500
+    assert charged == round_minor(due, rounding)
 
 
 def test_collection_waits_for_the_next_business_day_where_a_country_is_set():

@@ -8,13 +8,15 @@ charge or interest.
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from fractions import Fraction
+from typing import Final
 
-from core.lending.origination.products import ProductTerms, rounded_minor, share
+from core.lending.amortisation import Rounding
+from core.lending.amortisation.rounding import round_ratio
+from core.lending.origination.products import RATE_DECIMALS, ProductTerms, rounded_minor, share
 
-DAYS_OF_YEAR = 365
-# Percent with at most six decimals of a year of 365 days.
-CARRIED_OVER = 100 * DAYS_OF_YEAR * 10**6
+DAYS_OF_YEAR: Final = 365
+# The denominator of ``Line.penal_carried``, of minor units.
+EXACT_OVER: Final = 100 * DAYS_OF_YEAR * 10**RATE_DECIMALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,20 @@ def late_fee_falls_on(due_date: date, grace_days: int) -> date:
 
 
 def penal_charge(
-    overdue_minor: int, rate_percent: Decimal, days: int, carried: int = 0
+    overdue_minor: int,
+    rate_percent: Decimal,
+    days: int,
+    rounding: Rounding,
+    exact_before: int,
 ) -> tuple[int, int]:
-    """The charge for ``days`` on the overdue interest and principal, and the fraction to carry.
+    """The charge for ``days`` on the overdue interest and principal, and its running total.
 
-    Simple interest at ``rate_percent`` a year of 365 days. Whole minor units are charged; the
-    fraction is carried to the next day as a numerator over ``CARRIED_OVER``, exactly.
+    Simple interest at ``rate_percent`` a year of 365 days, at most six decimals. The running total
+    is exact, a numerator over ``EXACT_OVER``; what is charged is the difference of two of them,
+    each rounded to minor units by the product's mode, so that no rounding adds up over time.
     """
     if overdue_minor < 0 or days < 0:
         raise ValueError("neither the overdue amount nor the days are negative")
-    exact = Fraction(rate_percent) * overdue_minor * days / (100 * DAYS_OF_YEAR)
-    return divmod(carried + int(exact * CARRIED_OVER), CARRIED_OVER)
+    exact = exact_before + overdue_minor * int(rate_percent.scaleb(RATE_DECIMALS)) * days
+    charged = round_ratio(exact, EXACT_OVER, rounding)
+    return charged - round_ratio(exact_before, EXACT_OVER, rounding), exact

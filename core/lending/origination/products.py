@@ -7,7 +7,7 @@ Amounts are in major units of the loan's currency, rates and shares in percent.
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
@@ -25,7 +25,11 @@ from core.lending.amortisation import (
 )
 from core.lending.origination.charges import MAX_CHARGES, ChargeTerms
 
+# Rates have at most so many decimals, so that what they make in a day is a ratio of whole numbers.
+RATE_DECIMALS: Final = 6
+
 Percent = Annotated[Decimal, Field(ge=0, le=100)]
+Rate = Annotated[Decimal, Field(ge=0, le=100, decimal_places=RATE_DECIMALS)]
 Amount = Annotated[Decimal, Field(ge=0, le=10**13)]
 Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 Months = Annotated[int, Field(strict=True, ge=1, le=600)]
@@ -94,7 +98,8 @@ class ProductTerms(BaseModel):
     grace_days: Days = 3
     late_fee: Amount = Decimal(0)
     late_fee_percent: Percent = Decimal(1)
-    penal_rate: Percent = Decimal(6)
+    penal_rate: Rate = Decimal(6)
+    overdue_interest: Flag = True
 
     # Payments and collection
     interest_first: Flag = False

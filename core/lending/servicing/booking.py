@@ -74,13 +74,17 @@ def interest_earned(currency: str, amount_minor: int, details: AccrualDetails) -
     return _entry("accrual", currency, legs, "Interest earned", details)
 
 
-def penalty_charged(currency: str, amount_minor: int, details: PenaltyDetails) -> JournalEntry:
-    """A penalty: debit penalty receivable, credit penalty income."""
+def late_charged(
+    currency: str, interest_minor: int, penalty_minor: int, details: PenaltyDetails
+) -> JournalEntry:
+    """What being late cost on a day: debit the receivables, credit the income of each."""
     legs = (
-        (LedgerCode.PENALTY_RECEIVABLE, -amount_minor),
-        (LedgerCode.PENALTY_INCOME, amount_minor),
+        (LedgerCode.INTEREST_RECEIVABLE, -interest_minor),
+        (LedgerCode.INTEREST_INCOME, interest_minor),
+        (LedgerCode.PENALTY_RECEIVABLE, -penalty_minor),
+        (LedgerCode.PENALTY_INCOME, penalty_minor),
     )
-    return _entry("penalty", currency, legs, "Penalty charged", details)
+    return _entry("penalty", currency, legs, "Charged for being late", details)
 
 
 def loss(currency: str, unpaid: Split, details: WriteOffDetails) -> JournalEntry:

@@ -51,7 +51,7 @@ class Line:
     # Of the interest asked: what overdue principal has earned.
     late_interest: int = 0
     late_to: date | None = None
-    # Fractions that are not charged yet: numerators over the denominators of the rules.
+    # What was charged by the day so far, exactly: numerators over the rules' denominators.
     late_carried: int = 0
     penal_to: date | None = None
     penal_carried: int = 0
