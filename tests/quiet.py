@@ -61,7 +61,14 @@ class Quiet:
         """A worker's settler; several of them are several workers."""
         locks = Locks(self.redis, ttl_seconds=self.settings.account_lock_ttl_seconds)
         announcer = Announcer(self.redis)
-        return Settler(self.database, locks, kinds or Kinds(), announcer, batch_size=batch_size)
+        return Settler(
+            self.database,
+            locks,
+            kinds or Kinds(),
+            announcer,
+            batch_size=batch_size,
+            time_zone=self.settings.time_zone,
+        )
 
     async def account(
         self, balance_minor: int = 0, *, overdraft_minor: int = 0, currency: str = "EUR"

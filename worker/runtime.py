@@ -49,6 +49,7 @@ class Runtime:
                 every_kind(settings),
                 Announcer(redis),
                 batch_size=settings.settlement_batch_size,
+                time_zone=settings.time_zone,
             ),
             gauges=BacklogGauges(database, jobs),
         )

@@ -1,6 +1,6 @@
 """Accounts and their entries on the wire."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -114,6 +114,7 @@ class EntryAnswer(BaseModel):
     counterparty: str | None
     description: str | None
     booked_at: datetime
+    accounting_date: date
 
     @classmethod
     def of(cls, entry: Entry) -> "EntryAnswer":
@@ -128,6 +129,7 @@ class EntryAnswer(BaseModel):
             counterparty=entry.counterparty,
             description=entry.description,
             booked_at=entry.booked_at,
+            accounting_date=entry.accounting_date,
         )
 
 

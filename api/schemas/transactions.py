@@ -1,6 +1,6 @@
 """Transactions on the wire."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -97,7 +97,11 @@ class PaymentSubmitted(Submitted):
 
 
 class TransactionAnswer(BaseModel):
-    """A transaction; accounts are numbers, null for the bank's side."""
+    """A transaction; accounts are numbers, null for the bank's side.
+
+    ``value_date`` is the business date that a loan's transaction is for, ``accounting_date`` the
+    one on which the books carry what was settled: later where the value date's period was locked.
+    """
 
     transaction_id: UUID
     type: str
@@ -117,6 +121,8 @@ class TransactionAnswer(BaseModel):
     loan_id: UUID | None
     created_at: datetime
     settled_at: datetime | None
+    value_date: date | None
+    accounting_date: date | None
 
 
 def transaction_answer(view: TransactionView) -> dict[str, Any]:
@@ -140,6 +146,8 @@ def transaction_answer(view: TransactionView) -> dict[str, Any]:
         "loan_id": view.details.loan_id,
         "created_at": view.created_at,
         "settled_at": view.settled_at,
+        "value_date": view.value_date,
+        "accounting_date": view.accounting_date,
         **({} if view.details.payee is None else {"payee": view.details.payee}),
     }
 

@@ -122,6 +122,7 @@ class Opening:
             country=rules.country,
             bank_code=rules.bank_code,
             max_accounts=rules.max_accounts,
+            time_zone=doing.rules.time_zone,
             opened_by=doing.asked_by,
             request_id=doing.actor.request_id,
         )

@@ -2,19 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.foundation.config import Environment, Settings
-from core.foundation.database import Connection, Reader
+from core.foundation.database import Reader
 from core.foundation.errors import BusinessDateInFuture
-
-_NOW = """
-SELECT clock_timestamp() AS now, (SELECT last_closed_on FROM bank_day WHERE id = 1) AS last_closed
-"""
-_CLOSED = """
-UPDATE bank_day SET last_closed_on = greatest(last_closed_on, $1) WHERE id = 1
-"""
+from core.ledger.moment import latest, read_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +33,7 @@ class Today:
     @property
     def business_date(self) -> date:
         """The calendar's date, or the last closed one if later."""
-        return max(self.calendar_date, self.last_closed or self.calendar_date)
+        return latest(self.calendar_date, self.last_closed)
 
     @property
     def first_open(self) -> date | None:
@@ -61,9 +54,8 @@ def next_business_date(today: Today, *, may_run_ahead: bool) -> date:
 
 async def find_today(reader: Reader, time_zone: str) -> Today:
     """The bank's day at this instant, by the database's clock."""
-    row: Any = await reader.fetchrow(_NOW)
-    now: datetime = row["now"]
-    return Today(now.astimezone(ZoneInfo(time_zone)).date(), row["last_closed"])
+    moment = await read_moment(reader)
+    return Today(moment.calendar_date(time_zone), moment.last_closed)
 
 
 async def business_date(reader: Reader, time_zone: str) -> date:
@@ -86,13 +78,7 @@ async def due_by(reader: Reader, day: date, time_zone: str) -> datetime:
     """By which instant what falls due by the clock is due for ``day``: now, or for a date ahead of
     the calendar that date's end, since the bank's clock is moved with it.
     """
-    row: Any = await reader.fetchrow(_NOW)
-    now: datetime = row["now"]
+    moment = await read_moment(reader)
     end = datetime.combine(day + timedelta(days=1), time.min, ZoneInfo(time_zone))
-    ahead = day > now.astimezone(ZoneInfo(time_zone)).date()
-    return end - timedelta(microseconds=1) if ahead else now
-
-
-async def mark_closed(connection: Connection, day: date) -> None:
-    """Note that the whole bank has closed ``day``; an earlier day changes nothing."""
-    await connection.execute(_CLOSED, day)
+    ahead = day > moment.calendar_date(time_zone)
+    return end - timedelta(microseconds=1) if ahead else moment.now

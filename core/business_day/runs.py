@@ -6,12 +6,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from core.business_day import notices
-from core.business_day.dates import BankClock, mark_closed, refuse_future
+from core.business_day.dates import BankClock, refuse_future
 from core.business_day.steps import Progress
 from core.foundation.database import Connection, Reader
 from core.foundation.errors import RunNotFound
 from core.foundation.ids import new_id
 from core.foundation.outcome import Trace
+from core.ledger.moment import mark_closed
 from core.notifications import inbox
 
 _IS_THERE = "SELECT EXISTS (SELECT FROM business_day_runs WHERE id = $1)"

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Index,
     Integer,
     PrimaryKeyConstraint,
-    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -21,15 +20,6 @@ from core.foundation.database import Base
 
 INSTANT = TIMESTAMP(timezone=True)
 ZERO = text("0")
-
-# The last business date that the whole bank closed; one row.
-bank_day = Table(
-    "bank_day",
-    Base.metadata,
-    Column("id", SmallInteger, primary_key=True, autoincrement=False),
-    Column("last_closed_on", Date),
-    CheckConstraint("id = 1", name="one_row"),
-)
 
 # One run of a job of the business day; at most one per job and date is under way.
 business_day_runs = Table(

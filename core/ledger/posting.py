@@ -7,6 +7,7 @@ the postings and one for the balances.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date as calendar_date
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -24,12 +25,13 @@ _LOCK_FREE = f"{_LOCK} SKIP LOCKED"
 # In order: ``entry_no`` numbers an account's postings as they follow from each other.
 _POST = """
 INSERT INTO postings (transaction_id, leg, account_id, ledger_code, amount_minor, currency,
-                      balance_after_minor, booked_at)
-SELECT transaction_id, leg, account_id, ledger_code, amount_minor, currency, balance_after_minor, $8
+                      balance_after_minor, booked_at, accounting_date)
+SELECT transaction_id, leg, account_id, ledger_code, amount_minor, currency, balance_after_minor,
+       $9, accounting_date
 FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::text[], $5::bigint[], $6::text[],
-            $7::bigint[]) WITH ORDINALITY
+            $7::bigint[], $8::date[]) WITH ORDINALITY
   AS p (transaction_id, leg, account_id, ledger_code, amount_minor, currency, balance_after_minor,
-        place)
+        accounting_date, place)
 ORDER BY place
 """
 _BALANCES = """
@@ -39,10 +41,11 @@ FROM unnest($1::uuid[], $2::bigint[]) AS b (id, balance_minor) WHERE a.id = b.id
 
 
 class Voucher(NamedTuple):
-    """The legs of one transaction, to be posted together."""
+    """The legs of one transaction, to be posted together, on one date of the books."""
 
     transaction_id: UUID
     legs: Sequence[Leg]
+    accounting_date: calendar_date
 
 
 # Entries by the instant at which they are booked, both in order.
@@ -93,8 +96,9 @@ async def _write_postings(
     connection: Connection, entries: Sequence[Voucher], instant: datetime
 ) -> None:
     rows = [
-        (transaction_id, number, account_id, ledger_code, amount_minor, currency, balance_after)
-        for transaction_id, legs in entries
+        (transaction_id, number, account_id, ledger_code, amount_minor, currency, balance_after,
+         accounting_date)
+        for transaction_id, legs, accounting_date in entries
         for number, (account_id, ledger_code, amount_minor, currency, balance_after)
         in enumerate(legs)
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     Identity,
     Index,
@@ -89,11 +90,22 @@ class Account(Base):
         return available_minor(self.balance_minor, self.overdraft_limit_minor)
 
 
+# The last business date that the whole bank closed; one row.
+bank_day = Table(
+    "bank_day",
+    Base.metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("last_closed_on", Date),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+
 # One signed leg of a transaction on one account, append-only.
 #
 # ``entry_no`` rises with every posting of an account in the order of booking, and ``booked_at``
-# never falls; a customer account's posting carries the balance after it. What it refers to, and
-# its time, are checked by a trigger once a statement, see migration 0002.
+# never falls; a customer account's posting carries the balance after it. ``accounting_date`` is
+# the date on which the books carry it. What a posting refers to, and its time, are checked by a
+# trigger once a statement, see migration 0002.
 postings = Table(
     "postings",
     Base.metadata,
@@ -106,6 +118,7 @@ postings = Table(
     Column("currency", CHAR(3), nullable=False),
     Column("balance_after_minor", BigInteger),
     Column("booked_at", INSTANT, nullable=False),
+    Column("accounting_date", Date, nullable=False),
     PrimaryKeyConstraint("transaction_id", "leg"),
     CheckConstraint("amount_minor <> 0", name="amount"),
     CheckConstraint("num_nonnulls(account_id, ledger_code) = 1", name="one_side"),

@@ -65,17 +65,17 @@ class RecoveryDetails(LoanDetails, frozen=True):
 
 
 class AccrualDetails(Details, frozen=True):
-    """Of the entry ``accrual``: the loan, or the day on which all loans of a chunk earned."""
+    """Of the entry ``accrual``: the day, and the loan, or None for all loans of a chunk."""
 
+    business_date: date
     loan_id: UUID | None = None
-    business_date: date | None = None
 
 
 class FeeDetails(Details, frozen=True):
-    """Of the entry ``fee``: the loan, or the day on which fees of a chunk's loans fell due."""
+    """Of the entry ``fee``: the day, and the loan, or None for all loans of a chunk."""
 
+    business_date: date
     loan_id: UUID | None = None
-    business_date: date | None = None
 
 
 class PenaltyDetails(Details, frozen=True):
@@ -86,8 +86,9 @@ class PenaltyDetails(Details, frozen=True):
 
 
 class WriteOffDetails(Details, frozen=True):
-    """Of the entry ``write_off``: the loan; who gave it up and why, unless it was settled."""
+    """Of the entry ``write_off``: loan and day; who gave it up and why, unless it was settled."""
 
     loan_id: UUID
+    business_date: date
     actor: UUID | None = None
     reason: str | None = None

@@ -77,8 +77,10 @@ TABLES: Final[dict[str, Table]] = {
         ),
         worker="SELECT, UPDATE (balance_minor, last_booked_at)",
     ),
+    "bank_day": Table(api=READ, worker="SELECT, UPDATE (last_closed_on)"),
     "account_directory": Table(api=READ, worker=READ),  # a view: numbers and owners
     "postings": Table(api=ADD, worker=ADD),
+    "booking_dates": Table(api=READ, worker=READ),  # a view: a transaction's accounting date
     "ledger_balance_snapshots": Table(api=READ, worker=ADD),
     # --- transactions: final states are settlement's, the api may hide a record
     "transactions": Table(
@@ -109,7 +111,6 @@ TABLES: Final[dict[str, Table]] = {
     "loan_events": Table(api=ADD, worker=ADD),
     "recovery_cases": Table(api=WRITE, worker=WRITE),
     "recovery_history": Table(api=ADD, worker=ADD),
-    "bank_day": Table(api=READ, worker="SELECT, UPDATE (last_closed_on)"),
     "business_day_runs": Table(api=ADD, worker=WRITE),
     "business_day_chunks": Table(api=READ, worker=WRITE),
     # --- what is told, and what is kept about the system's own work

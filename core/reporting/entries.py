@@ -5,7 +5,7 @@ could do alone without reading more than it shows.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from core.foundation.database import Reader
 _ENTRIES: Final = """
 SELECT p.transaction_id, p.leg, p.entry_no, t.type, p.amount_minor, p.currency,
        p.balance_after_minor, coalesce(o.account_number, l.name) AS counterparty, t.description,
-       p.booked_at
+       p.booked_at, p.accounting_date
 FROM postings p
 JOIN transactions t ON t.id = p.transaction_id
 LEFT JOIN accounts o ON o.id = CASE
@@ -48,6 +48,7 @@ class Entry:
     counterparty: str | None
     description: str | None
     booked_at: datetime
+    accounting_date: date
 
     @property
     def id(self) -> UUID:

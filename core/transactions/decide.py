@@ -6,7 +6,7 @@ future: see ``core.ledger.balances``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -29,6 +29,11 @@ class Movement(NamedTuple):
     created_at: datetime
     details: Details | None
     request_id: str | None = None
+
+    @property
+    def value_date(self) -> date | None:
+        """The business date that it is for, where it is for one of its own."""
+        return None if self.details is None else self.details.value_date
 
 
 def details_of(movement: Movement, shape: type[AnyDetails]) -> AnyDetails:

@@ -5,6 +5,7 @@ and nowhere else in the code: a feature brings the structs of its kinds, and reg
 kind that settles it (``core.transactions.kinds``).
 """
 
+from datetime import date
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -16,7 +17,15 @@ log = get_logger(__name__)
 
 
 class Details(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The base of every kind's details. A field that has its default is not stored."""
+    """The base of every kind's details. A field that has its default is not stored.
+
+    ``business_date`` is, in every kind that has it, the date that the transaction is for.
+    """
+
+    @property
+    def value_date(self) -> date | None:
+        """The business date that the transaction is for; None where it is for none of its own."""
+        return getattr(self, "business_date", None)
 
 
 Shape = type[Details]
@@ -45,6 +54,7 @@ class ShownDetails(msgspec.Struct, frozen=True):
     """What of any kind's details the parties are shown."""
 
     loan_id: UUID | None = None
+    business_date: date | None = None
     payee: str | None = None
 
 

@@ -5,7 +5,7 @@ Every change of state is guarded: only what is pending changes.
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -18,6 +18,7 @@ from core.foundation.metrics import stage
 from core.foundation.sqlstates import is_retryable, was_held_up
 from core.ledger import posting
 from core.ledger.balances import Accounts, Leg
+from core.ledger.moment import read_moment
 from core.ledger.posting import Dated, Voucher
 from core.transactions.decide import Movement, Outcome
 from core.transactions.kinds import Kinds
@@ -70,6 +71,7 @@ class Recorded(NamedTuple):
     amount_minor: int
     currency: str
     legs: Sequence[Leg]
+    accounting_date: date
     credit_account_id: UUID | None = None
     contra_code: str | None = None
     initiated_by: UUID | None = None
@@ -89,9 +91,10 @@ class Finisher:
     of a worker that share a finisher share what is untold: one may tell what another is unlocking.
     """
 
-    def __init__(self, kinds: Kinds, announcer: Announcer) -> None:
+    def __init__(self, kinds: Kinds, announcer: Announcer, *, time_zone: str) -> None:
         self._kinds = kinds
         self._announcer = announcer
+        self._time_zone = time_zone
         self._untold: list[Sequence[Outcome]] = []
 
     async def end(self, unit: UnitOfWork, outcomes: Sequence[Outcome], accounts: Accounts) -> None:
@@ -100,14 +103,14 @@ class Finisher:
         ``accounts`` are locked, and stand as the outcomes have left them. Raises LostRace.
         """
         connection = unit.connection
-        now = await connection.fetchval("SELECT clock_timestamp()")
+        moment = await read_moment(connection)
         succeeded = [outcome for outcome in outcomes if outcome.failure is None]
-        entries = [Voucher(outcome.movement.id, outcome.legs) for outcome in succeeded]
-        dated = posting.date(entries, accounts, now)
+        entries = _vouchers(succeeded, moment.business_date(self._time_zone))
+        dated = posting.date(entries, accounts, moment.now)
         with stage("write_states"):
             await _amend(connection, succeeded)
             await _succeed(connection, dated)
-            await _fail(connection, [o for o in outcomes if o.failure is not None], now)
+            await _fail(connection, [o for o in outcomes if o.failure is not None], moment.now)
         await posting.post(connection, dated, accounts.values())
         await self._apply_effects(unit, outcomes)
         unit.once_committed(partial(self._note, outcomes))
@@ -159,10 +162,18 @@ async def record(connection: Connection, finals: Sequence[Recorded], booked_at: 
     """
     if not finals:
         return
-    columns = zip(*(final[:4] + final[5:] for final in finals), strict=True)
+    columns = zip(*(final[:4] + final[6:] for final in finals), strict=True)
     await connection.execute(_RECORD, *columns, booked_at)
-    entries = [Voucher(final.id, final.legs) for final in finals]
+    entries = [Voucher(final.id, final.legs, final.accounting_date) for final in finals]
     await posting.post(connection, {booked_at: entries})
+
+
+def _vouchers(succeeded: Sequence[Outcome], business_date: date) -> list[Voucher]:
+    """What is posted of these: on their value date, or else on the bank's business date."""
+    return [
+        Voucher(movement.id, legs, movement.value_date or business_date)
+        for movement, legs, _ in succeeded
+    ]
 
 
 async def _amend(connection: Connection, succeeded: Sequence[Outcome]) -> None:

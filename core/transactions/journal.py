@@ -5,7 +5,7 @@ written as final, with its postings, in the caller's unit of work.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -19,11 +19,15 @@ from core.transactions.finish import Recorded
 
 
 class JournalEntry(NamedTuple):
-    """One balanced entry: ``legs`` are (ledger account, signed minor units), credits positive."""
+    """One balanced entry: ``legs`` are (ledger account, signed minor units), credits positive.
+
+    ``value_date`` is the business date that it is for, on which the books carry it.
+    """
 
     type: str
     currency: str
     legs: Sequence[tuple[LedgerCode, int]]
+    value_date: date
     description: str | None = None
     details: Details | None = None
     request_id: str | None = None
@@ -55,6 +59,7 @@ def _final(entry: JournalEntry) -> Recorded:
         amount_minor=entry.amount_minor,
         currency=entry.currency,
         legs=legs,
+        accounting_date=entry.value_date,
         contra_code=legs[0].ledger_code,
         description=entry.description,
         details=encode(entry.details),

@@ -1,5 +1,6 @@
 """Opening an account, its first deposit booked in the same unit of work."""
 
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from core.ledger import accounts
 from core.ledger.balances import AccountState, Leg, move
 from core.ledger.chart import LedgerCode
 from core.ledger.currencies import refuse_unsupported
+from core.ledger.moment import read_moment
 from core.ledger.tables import Account
 from core.transactions import finish
 from core.transactions.finish import Recorded
@@ -27,6 +29,7 @@ async def open_account(
     country: str,
     bank_code: str,
     max_accounts: int,
+    time_zone: str,
     opened_by: UUID,
     request_id: str | None = None,
 ) -> Account:
@@ -50,12 +53,13 @@ async def open_account(
         max_accounts=max_accounts,
     )
     if deposit_minor:
-        deposit = _deposit(account, opened_by, request_id)
+        today = (await read_moment(unit.connection)).business_date(time_zone)
+        deposit = _deposit(account, today, opened_by, request_id)
         await finish.record(unit.connection, [deposit], account.created_at)
     return account
 
 
-def _deposit(account: Account, opened_by: UUID, request_id: str | None) -> Recorded:
+def _deposit(account: Account, today: date, opened_by: UUID, request_id: str | None) -> Recorded:
     """Cash for all that the account holds."""
     amount_minor, currency = account.balance_minor, account.currency
     before = AccountState(account.id, currency, account.status, 0, 0)
@@ -69,6 +73,7 @@ def _deposit(account: Account, opened_by: UUID, request_id: str | None) -> Recor
         amount_minor=amount_minor,
         currency=currency,
         legs=move(legs, {account.id: before}),
+        accounting_date=today,
         credit_account_id=account.id,
         contra_code=LedgerCode.CASH.value,
         initiated_by=opened_by,

@@ -36,7 +36,7 @@ class Round:
 
 
 class Settler:
-    """Settles pending transactions for one worker process."""
+    """Settles pending transactions for one worker process, of a bank in ``time_zone``."""
 
     def __init__(
         self,
@@ -46,13 +46,19 @@ class Settler:
         announcer: Announcer,
         *,
         batch_size: int,
+        time_zone: str,
     ) -> None:
         self._database = database
         self._locks = locks
         self._batch_size = batch_size
         self._elsewhere = LockedElsewhere()
         self._batches = BatchSettler(
-            database, kinds, announcer, self._elsewhere, idle_seconds=locks.ttl_seconds
+            database,
+            kinds,
+            announcer,
+            self._elsewhere,
+            idle_seconds=locks.ttl_seconds,
+            time_zone=time_zone,
         )
         self._draining = False
         self._asked = asyncio.Event()

@@ -61,10 +61,11 @@ class BatchSettler:
         elsewhere: LockedElsewhere,
         *,
         idle_seconds: float,
+        time_zone: str,
     ) -> None:
         self._database = database
         self._kinds = kinds
-        self._finisher = Finisher(kinds, announcer)
+        self._finisher = Finisher(kinds, announcer, time_zone=time_zone)
         self._elsewhere = elsewhere
         self._bounds = Bounds(LOCK_WAIT_SECONDS, idle=idle_seconds, whole=UNIT_SECONDS)
 

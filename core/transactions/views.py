@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,10 +22,12 @@ SELECT t.id, t.type, t.status, t.amount_minor, t.currency, t.debit_account_id, t
        d.owner_id AS from_owner_id, c.owner_id AS to_owner_id, t.initiated_by,
        t.description, t.reference, t.payment_ref, t.details::text AS details,
        t.failure_code, t.failure_reason,
-       t.reverses, r.id AS reversed_by, t.batch_id, t.created_at, t.settled_at
+       t.reverses, r.id AS reversed_by, t.batch_id, t.created_at, t.settled_at,
+       b.accounting_date
 FROM transactions t
 LEFT JOIN account_directory d ON d.id = t.debit_account_id
 LEFT JOIN account_directory c ON c.id = t.credit_account_id
+LEFT JOIN booking_dates b ON b.transaction_id = t.id
 LEFT JOIN transactions r ON r.reverses = t.id AND r.status = 'success'
 """
 _BY_IDS = _SELECT + "WHERE t.id = ANY($1::uuid[]) AND t.hidden_at IS NULL"
@@ -94,6 +96,12 @@ class TransactionView:
     batch_id: UUID | None
     created_at: datetime
     settled_at: datetime | None
+    accounting_date: date | None
+
+    @property
+    def value_date(self) -> date | None:
+        """The business date that it is for, where it is for one of its own."""
+        return self.details.business_date
 
     def concerns(self, user_id: UUID) -> bool:
         """Whether this user may see it: who pays or asked for it always, who is paid once paid.

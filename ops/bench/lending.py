@@ -152,7 +152,7 @@ async def _fill(settings: Settings, *, borrowers: int, loans_each: int) -> None:
             await connection.execute(_INSTALMENTS, dues[:-1], dues[1:], INTEREST_MINOR, INSTALMENTS)
             total = PRINCIPAL_MINOR * borrowers * loans_each
             legs = ((LedgerCode.LOANS_RECEIVABLE, -total), (LedgerCode.EQUITY, total))
-            opening = JournalEntry("opening", settings.default_currency, legs)
+            opening = JournalEntry("opening", settings.default_currency, legs, START)
             await book_journal(connection, [opening], clock.now())
         await connection.execute("VACUUM ANALYZE")
     finally:

@@ -238,8 +238,9 @@ OPEN = (
 )
 POST = (
     "INSERT INTO postings (transaction_id, leg, account_id, ledger_code, amount_minor, currency,"
-    " balance_after_minor, booked_at) VALUES ($1, 0, NULL, '1000', -$3::bigint, 'EUR', NULL, $4),"
-    " ($1, 1, $2, NULL, $3, 'EUR', $5, $4)"
+    " balance_after_minor, booked_at, accounting_date)"
+    " VALUES ($1, 0, NULL, '1000', -$3::bigint, 'EUR', NULL, $4, current_date),"
+    " ($1, 1, $2, NULL, $3, 'EUR', $5, $4, current_date)"
 )
 
 

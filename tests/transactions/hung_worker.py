@@ -67,7 +67,7 @@ async def main(database_url: str, redis_url: str, ttl_seconds: str, where: str) 
     kinds = Kinds()
     kinds.replace(StopsOnce(where))
     locks = Locks(redis, ttl_seconds=float(ttl_seconds))
-    settler = Settler(database, locks, kinds, Announcer(redis), batch_size=100)
+    settler = Settler(database, locks, kinds, Announcer(redis), batch_size=100, time_zone="UTC")
     say("ready")
     while await asyncio.to_thread(sys.stdin.readline):
         await settler.drain()

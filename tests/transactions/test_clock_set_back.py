@@ -36,7 +36,7 @@ async def an_hour_back(quiet: Quiet, superuser: asyncpg.Connection) -> AsyncIter
     path = "search_path=an_hour_back,public,pg_catalog"
     database = Database(f"{quiet.settings.database_url}?{path}", name="behind", pool_size=4)
     locks = Locks(quiet.redis, ttl_seconds=5)
-    yield Settler(database, locks, Kinds(), Announcer(quiet.redis), batch_size=100)
+    yield Settler(database, locks, Kinds(), Announcer(quiet.redis), batch_size=100, time_zone="UTC")
     await database.close()
     await superuser.execute("DROP SCHEMA an_hour_back CASCADE")
 
@@ -115,9 +115,9 @@ async def test_the_database_itself_refuses_an_entry_before_the_last_one(
     with pytest.raises(asyncpg.ForeignKeyViolationError, match="before its last one"):
         await superuser.execute(
             "INSERT INTO postings (transaction_id, leg, account_id, ledger_code, amount_minor,"
-            " currency, balance_after_minor, booked_at)"
+            " currency, balance_after_minor, booked_at, accounting_date)"
             " SELECT '00000000-0000-7000-8000-000000000001', leg, account, code, amount, 'EUR',"
-            " after, now() - interval '1 hour'"
+            " after, now() - interval '1 hour', current_date"
             " FROM (VALUES (0, NULL, '1000', -5, NULL), (1, $1::uuid, NULL, 5, 505))"
             " AS p (leg, account, code, amount, after)",
             anna,

@@ -64,12 +64,12 @@ STORED = [
         RecoveryDetails(LOAN, DAY, RecoveryAction.SETTLE, OTHER),
         ABOUT | {"action": "settle", "actor": str(OTHER)},
     ),
-    (AccrualDetails(loan_id=LOAN), {"loan_id": str(LOAN)}),
-    (AccrualDetails(business_date=DAY), {"business_date": "2026-11-21"}),
+    (AccrualDetails(DAY, LOAN), ABOUT),
+    (AccrualDetails(DAY), {"business_date": "2026-11-21"}),
     (PenaltyDetails(LOAN, DAY), ABOUT),
     (
-        WriteOffDetails(LOAN, OTHER, "gone"),
-        {"loan_id": str(LOAN), "actor": str(OTHER), "reason": "gone"},
+        WriteOffDetails(LOAN, DAY, OTHER, "gone"),
+        ABOUT | {"actor": str(OTHER), "reason": "gone"},
     ),
 ]
 
@@ -81,6 +81,7 @@ def test_details_are_stored_as_they_always_were_and_read_back(
     text = details.encode(known)
     assert json.loads(text or "") == stored
     assert details.decode("a type", type(known), json.dumps(stored)) == known
+    assert details.shown(OTHER, json.dumps(stored)).business_date == known.value_date
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,9 @@ async def test_whoever_waits_for_what_is_set_aside_is_told(quiet: Quiet) -> None
     poison, kinds = Poison("load"), Kinds()
     kinds.replace(poison)  # type: ignore[arg-type]
     locks = Locks(quiet.redis, ttl_seconds=5)
-    worker = Settler(quiet.database, locks, kinds, Listening(quiet.redis), batch_size=10)
+    worker = Settler(
+        quiet.database, locks, kinds, Listening(quiet.redis), batch_size=10, time_zone="UTC"
+    )
     order = transfer_order(await quiet.account(100), await quiet.account(), 1)
     poison.victims.add(order.id)
     (transaction_id,) = await submit_all(quiet, [order])

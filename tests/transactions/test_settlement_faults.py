@@ -92,7 +92,12 @@ async def booked_order(quiet: Quiet, account: UUID) -> list[UUID]:
 def settler_on(quiet: Quiet, database: Database, redis: "Redis", batch_size: int) -> Settler:
     """A worker with stores of its own."""
     return Settler(
-        database, Locks(redis, ttl_seconds=30), Kinds(), Announcer(redis), batch_size=batch_size
+        database,
+        Locks(redis, ttl_seconds=30),
+        Kinds(),
+        Announcer(redis),
+        batch_size=batch_size,
+        time_zone="UTC",
     )
 
 
@@ -330,6 +335,7 @@ async def test_a_worker_that_dies_between_booking_and_telling_leaves_a_final_pay
         Kinds(),
         Dies(quiet.redis),
         batch_size=10,
+        time_zone="UTC",
     )
     with suppress(Death):
         await dying.round()

@@ -17,7 +17,7 @@ from tests.quiet import Quiet
 
 POSTING = (
     "INSERT INTO postings (transaction_id, leg, account_id, ledger_code, amount_minor, currency,"
-    " balance_after_minor, booked_at) VALUES "
+    " balance_after_minor, booked_at, accounting_date) VALUES "
 )
 
 
@@ -72,24 +72,24 @@ async def test_even_a_superuser_trips_over_the_append_only_trigger(
 @pytest.mark.parametrize(
     ("legs", "refusal"),
     [
-        ("($1, 0, NULL, '1000', -5, 'EUR', NULL, now())", CheckViolationError),
+        ("($1, 0, NULL, '1000', -5, 'EUR', NULL, now(), current_date)", CheckViolationError),
         (
-            "($1, 0, NULL, '1000', -5, 'EUR', NULL, now()),"
-            " ($1, 1, NULL, '2900', 5, 'USD', NULL, now())",
+            "($1, 0, NULL, '1000', -5, 'EUR', NULL, now(), current_date),"
+            " ($1, 1, NULL, '2900', 5, 'USD', NULL, now(), current_date)",
             CheckViolationError,
         ),
         (
-            "($1, 0, NULL, '1000', -5, 'EUR', NULL, now()),"
-            " ($1, 1, NULL, '9999', 5, 'EUR', NULL, now())",
+            "($1, 0, NULL, '1000', -5, 'EUR', NULL, now(), current_date),"
+            " ($1, 1, NULL, '9999', 5, 'EUR', NULL, now(), current_date)",
             ForeignKeyViolationError,
         ),
         (
-            "($1, 0, NULL, '1000', -5, 'EUR', NULL, now()),"
-            " ($1, 1, gen_random_uuid(), NULL, 5, 'EUR', 5, now())",
+            "($1, 0, NULL, '1000', -5, 'EUR', NULL, now(), current_date),"
+            " ($1, 1, gen_random_uuid(), NULL, 5, 'EUR', 5, now(), current_date)",
             ForeignKeyViolationError,
         ),
-        ("($1, 0, NULL, '1000', 0, 'EUR', NULL, now())", CheckViolationError),
-        ("($1, 0, NULL, NULL, 5, 'EUR', NULL, now())", CheckViolationError),
+        ("($1, 0, NULL, '1000', 0, 'EUR', NULL, now(), current_date)", CheckViolationError),
+        ("($1, 0, NULL, NULL, 5, 'EUR', NULL, now(), current_date)", CheckViolationError),
     ],
     ids=["one-sided", "two currencies", "no ledger account", "no account", "nothing", "nowhere"],
 )

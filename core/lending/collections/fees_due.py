@@ -36,7 +36,7 @@ async def book_fees_due(unit: UnitOfWork, work: Work) -> None:
     if not asking:
         return
     rows = await connection.fetch(_BOOK, [row["id"] for row in asking], day)
-    about = FeeDetails(business_date=day)
+    about = FeeDetails(day)
     entries = [
         booking.fees_asked(row["currency"], Fee(row["fee"] - row["tax"], row["tax"]), about)
         for row in rows

@@ -65,7 +65,7 @@ async def accrue(unit: UnitOfWork, work: Work) -> None:
     await booking.post(
         connection,
         [
-            booking.interest_earned(currency, amount, AccrualDetails(business_date=day))
+            booking.interest_earned(currency, amount, AccrualDetails(day))
             for currency, amount in sorted(earned.items())
         ],
     )

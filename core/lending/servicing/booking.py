@@ -19,7 +19,6 @@ from core.lending.details import (
     WriteOffDetails,
 )
 from core.lending.servicing.allocation import Split
-from core.transactions.details import Details
 from core.transactions.journal import JournalEntry, book_journal
 
 
@@ -118,7 +117,7 @@ def _entry(
     currency: str,
     legs: Sequence[tuple[LedgerCode, int]],
     description: str,
-    details: Details,
+    details: AccrualDetails | FeeDetails | PenaltyDetails | WriteOffDetails,
 ) -> JournalEntry:
     moving = [(code, amount) for code, amount in legs if amount]
-    return JournalEntry(kind, currency, moving, description, details)
+    return JournalEntry(kind, currency, moving, details.business_date, description, details)

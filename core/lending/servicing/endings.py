@@ -52,7 +52,7 @@ def foreclose(book: LoanBook, on: date) -> Ending:
         owed.split + Split(principal=owed.advance_interest) - Split(interest=owed.advance_interest)
     )
     book.move(LoanEvent.FORECLOSE if upcoming else LoanEvent.REPAY_IN_FULL, on)
-    book.earn_rest()
+    book.earn_rest(on)
     return Ending(owed.split, early_fee=owed.early_fee, advance_interest=owed.advance_interest)
 
 

@@ -119,9 +119,11 @@ class LoanBook:
     restructured_count: int = 0
     specified_until: date | None = None
     lines: dict[LineKey, Line] = field(default_factory=dict)
-    # Interest earned, and fees asked, in this unit of work that the bank's books do not have yet.
+    # Interest earned, and fees asked, in this unit of work that the bank's books do not have yet,
+    # and the day that they are for.
     newly_accrued: int = 0
     newly_asked: Fee = NO_FEE
+    newly_on: date = date.min
     closed_on: date | None = None
     assessed_on: date | None = None  # the last day at whose close it was looked at for arrears
     # Whether anything changed, and whether more than what was repaid did.
@@ -188,6 +190,7 @@ class LoanBook:
                 line.fee_booked_on = on
                 line.recharged = self.changed = True
                 self.newly_asked += Fee(line.asked.fee - line.fee_tax, line.fee_tax)
+                self.newly_on = max(self.newly_on, on)
 
     def cure(self) -> None:
         """No arrears are left: not past due, out of default, and standard again.
@@ -213,12 +216,12 @@ class LoanBook:
             return
         periods = (Window(x.period_start, x.due_date, x.asked.interest) for x in self.current())
         fresh, self.window = advance(self.window, periods, day)
-        self._earn(fresh)
+        self._earn(fresh, day)
         self.reshaped = self.changed = True
 
-    def earn_rest(self) -> None:
+    def earn_rest(self, on: date) -> None:
         """At a loan's end, interest paid beyond what was earned is the bank's: earn it."""
-        self._earn(max(0, self.interest_paid - self.interest_accrued))
+        self._earn(max(0, self.interest_paid - self.interest_accrued), on)
         self.window = None
         self.reshaped = self.changed = True
 
@@ -230,7 +233,7 @@ class LoanBook:
         """Close the loan where nothing of the loaded schedule and no principal is left."""
         if self.outstanding == 0 and all(line.paid_on for line in self.current()):
             self.move(LoanEvent.REPAY_IN_FULL, on)
-            self.earn_rest()
+            self.earn_rest(on)
 
     def replace_lines(self, old: Iterable[Line], new: Iterable[Line]) -> None:
         """Supersede ``old`` by ``new``, which carry the next version."""
@@ -246,9 +249,10 @@ class LoanBook:
         owed = [Owed(line.number, line.unpaid) for line in lines]
         return allocate(amount, owed, interest_first=self.terms.interest_first)
 
-    def _earn(self, amount: int) -> None:
+    def _earn(self, amount: int, on: date) -> None:
         self.interest_accrued += amount
         self.newly_accrued += amount
+        self.newly_on = max(self.newly_on, on)
 
 
 ENDED = PAID_OFF | {LoanStatus.SETTLED, LoanStatus.WRITTEN_OFF}

@@ -87,7 +87,7 @@ class LoansAtHand:
         await write_loans(connection, changed)
         earned = [_accrual_entry(book) for book in changed if book.newly_accrued]
         asked = [
-            booking.fees_asked(book.currency, book.newly_asked, FeeDetails(loan_id=book.id))
+            booking.fees_asked(book.currency, book.newly_asked, FeeDetails(book.newly_on, book.id))
             for book in changed
             if book.newly_asked.total_minor
         ]
@@ -128,5 +128,5 @@ def _add_lines(books: Mapping[UUID, LoanBook], rows: Sequence[Record]) -> None:
 
 def _accrual_entry(book: LoanBook) -> JournalEntry:
     return booking.interest_earned(
-        book.currency, book.newly_accrued, AccrualDetails(loan_id=book.id)
+        book.currency, book.newly_accrued, AccrualDetails(book.newly_on, book.id)
     )

@@ -84,10 +84,10 @@ def _settle(
     require_allowed(book.status, LoanEvent.SETTLE)
     account = payer(movement, accounts, book)
     cover(account, movement.amount_minor)
-    amount, actor = movement.amount_minor, _actor(movement)
+    amount, actor, on = movement.amount_minor, _actor(movement), business_date(movement)
     note(loans, book, movement, EventKind.SETTLEMENT, amount_minor=amount, actor_id=actor)
-    ending = settle(book, amount, business_date(movement))
-    return ending_legs(loans, book, account.id, ending)
+    ending = settle(book, amount, on)
+    return ending_legs(loans, book, account.id, ending, on)
 
 
 def _actor(movement: Movement) -> UUID | None:

@@ -108,7 +108,7 @@ class LoanPaymentKind:
             return recover(book, account_id, amount)
         if known.settles:
             ending = foreclose(book, on)
-            return ending_legs(loans, book, account_id, ending)
+            return ending_legs(loans, book, account_id, ending, on)
         if mode in PREPAYMENTS:
             split = self._prepay(book, amount, known.ahead, PREPAYMENTS[mode], on)
         else:
@@ -176,7 +176,7 @@ def recover(book: LoanBook, account_id: UUID, amount: int) -> Sequence[Leg]:
 
 
 def ending_legs(
-    loans: LoansAtHand, book: LoanBook, account_id: UUID, ending: Ending
+    loans: LoansAtHand, book: LoanBook, account_id: UUID, ending: Ending, on: date
 ) -> Sequence[Leg]:
     """The legs of what the customer pays; the bank's own entries go beside them."""
     charged = ending.paid - Split(fee=ending.early_fee.total_minor)
@@ -184,11 +184,12 @@ def ending_legs(
     legs[0] = legs[0]._replace(amount_minor=-ending.paid.total)
     legs += booking.fee_legs(ending.early_fee, book.currency)
     to_principal = booking.interest_to_principal(
-        book.currency, ending.advance_interest, AccrualDetails(loan_id=book.id)
+        book.currency, ending.advance_interest, AccrualDetails(on, book.id)
     )
     loans.entries.append(to_principal)
     if ending.lost.total:
-        loans.entries.append(booking.loss(book.currency, ending.lost, WriteOffDetails(book.id)))
+        about = WriteOffDetails(book.id, on)
+        loans.entries.append(booking.loss(book.currency, ending.lost, about))
     return legs
 
 
