@@ -177,6 +177,7 @@ loans = Table(
     Index(
         "ix_loans_repaying",
         "user_id",
+        "oldest_unpaid_on",
         postgresql_where=text("status IN ('active', 'restructured')"),
     ),
     Index(
@@ -279,6 +280,7 @@ loan_instalments = Table(
     ),
     Index(
         "ix_loan_instalments_unpaid",
+        "loan_id",
         "due_date",
         postgresql_where=text("superseded_at IS NULL AND paid_on IS NULL"),
     ),

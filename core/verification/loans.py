@@ -163,6 +163,22 @@ _PRINCIPAL_ADDS_UP: Final = (
     ),
     Check(
         7,
+        "every loan knows its oldest unpaid due date",
+        "SELECT count(*) FROM loans WHERE status IN ('active', 'restructured')",
+        """
+        SELECT format('loan %s says that %s is its oldest unpaid due date, its schedule says %s',
+                      l.id, coalesce(l.oldest_unpaid_on::text, 'nothing'),
+                      coalesce(s.due_date::text, 'nothing')) AS what
+        FROM loans l LEFT JOIN (
+          SELECT loan_id, min(due_date) AS due_date FROM loan_instalments
+          WHERE superseded_at IS NULL AND paid_on IS NULL GROUP BY loan_id
+        ) s ON s.loan_id = l.id
+        WHERE l.status IN ('active', 'restructured')
+          AND l.oldest_unpaid_on IS DISTINCT FROM s.due_date
+        """,
+    ),
+    Check(
+        7,
         "every schedule's principals sum to its loan, and what it says is paid was paid",
         "SELECT count(*) FROM loan_instalments WHERE superseded_at IS NULL",
         """

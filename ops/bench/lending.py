@@ -44,10 +44,10 @@ _LOANS = """
 INSERT INTO loans (id, user_id, account_id, product_code, status, currency, amount_minor,
   interest_rate, tenure_months, terms, emi_minor, monthly_emi_minor, applied_at, disbursed_at,
   disbursed_on, principal_disbursed_minor, principal_outstanding_minor, schedule_version,
-  period_start, period_end, period_interest_minor, last_closed_on)
+  period_start, period_end, period_interest_minor, last_closed_on, oldest_unpaid_on)
 SELECT gen_random_uuid(), owner_id, id, 'standard', 'active', currency, $1::bigint, 12, $2::int,
   $3::jsonb, $4::bigint, $4::bigint, now(), now(), $5::date, $1, $1, 1, $5, $6::date, $7::bigint,
-  $5
+  $5, $6
 FROM accounts CROSS JOIN generate_series(1, $8::int)
 """
 _INSTALMENTS = """

@@ -21,10 +21,9 @@ from core.lending.servicing.storage import LoansAtHand
 from core.notifications import inbox
 
 _OVERDUE = """
-SELECT id FROM loans WHERE id IN (
-  SELECT i.loan_id FROM loan_instalments i
-  WHERE i.due_date <= $3 AND i.superseded_at IS NULL AND i.paid_on IS NULL
-) AND user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2) AND status IN ('active', 'restructured')
+SELECT id FROM loans
+WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2) AND oldest_unpaid_on <= $3
+  AND status IN ('active', 'restructured')
 """
 _INSERT_CHARGES = """
 INSERT INTO loan_charges (loan_id, version, number, kind, business_date, amount_minor,

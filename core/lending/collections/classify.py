@@ -25,10 +25,9 @@ from core.lending.states import Classification
 _LOCK = """
 SELECT l.id FROM loans l
 WHERE l.user_id IN (
-  SELECT late.user_id FROM loan_instalments i JOIN loans late ON late.id = i.loan_id
-  WHERE i.due_date <= $3 AND i.superseded_at IS NULL AND i.paid_on IS NULL
-    AND late.status IN ('active', 'restructured')
-    AND late.user_id >= $1 AND ($2::uuid IS NULL OR late.user_id < $2)
+  SELECT user_id FROM loans
+  WHERE status IN ('active', 'restructured') AND oldest_unpaid_on <= $3
+    AND user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
   UNION
   SELECT user_id FROM loans
   WHERE status IN ('active', 'restructured') AND (dpd > 0 OR classification <> 'standard')
@@ -38,10 +37,9 @@ ORDER BY l.id FOR NO KEY UPDATE
 """
 # A restructured loan's first instalment asks for the arrears of the schedule before it.
 _LOANS = """
-SELECT l.id, l.user_id, l.assessed_on, l.classification, l.in_default, l.terms::text AS terms, (
-  SELECT min(i.due_date) FROM loan_instalments i
-  WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL AND i.due_date <= $2
-) AS oldest_due, l.status = 'restructured' AND EXISTS (
+SELECT l.id, l.user_id, l.assessed_on, l.classification, l.in_default, l.terms::text AS terms,
+       CASE WHEN l.oldest_unpaid_on <= $2 THEN l.oldest_unpaid_on END AS oldest_due,
+       l.status = 'restructured' AND EXISTS (
   SELECT FROM loan_instalments i
   WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL
     AND i.number = (l.schedule_basis->>'first_number')::int

@@ -23,7 +23,7 @@ DUE_SOON_DAYS: Final = 3
 _LOCK_DUE = """
 SELECT l.id FROM loans l
 WHERE l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
-  AND l.status IN ('active', 'restructured')
+  AND l.status IN ('active', 'restructured') AND l.oldest_unpaid_on <= $3
   AND EXISTS (
     SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.next_attempt_on <= $3
       AND i.superseded_at IS NULL AND i.paid_on IS NULL
@@ -54,7 +54,7 @@ SELECT l.user_id, i.loan_id, i.version, i.number, i.unpaid_minor, l.currency, i.
 FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
 WHERE i.due_date = ANY($3::date[]) AND i.superseded_at IS NULL AND i.paid_on IS NULL
   AND l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
-  AND l.status IN ('active', 'restructured')
+  AND l.status IN ('active', 'restructured') AND l.oldest_unpaid_on <= $4
 ORDER BY i.loan_id
 """
 
@@ -96,7 +96,7 @@ async def announce_due(unit: UnitOfWork, work: Work) -> None:
     share, day = work.share, work.business_date
     soon = day + timedelta(days=DUE_SOON_DAYS)
     days = [day + timedelta(days=1), soon]
-    rows = await connection.fetch(_FALLING_DUE, share.first_id, share.next_id, days)
+    rows = await connection.fetch(_FALLING_DUE, share.first_id, share.next_id, days, soon)
     await inbox.write(
         connection,
         [

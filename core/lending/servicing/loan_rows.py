@@ -28,7 +28,12 @@ FROM loans WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL ORDER BY id FOR NO 
 """
 LOCK_FREE_LOANS = f"{LOCK_LOANS} SKIP LOCKED"
 READ_LOANS = LOCK_LOANS.replace(" FOR NO KEY UPDATE", "")
-_WRITE_LOANS = """
+# After the lines were written: the next that is unpaid is rarely at hand.
+_OLDEST_UNPAID = """
+SELECT min(i.due_date) FROM loan_instalments i
+WHERE i.loan_id = l.id AND i.superseded_at IS NULL AND i.paid_on IS NULL
+"""
+_WRITE_LOANS = f"""
 UPDATE loans l SET status = b.status, emi_minor = b.emi,
   principal_outstanding_minor = b.outstanding, principal_repaid_minor = b.repaid,
   principal_written_off_minor = b.principal_written_off, interest_accrued_minor = b.accrued,
@@ -40,7 +45,8 @@ UPDATE loans l SET status = b.status, emi_minor = b.emi,
   suspended_percent = b.suspended_percent, interest_suspended_minor = b.interest_suspended,
   penalty_suspended_minor = b.penalty_suspended, overpaid_minor = b.overpaid,
   restructured_count = b.restructured_count, specified_until = b.specified_until,
-  closed_at = CASE WHEN b.ended THEN coalesce(l.closed_at, clock_timestamp()) END
+  closed_at = CASE WHEN b.ended THEN coalesce(l.closed_at, clock_timestamp()) END,
+  oldest_unpaid_on = ({_OLDEST_UNPAID})
 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
             $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::jsonb[],
             $13::date[], $14::date[], $15::bigint[], $16::bigint[], $17::int[], $18::text[],
@@ -51,15 +57,15 @@ FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6
         period_accrued, dpd, classification, in_default, ended, suspended_percent,
         interest_suspended, penalty_suspended, overpaid, restructured_count, specified_until)
 WHERE l.id = b.id
-"""
+"""  # noqa: S608 - columns of this file
 # What a collection or a plain payment changes; most days bring nothing else, by the thousand.
-_COUNT_REPAID = """
+_COUNT_REPAID = f"""
 UPDATE loans l SET principal_outstanding_minor = b.outstanding, principal_repaid_minor = b.repaid,
-  interest_paid_minor = b.interest_paid
+  interest_paid_minor = b.interest_paid, oldest_unpaid_on = ({_OLDEST_UNPAID})
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[])
   AS b (id, outstanding, repaid, interest_paid)
 WHERE l.id = b.id
-"""
+"""  # noqa: S608 - columns of this file
 
 
 def book_of(row: Record) -> LoanBook:
@@ -77,7 +83,10 @@ def book_of(row: Record) -> LoanBook:
 
 
 async def write_loans(connection: Connection, changed: Sequence[LoanBook]) -> None:
-    """Write the totals of these loans, and what else changed of those that were reshaped."""
+    """Write the totals of these loans, and what else changed of those that were reshaped.
+
+    Their lines must be written already.
+    """
     repaid = [
         (book.id, book.outstanding, book.repaid, book.interest_paid)
         for book in changed
