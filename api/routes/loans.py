@@ -29,9 +29,9 @@ from api.http.strict_json import StrictRoute
 from api.http.submission import submission, submit
 from api.loans import REPLAYED, bank_date, invalid, key_of, loan_id_of, record_step
 from api.middleware.rate_limit import address_of, limit_public
+from api.schemas.assessments import AssessmentAnswer, assessment_answer
 from api.schemas.fields import IsoDate
 from api.schemas.loans import (
-    AssessmentAnswer,
     DisbursementRequest,
     LoanAnswer,
     LoanApplication,
@@ -59,7 +59,8 @@ from core.foundation.errors import LoanNotFound, LoanStateConflict
 from core.ledger.currencies import refuse_unsupported
 from core.lending.origination import applications, decisions
 from core.lending.origination.applications import Application, Change
-from core.lending.origination.decisions import Decider
+from core.lending.origination.decisions import Decider, Rejection
+from core.lending.origination.kept_assessments import find_latest
 from core.lending.servicing import payments, schedule_views, views
 from core.lending.servicing.payments import PaymentRequest
 from core.lending.states import REPAYING, LoanStatus
@@ -116,6 +117,8 @@ async def apply(
         account=body.account_id,
         monthly_income=body.monthly_income,
         monthly_obligations=body.monthly_obligations,
+        household_income=body.household_income,
+        household_obligations=body.household_obligations,
     )
     async with services.database.unit_of_work() as unit:
         connection = unit.connection
@@ -178,12 +181,16 @@ async def show_schedule(loan_id: str, caller: AnyCaller, services: Wired) -> Res
 
 
 @router.get("/{loan_id}/assessment", response_model=AssessmentAnswer)
-async def show_assessment(loan_id: str, caller: Staff, services: Wired) -> Response:
-    """Whether the borrower can carry the loan, with the reasons in words."""
-    loan = await _find(services, loan_id, caller)
-    if loan.assessment is None:
-        raise LoanNotFound("nobody has assessed this loan")
-    return reply(AssessmentAnswer.of(loan.assessment, loan.currency))
+async def show_assessment(loan_id: str, _: Staff, services: Wired) -> Response:
+    """Whether the borrower can carry the loan: the reasons, and what they were found in.
+
+    The last assessment, which is the one that decided where a decision was made.
+    """
+    async with services.database.read() as reader:
+        found = await find_latest(reader, loan_id_of(loan_id))
+    if found is None:
+        raise LoanNotFound
+    return reply(assessment_answer(found))
 
 
 @router.get("/{loan_id}/payoff", response_model=PayoffAnswer)
@@ -302,13 +309,16 @@ async def reject(
     services: Wired,
     body: LoanRejection | None = None,
 ) -> Response:
-    """Turn a pending loan down."""
-    known, reason = loan_id_of(loan_id), body.reason if body else None
+    """Turn a pending loan down; the customer is told the principal reasons."""
+    known, wanted = loan_id_of(loan_id), body or LoanRejection()
+    law = services.settings.adverse_action_notice
+    rejection = Rejection(wanted.reason, wanted.codes, law)
     async with services.database.unit_of_work() as unit:
         connection = unit.connection
         decider = await _decider(request, services, connection, caller)
-        await decisions.reject(connection, known, decider, reason)
-        record_step(unit.session, actor, "reject", known, reason=reason)
+        told = await decisions.reject(connection, known, decider, rejection)
+        codes = [reason.code.value for reason in told]
+        record_step(unit.session, actor, "reject", known, reason=wanted.reason, codes=codes)
         await unit.commit()
     return _state(known, LoanStatus.REJECTED)
 

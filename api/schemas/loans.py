@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from api.http.strict_json import Body, example
 from api.schemas.answers import ViewAnswer
@@ -23,11 +31,28 @@ from core.foundation.money import to_major
 from core.lending.amortisation import Method
 from core.lending.collections.case_work import CaseView
 from core.lending.details import PaymentMode
+from core.lending.origination.reasons import MOST_REASONS, PHRASES, ReasonCode
 from core.lending.servicing.payoff import Payoff
 
 
+def _against(code: ReasonCode) -> ReasonCode:
+    if code not in PHRASES:
+        raise PydanticCustomError("no_reason_to_reject", "must speak against the applicant")
+    return code
+
+
+RejectionCode = Annotated[
+    ReasonCode,
+    AfterValidator(_against),
+    WithJsonSchema({"type": "string", "enum": [code.value for code in PHRASES]}),
+]
+
+
 class LoanApplication(Body):
-    """What a customer asks for; without ``account_id`` the primary account receives the loan."""
+    """What a customer asks for; without ``account_id`` the primary account receives the loan.
+
+    The household's income and obligations are those of its other members, by the month.
+    """
 
     model_config = example({"amount": 10000, "tenure_months": 12, "monthly_income": 4000})
     amount: Amount
@@ -37,6 +62,8 @@ class LoanApplication(Body):
     account_id: AccountName | None = None
     monthly_income: AmountOrZero | None = None
     monthly_obligations: AmountOrZero | None = None
+    household_income: AmountOrZero | None = None
+    household_obligations: AmountOrZero | None = None
     idempotency_key: IdempotencyKeyField = None
 
 
@@ -48,13 +75,18 @@ class DisbursementRequest(Body):
 
 
 class LoanChange(Body):
-    """What an officer changes while the application is pending; what is left out stays."""
+    """What an officer changes while the application is pending; what is left out stays.
+
+    ``documented_income`` is the monthly income that the officer has seen proven by documents; it
+    stands for what was declared.
+    """
 
     model_config = example({"interest_rate": 11.5, "tenure_months": 18})
     interest_rate: Rate | None = None
     tenure_months: Months | None = None
     amount: Amount | None = None
     purpose: Text500 | None = None
+    documented_income: AmountOrZero | None = None
 
 
 class LoanApproval(Body):
@@ -66,10 +98,32 @@ class LoanApproval(Body):
 
 
 class LoanRejection(Body):
-    """A rejection; the reason is told to the customer."""
+    """A rejection; the reasons are told to the customer.
 
-    model_config = example({"reason": "The instalments exceed half of the income"})
+    At most four ``codes``, the principal first; ``other`` is in the words of ``reason``. Without
+    codes, ``reason`` comes first and the assessment's own reasons follow, unless it had advised to
+    approve.
+    """
+
+    model_config = example({"codes": ["excessive_obligations", "income_unverified"]})
     reason: Text500 | None = None
+    codes: Annotated[
+        tuple[RejectionCode, ...],
+        Field(max_length=MOST_REASONS, json_schema_extra={"uniqueItems": True}),
+    ] = ()
+
+    @field_validator("codes")
+    @classmethod
+    def _each_once(cls, codes: tuple[ReasonCode, ...]) -> tuple[ReasonCode, ...]:
+        if len(set(codes)) != len(codes):
+            raise PydanticCustomError("repeated_code", "must name each reason once")
+        return codes
+
+    @model_validator(mode="after")
+    def _other_is_said_in_words(self) -> Self:
+        if ReasonCode.OTHER in self.codes and not self.reason:
+            raise PydanticCustomError("reason_missing", "the code other needs a reason in words")
+        return self
 
 
 class LoanPayment(Body):
@@ -109,8 +163,15 @@ class LoanApproved(LoanStateAnswer):
     transaction_id: UUID
 
 
+class ReasonAnswer(BaseModel):
+    """Why a loan was rejected: a code that stays, and words."""
+
+    code: RejectionCode
+    text: str
+
+
 class LoanAnswer(ViewAnswer):
-    """A loan."""
+    """A loan; a rejected one with at most four ``reasons``, the principal first."""
 
     loan_id: UUID
     user_id: UUID
@@ -139,6 +200,7 @@ class LoanAnswer(ViewAnswer):
     disbursement_transaction_id: UUID | None
     disbursement_failure: str | None
     rejection_reason: str | None
+    reasons: list[ReasonAnswer]
 
 
 class Loans(BaseModel):
@@ -146,17 +208,6 @@ class Loans(BaseModel):
 
     items: list[LoanAnswer]
     next_cursor: str | None
-
-
-class AssessmentAnswer(ViewAnswer):
-    """What the rules say of an application; ``foir`` is a ratio, null without income."""
-
-    score: int
-    foir: Percent | None
-    max_eligible_amount: Money
-    recommendation: Literal["approve", "refer", "decline"]
-    reasons: list[str]
-    assessed_on: date
 
 
 class PayoffAnswer(BaseModel):

@@ -1,5 +1,6 @@
 """What borrowers and staff are told, in words."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -44,14 +45,18 @@ def approved(user_id: UUID, loan_id: UUID, amount: str) -> list[Notice]:
     ]  # fmt: skip
 
 
-def rejected(user_id: UUID, loan_id: UUID, amount: str, reason: str | None) -> list[Notice]:
-    """The application was turned down."""
-    why = f" Reason: {reason}" if reason else ""
+def rejected(
+    user_id: UUID, loan_id: UUID, amount: str, reasons: Sequence[str], law: str
+) -> list[Notice]:
+    """The application was turned down: the action taken and the principal reasons, as
+    12 CFR 1002.9(a)(2)(i) wants them, and ``law``, what else the bank's law wants said."""
+    why = "\n".join(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))
+    words = f"We cannot grant the loan of {amount}. The principal reasons are:\n{why}"
     return [
         Notice(user_id, "loan_rejected", "Your application was declined",
-               f"We cannot grant the loan of {amount}.{why}", loan_id),
+               f"{words}\n\n{law}" if law else words, loan_id),
         Notice(None, "loan_rejected", "A loan was rejected",
-               f"The application for {amount} was rejected.{why}", loan_id),
+               f"The application for {amount} was rejected.\n{why}", loan_id),
     ]  # fmt: skip
 
 

@@ -73,14 +73,18 @@ loans = Table(
     Column("purpose", Text),
     Column("monthly_income_minor", BigInteger),
     Column("monthly_obligations_minor", BigInteger),
+    Column("household_income_minor", BigInteger),
+    Column("household_obligations_minor", BigInteger),
+    Column("documented_income_minor", BigInteger),
     Column("processing_fee_minor", BigInteger, server_default=ZERO, nullable=False),
     Column("emi_minor", BigInteger, nullable=False),
     Column("monthly_emi_minor", BigInteger, nullable=False),
-    Column("assessment", JSONB),
     Column("applied_at", INSTANT, nullable=False),
     Column("decided_at", INSTANT),
     Column("decided_by", Uuid),
     Column("rejection_reason", Text),
+    # What the applicant is told, ``[{code, text}]``: at most four, the principal first.
+    Column("rejection_reasons", JSONB),
     Column("disbursement_transaction_id", Uuid),
     Column("disbursement_failure", Text),
     Column("disbursed_at", INSTANT),
@@ -126,6 +130,11 @@ loans = Table(
         "status IN ('pending', 'rejected', 'withdrawn', 'approved', 'active', 'closed', "
         "'foreclosed', 'restructured', 'settled', 'written_off')",
         name="status",
+    ),
+    CheckConstraint(
+        "rejection_reasons IS NULL OR status = 'rejected'"
+        " AND jsonb_array_length(rejection_reasons) BETWEEN 1 AND 4",
+        name="rejection_reasons",
     ),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint("interest_rate BETWEEN 0 AND 1000", name="interest_rate"),
@@ -189,6 +198,35 @@ loans = Table(
     ),
     # Accrual rewrites every running loan once a day, in place.
     postgresql_with={"fillfactor": "70"},
+)
+
+
+# How an application was assessed, each time that it was: append-only, so that every decision can be
+# explained by what was known, and by the policy of that day. ``inputs`` is an ``assessment.Inputs``
+# and ``reasons`` are ``reasons.Reason``; of what was assessed before there were versions, the words
+# alone are known.
+loan_assessments = Table(
+    "loan_assessments",
+    Base.metadata,
+    Column("id", Uuid, nullable=False),
+    Column("loan_id", Uuid, ForeignKey("loans.id"), nullable=False),
+    Column("occasion", Text, nullable=False),
+    Column("assessed_on", Date, nullable=False),
+    Column("assessed_at", INSTANT, nullable=False),
+    Column("policy_version", Text),
+    Column("score", SmallInteger, nullable=False),
+    Column("foir", Numeric),
+    Column("max_eligible_minor", BigInteger, nullable=False),
+    Column("recommendation", Text, nullable=False),
+    Column("reasons", JSONB, nullable=False),
+    Column("inputs", JSONB),
+    PrimaryKeyConstraint("loan_id", "id"),
+    CheckConstraint(
+        "occasion IN ('application', 'change', 'approval', 'rejection')", name="occasion"
+    ),
+    CheckConstraint("score BETWEEN 300 AND 900", name="score"),
+    CheckConstraint("recommendation IN ('approve', 'refer', 'decline')", name="recommendation"),
+    CheckConstraint("(policy_version IS NULL) = (inputs IS NULL)", name="explained"),
 )
 
 

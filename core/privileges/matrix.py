@@ -102,6 +102,7 @@ TABLES: Final[dict[str, Table]] = {
     # --- lending: staff's deeds book on a loan as the business day does
     "loan_products": Table(api=WRITE, worker=READ),
     "loans": Table(api=WRITE, worker="SELECT, UPDATE"),
+    "loan_assessments": Table(api=ADD),
     "loan_instalments": Table(api=WRITE, worker=WRITE),
     "lending_day": Table(api=READ, worker="SELECT, UPDATE (accrued_through)"),
     "lending_accruals": Table(api=READ, worker=ADD),
@@ -145,6 +146,7 @@ SEQUENCES: Final[dict[str, dict[DatabaseRole, str]]] = {
 APPEND_ONLY: Final = (
     "postings",
     "audit_log",
+    "loan_assessments",
     "loan_charges",
     "loan_events",
     "loan_accruals",

@@ -61,6 +61,10 @@ TRIGGERS: Final = {
         "loan_accruals_append_only",
     ): "2baf3b8e22138cd830504c1af236f1d7",
     (
+        "loan_assessments",
+        "loan_assessments_append_only",
+    ): "ec3128f23437f03e0e2239d41cf314c3",
+    (
         "loan_charges",
         "loan_charges_append_only",
     ): "422f709dd6b2843e8254c36e9419e092",

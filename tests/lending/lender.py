@@ -21,6 +21,7 @@ from core.lending.details import PaymentMode
 from core.lending.origination import applications, catalogue, decisions
 from core.lending.origination.applications import Application
 from core.lending.origination.decisions import Decider
+from core.lending.origination.kept_assessments import KeptAssessment, find_latest
 from core.lending.servicing import payments, schedule_views, views
 from core.lending.servicing.payments import PaymentRequest
 from core.lending.steps import EMI_COLLECTION
@@ -219,6 +220,13 @@ class Lender:
     async def view(self, loan_id: UUID) -> views.LoanView:
         async with self.quiet.database.read() as reader:
             return await views.find_loan(reader, loan_id, owner_id=None, time_zone="UTC")
+
+    async def assessment(self, loan_id: UUID) -> KeptAssessment:
+        """How the application was assessed last."""
+        async with self.quiet.database.read() as reader:
+            kept = await find_latest(reader, loan_id)
+        assert kept is not None
+        return kept
 
     async def schedule(self, loan_id: UUID) -> schedule_views.ScheduleView:
         async with self.quiet.database.read() as reader:

@@ -1,8 +1,12 @@
 """Creditability: what a borrower can carry, and what the books say of them."""
 
+import random
 from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
+from hashlib import sha256
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,8 +19,8 @@ from core.lending.origination.capacity import (
     max_eligible_minor,
     present_value,
 )
-from core.lending.origination.inflows import SeenIncome
-from core.lending.origination.policy import CURRENT
+from core.lending.origination.inflows import SeenIncome, seen_income
+from core.lending.origination.policy import CURRENT, POLICIES
 from core.lending.origination.reasons import MOST_REASONS, PHRASES, Reason, ReasonCode, principal
 
 LOAN = Proposal(
@@ -217,3 +221,56 @@ def test_what_is_confirmed_only_ever_helps(declared, seen, more, existing):
 @given(st.builds(Behaviour, *[st.integers(0, 10**6)] * 5))
 def test_the_score_stays_between_300_and_900(income, behaviour):
     assert 300 <= judge(Capacity(income, 0), behaviour).score <= 900
+
+
+def test_an_assessment_can_be_made_again_from_what_is_kept_of_it():
+    behaviour = replace(GOOD, bounced_debits=2, seen_income=SeenIncome(3_000_00, 5, 6, 2, 10))
+    capacity = confirmed(4_000_00, uncounted_currencies=("JPY",), household_income_minor=5)
+    made = judge(capacity, behaviour)
+    inputs = msgspec.json.decode(msgspec.json.encode(made.inputs), type=Inputs)
+    assert assess(inputs, POLICIES[made.policy_version]) == made
+
+
+def outcomes():
+    """What the policy says of some thousand borrowers, the same ones each time."""
+    chance = random.Random(1)
+    for _ in range(3_000):
+        income = chance.choice([None, 0, chance.randrange(1, 10_000_00)])
+        seen = chance.choice([0, chance.randrange(10_000_00)])
+        capacity = Capacity(
+            income,
+            chance.randrange(1_000_00),
+            chance.randrange(1_000_00),
+            seen,
+            chance.choice([None, None, income or 0]),
+            chance.choice([0, chance.randrange(5_000_00)]),
+            chance.choice([0, chance.randrange(1_000_00)]),
+            chance.choice([(), ("JPY",)]),
+        )
+        behaviour = Behaviour(
+            relationship_days=chance.randrange(500),
+            average_balance_minor=chance.randrange(-1_000_00, 8_000_00),
+            overdraft_days=chance.randrange(100),
+            bounced_debits=chance.choice([0, 0, chance.randrange(8)]),
+            worst_dpd=chance.choice([None, 0, chance.randrange(150)]),
+            seen_income=SeenIncome(seen, chance.randrange(7), 6, 1, chance.choice([0, 5])),
+        )
+        made = judge(capacity, behaviour)
+        points = [(reason.code.value, reason.points) for reason in made.reasons]
+        yield made.score, str(made.foir), made.max_eligible_minor, str(made.recommendation), points
+
+
+def flow_outcomes():
+    chance = random.Random(2)
+    for _ in range(500):
+        flows = sorted(
+            (date(2026, 5, 1) + timedelta(chance.randrange(200)), who, chance.randrange(-9, 20))
+            for who in "ab" * chance.randrange(12)
+        )
+        yield seen_income(flows, date(2026, 11, 21), CURRENT)
+
+
+def test_a_policy_that_judges_otherwise_has_another_version():
+    """Whoever changes what the policy says gives it a new version, and keeps the old one."""
+    judged = f"{list(outcomes())}{list(flow_outcomes())}".encode()
+    assert (CURRENT.version, sha256(judged).hexdigest()[:16]) == ("2026-11", "8ab155aa053c3dba")

@@ -5,27 +5,7 @@ from decimal import Decimal
 
 from core.foundation.ids import new_id
 from core.transactions.reversal import accept_reversal, find_original
-
-# What is in the books already becomes older, as no program may make it.
-_OLDER = """
-ALTER TABLE transactions DISABLE TRIGGER USER;
-ALTER TABLE postings DISABLE TRIGGER USER;
-GRANT UPDATE ON postings TO CURRENT_USER;
-UPDATE accounts SET created_at = created_at - interval '{by}' WHERE owner_id = '{owner}';
-UPDATE transactions SET created_at = created_at - interval '{by}',
-  settled_at = settled_at - interval '{by}'
-WHERE debit_account_id = '{account}' OR credit_account_id = '{account}';
-UPDATE postings SET booked_at = booked_at - interval '{by}'
-WHERE transaction_id IN (SELECT transaction_id FROM postings WHERE account_id = '{account}');
-REVOKE UPDATE ON postings FROM CURRENT_USER;
-ALTER TABLE postings ENABLE TRIGGER USER;
-ALTER TABLE transactions ENABLE TRIGGER USER;
-"""
-
-
-async def grow_older(lender, borrower, by):
-    """Everything about the borrower happened earlier."""
-    await lender.execute(_OLDER.format(by=by, owner=borrower.user_id, account=borrower.account_id))
+from tests.lending.past import grow_older
 
 
 async def paid(lender, payer, payee, amount, *, months=6, sent_back=None):
@@ -41,7 +21,7 @@ async def paid(lender, payer, payee, amount, *, months=6, sent_back=None):
 
 async def assessed(lender, borrower, **fields):
     loan_id = await lender.apply(borrower, 1_000, **fields)
-    return (await lender.view(loan_id)).assessment
+    return await lender.assessment(loan_id)
 
 
 async def reasons(lender, borrower, **fields):

@@ -3,6 +3,7 @@
 import asyncio
 from decimal import Decimal
 
+import asyncpg
 import pytest
 
 from core.foundation.errors import (
@@ -16,13 +17,18 @@ from core.foundation.errors import (
     LoanStateConflict,
     NoPrimaryAccount,
     OverrideReasonRequired,
+    RejectionReasonRequired,
 )
 from core.foundation.ids import new_id
 from core.lending.origination import applications, decisions
 from core.lending.origination.applications import Change
-from core.lending.origination.decisions import Decider
+from core.lending.origination.assessment import assess
+from core.lending.origination.decisions import Decider, Rejection
+from core.lending.origination.policy import CURRENT, POLICIES
+from core.lending.origination.reasons import ReasonCode
 from core.lending.servicing.kinds.disbursement import DisbursementKind
 from tests.lending.lender import OFFICER
+from tests.lending.past import grow_older
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +108,7 @@ async def test_who_applies_never_decides(lender):
     async with lender.quiet.database.unit_of_work() as unit:
         own = Decider(borrower.user_id, await lender.today())
         with pytest.raises(FourEyes):
-            await decisions.reject(unit.connection, loan_id, own, None)
+            await decisions.reject(unit.connection, loan_id, own, Rejection())
         await unit.commit()
 
 
@@ -131,8 +137,8 @@ async def test_fifty_parallel_applications_share_one_income(lender):
     loans = await asyncio.gather(
         *(lender.apply(borrower, 1_000, monthly_income=Decimal(1_000)) for _ in range(50))
     )
-    views = [await lender.view(loan_id) for loan_id in loans]
-    fitting = [view for view in views if view.assessment.recommendation != "decline"]
+    assessed = [(loan_id, await lender.assessment(loan_id)) for loan_id in loans]
+    fitting = [await lender.view(id_) for id_, made in assessed if made.recommendation != "decline"]
     assert len(fitting) == 5  # 88.85 a month each, under a ceiling of 500
     assert sum(view.emi_minor for view in fitting) <= 500_00
 
@@ -186,7 +192,7 @@ async def test_a_debt_in_another_currency_is_seen_though_no_ratio_can_add_it_up(
     await lender.execute("UPDATE accounts SET owner_id = $2 WHERE id = $1", yen, borrower.user_id)
     await lender.apply(borrower, 1_000_000, account=str(yen))
     loan_id = await lender.apply(borrower, 1_000)
-    assessment = (await lender.view(loan_id)).assessment
+    assessment = await lender.assessment(loan_id)
     assert assessment.recommendation == "refer"
     assert any("JPY" in reason for reason in assessment.reasons)
 
@@ -197,9 +203,96 @@ async def test_a_good_record_is_earned_by_an_instalment_that_was_due_not_by_a_lo
     first = await lender.loan(borrower, 1_000)
     await lender.pay(borrower, first, mode="foreclose")
     await lender.loan(borrower, 1_000)
-    after_a_day = (await lender.view(await lender.apply(borrower, 1_000))).assessment
+    after_a_day = await lender.assessment(await lender.apply(borrower, 1_000))
     assert good not in after_a_day.reasons
     due = (await lender.schedule(await lender.loan(borrower, 1_000))).lines[0].line.due_date
     await lender.close_through(due)
-    after_a_month = (await lender.view(await lender.apply(borrower, 1_000))).assessment
+    after_a_month = await lender.assessment(await lender.apply(borrower, 1_000))
     assert good in after_a_month.reasons
+
+
+async def rejected(lender, loan_id, **fields):
+    """Turn it down, and answer the codes that the applicant is told."""
+    async with lender.quiet.database.unit_of_work() as unit:
+        decider = Decider(OFFICER, await lender.today())
+        told = await decisions.reject(unit.connection, loan_id, decider, Rejection(**fields))
+        await unit.commit()
+    shown = (await lender.view(loan_id)).reasons
+    assert [(reason["code"], reason["text"]) for reason in shown] == list(told)
+    return [reason.code for reason in told]
+
+
+async def test_a_rejection_tells_what_the_assessment_has_found(lender):
+    borrower = await lender.borrower()
+    loan_id = await lender.apply(borrower, monthly_income=Decimal(500))
+    assert (await lender.view(loan_id)).reasons == ()
+    assert await rejected(lender, loan_id) == [
+        "excessive_obligations",
+        "income_unverified",
+        "balance_low",
+        "short_relationship",
+    ]
+    kept = await lender.assessment(loan_id)
+    assert (kept.occasion, kept.policy_version) == ("rejection", CURRENT.version)
+    again = assess(kept.inputs, POLICIES[kept.policy_version])
+    assert (again.score, again.foir, again.recommendation) == (
+        kept.score,
+        kept.foir,
+        kept.recommendation,
+    )
+
+
+async def test_an_officers_codes_stand_for_themselves(lender):
+    borrower = await lender.borrower()
+    loan_id = await lender.apply(borrower)
+    codes = (ReasonCode.INCOME_UNVERIFIED, ReasonCode.BANKRUPTCY, ReasonCode.OTHER)
+    assert await rejected(lender, loan_id, codes=codes, reason="A payslip was forged") == [*codes]
+    texts = [reason["text"] for reason in (await lender.view(loan_id)).reasons]
+    assert texts[0].startswith("Unable to verify income: 50 % counts")
+    assert texts[1:] == ["Bankruptcy", "A payslip was forged"]
+    notice = await lender.value(
+        "SELECT body FROM notifications WHERE loan_id = $1 AND user_id = $2 AND kind = $3",
+        loan_id,
+        borrower.user_id,
+        "loan_rejected",
+    )
+    assert all(f"{number}. {text}" in notice for number, text in enumerate(texts, 1))
+
+
+async def test_an_officers_words_come_first_and_alone_where_nothing_else_speaks_against(lender):
+    borrower = await lender.borrower()
+    first = await lender.apply(borrower)
+    told = await rejected(lender, first, reason="The purpose is not one we finance")
+    assert told == ["other", "income_unverified", "balance_low", "short_relationship"]
+    # A customer of years, with savings and a proven income.
+    good = await lender.borrower(balance_minor=50_000_00)
+    await grow_older(lender, good, "400 days")
+    second, third = await lender.apply(good), await lender.apply(good)
+    for loan_id in (second, third):
+        await change(lender, loan_id, documented_income=Decimal(100_000))
+        assert (await lender.assessment(loan_id)).recommendation == "approve"
+    assert await rejected(lender, second, reason="No branch there") == ["other"]
+    with pytest.raises(RejectionReasonRequired):
+        await rejected(lender, third)
+    assert (await lender.view(third)).status == "pending"
+
+
+async def test_every_assessment_is_kept_and_no_program_changes_one(lender):
+    borrower = await lender.borrower()
+    loan_id = await lender.apply(borrower, 1_000, monthly_income=Decimal(150))
+    before = await lender.assessment(loan_id)
+    assert before.recommendation == "decline"  # 88.85 of 150 declared
+    await change(lender, loan_id, documented_income=Decimal(2_000))
+    await lender.approve(loan_id)
+    rows = await lender.rows(
+        "SELECT occasion, inputs->'capacity'->>'documented_minor' AS documented"
+        " FROM loan_assessments WHERE loan_id = $1 ORDER BY assessed_at",
+        loan_id,
+    )
+    assert [tuple(row) for row in rows] == [
+        ("application", None),
+        ("change", "200000"),
+        ("approval", "200000"),
+    ]
+    with pytest.raises(asyncpg.PostgresError):
+        await lender.execute("UPDATE loan_assessments SET score = 900")

@@ -244,6 +244,56 @@ async def test_an_advice_against_needs_a_reason_to_be_overridden(bank, officer):
     assert allowed.status_code == 200
 
 
+async def test_a_rejected_customer_is_told_why_in_codes_and_words(bank, officer):
+    customer = await bank.customer()
+    await customer.open_account(10)
+    loan_id = await apply(
+        customer, monthly_income=3_000, household_income=500, household_obligations="900.50"
+    )
+    assert (await show(customer, loan_id))["reasons"] == []
+    found = (await officer.get(f"/loans/{loan_id}/assessment")).json()
+    # 1,066.19 + 900.50 of all that was declared, 3,500: declined, however much is confirmed.
+    assert found["recommendation"] == "decline"
+    assert found["foir"] == 1.1238  # of the half of it that counts
+    assert found["reasons"] == [finding["text"] for finding in found["findings"]]
+    assert found["findings"][0] == {
+        "code": "excessive_obligations",
+        "text": "All obligations would take 56.2 % of the income, above the ceiling of 50 %",
+        "points": -80,
+    }
+    assert (found["occasion"], found["policy_version"]) == ("application", "2026-11")
+    assert found["inputs"]["capacity"] == {
+        "declared": 3_000,
+        "seen": 0,
+        "documented": None,
+        "declared_obligations": 0,
+        "emis": 0,
+        "household_income": 500,
+        "household_obligations": 900.5,
+        "uncounted_currencies": [],
+    }
+    path = f"/loans/{loan_id}/reject"
+    for wrong in (
+        {"codes": ["no_such_code"]},
+        {"codes": ["long_relationship"]},
+        {"codes": ["bankruptcy", "bankruptcy"]},
+        {"codes": ["other"]},
+        {"codes": ["bankruptcy", "balance_low", "no_income", "returned_debits", "paid_late"]},
+    ):
+        assert (await officer.put(path, wrong)).status_code == 422, wrong
+    assert (await officer.put(path, {"reason": "Too much in debt"})).status_code == 200
+    loan = await show(customer, loan_id)
+    assert loan["rejection_reason"] == "Too much in debt"
+    assert [reason["code"] for reason in loan["reasons"]] == [
+        "other",
+        "excessive_obligations",
+        "income_unverified",
+        "balance_low",
+    ]
+    inbox = (await customer.get("/users/notifications")).json()["items"]
+    assert "2. All obligations would take 56.2 % of the income" in inbox[0]["body"]
+
+
 async def test_an_officer_changes_an_application_only_while_it_is_pending(bank, officer):
     customer = await bank.customer()
     await customer.open_account(10)

@@ -1,7 +1,6 @@
 """Applying for a loan, and changing or withdrawing the application."""
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -20,9 +19,10 @@ from core.ledger.balances import refuse_inactive
 from core.ledger.directory import OwnAccount, own_account
 from core.lending import notices
 from core.lending.origination import catalogue, creditability
-from core.lending.origination.creditability import Applicant
+from core.lending.origination.creditability import Applicant, Said
 from core.lending.origination.figures import Figures, work_out
 from core.lending.origination.files import LoanFile, lock, write_figures
+from core.lending.origination.kept_assessments import Occasion, keep
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.notifications import inbox
 
@@ -31,8 +31,10 @@ _QUEUE_UP = "SELECT pg_advisory_xact_lock(hashtextextended('loans:' || $1::text,
 _INSERT = """
 INSERT INTO loans (id, user_id, account_id, product_code, currency, amount_minor, interest_rate,
   tenure_months, terms, purpose, monthly_income_minor, monthly_obligations_minor,
-  processing_fee_minor, emi_minor, monthly_emi_minor, assessment, applied_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, clock_timestamp())
+  household_income_minor, household_obligations_minor, processing_fee_minor, emi_minor,
+  monthly_emi_minor, applied_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+  clock_timestamp())
 """
 _OPEN = """
 SELECT count(*) FROM loans WHERE user_id = $1 AND status = 'pending' AND deleted_at IS NULL
@@ -43,7 +45,10 @@ _SET_STATUS = "UPDATE loans SET status = $2, decided_at = clock_timestamp() WHER
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a customer asks for; amounts in major units of the account's currency."""
+    """What a customer asks for; amounts in major units of the account's currency.
+
+    The household's income and obligations are those of its other members, by the month.
+    """
 
     user_id: UUID
     amount: Decimal
@@ -53,16 +58,22 @@ class Application:
     account: str | None = None
     monthly_income: Decimal | None = None
     monthly_obligations: Decimal | None = None
+    household_income: Decimal | None = None
+    household_obligations: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an officer changes of a pending application; None leaves it."""
+    """What an officer changes of a pending application; None leaves it.
+
+    ``documented_income`` is the monthly income that the officer has seen proven.
+    """
 
     interest_rate: Decimal | None = None
     tenure_months: int | None = None
     amount: Decimal | None = None
     purpose: str | None = None
+    documented_income: Decimal | None = None
 
 
 async def apply(connection: Connection, wanted: Application, today: date, *, max_open: int) -> UUID:
@@ -83,8 +94,12 @@ async def apply(connection: Connection, wanted: Application, today: date, *, max
         months=wanted.tenure_months or product.terms.default_tenure_months,
         today=today,
     )
-    income = _minor(wanted.monthly_income, currency)
-    obligations = _minor(wanted.monthly_obligations, currency)
+    said = Said(
+        income_minor=_minor(wanted.monthly_income, currency),
+        obligations_minor=_minor(wanted.monthly_obligations, currency),
+        household_income_minor=_minor(wanted.household_income, currency),
+        household_obligations_minor=_minor(wanted.household_obligations, currency),
+    )
     await connection.execute(_QUEUE_UP, str(wanted.user_id))
     if await connection.fetchval(_OPEN, wanted.user_id) >= max_open:
         raise CapReached(f"{max_open} applications wait for a decision already")
@@ -92,17 +107,19 @@ async def apply(connection: Connection, wanted: Application, today: date, *, max
         loan_id=new_id(),  # in the order of the queue: ids say which application came before
         user_id=wanted.user_id,
         currency=currency,
-        income_minor=income,
-        obligations_minor=obligations,
+        said=said,
+        documented_income_minor=None,
         terms=product.terms,
     )
     assessment = await creditability.assess_application(connection, applicant, figures)
     await connection.execute(
         _INSERT, applicant.loan_id, wanted.user_id, account.id, product.code, currency,
         figures.amount_minor, figures.rate, figures.months, catalogue.dump(product.terms),
-        wanted.purpose, income, obligations, figures.fee_minor, figures.emi_minor,
-        figures.monthly_emi_minor, json.dumps(creditability.to_json(assessment, today)),
+        wanted.purpose, said.income_minor, said.obligations_minor, said.household_income_minor,
+        said.household_obligations_minor, figures.fee_minor, figures.emi_minor,
+        figures.monthly_emi_minor,
     )  # fmt: skip
+    await keep(connection, applicant.loan_id, Occasion.APPLICATION, assessment, today)
     amount = notices.money(figures.amount_minor, currency)
     await inbox.write(connection, notices.received(wanted.user_id, applicant.loan_id, amount))
     return applicant.loan_id
@@ -127,15 +144,19 @@ async def update(
     await refuse_own(connection, by, [loan.user_id])
     require_allowed(loan.status, LoanEvent.UPDATE)
     figures = changed_figures(loan, change, today)
-    assessment = await creditability.assess_application(connection, loan.applicant, figures)
+    documented = loan.documented_income_minor
+    if change.documented_income is not None:
+        documented = to_minor(change.documented_income, loan.currency)
+    applicant = replace(loan.applicant, documented_income_minor=documented)
+    assessment = await creditability.assess_application(connection, applicant, figures)
     await write_figures(
         connection,
         loan_id,
         figures=figures,
         purpose=change.purpose if change.purpose is not None else loan.purpose,
-        assessment=assessment,
-        today=today,
+        documented_income_minor=documented,
     )
+    await keep(connection, loan_id, Occasion.CHANGE, assessment, today)
 
 
 async def withdraw(connection: Connection, loan_id: UUID, user_id: UUID) -> None:

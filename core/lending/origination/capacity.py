@@ -18,13 +18,14 @@ class Capacity:
 
     ``declared_minor`` is None where no income was told, ``seen_minor`` what the accounts show
     regularly, ``documented_minor`` what an officer saw proven, which then stands for all.
-    ``existing_minor`` counts the declared obligations, the EMIs of running and approved loans, and
-    those of applications made earlier. The household's are those of its other members.
+    ``emis_minor`` are those of running and approved loans, and of applications made earlier. The
+    household's are those of its other members.
     ``uncounted_currencies`` are those in which there are such EMIs too: no ratio can add them up.
     """
 
     declared_minor: int | None
-    existing_minor: int
+    declared_obligations_minor: int = 0
+    emis_minor: int = 0
     seen_minor: int = 0
     documented_minor: int | None = None
     household_income_minor: int = 0
@@ -48,7 +49,8 @@ class Capacity:
     @property
     def obligations_minor(self) -> int:
         """All that goes out by obligation, the household's too."""
-        return self.existing_minor + self.household_obligations_minor
+        own = self.declared_obligations_minor + self.emis_minor
+        return own + self.household_obligations_minor
 
     def counted_minor(self, unverified_percent: int) -> int | None:
         """The income that counts, the household's too: all that is confirmed, a part of the rest.

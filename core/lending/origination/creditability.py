@@ -1,10 +1,6 @@
 """What the bank's own books say about an applicant, read for the assessment."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date
-from decimal import Decimal
-from typing import Any
+from dataclasses import dataclass
 from uuid import UUID
 
 from core.foundation.database import Connection, Reader
@@ -13,7 +9,6 @@ from core.lending.origination.assessment import (
     Assessment,
     Behaviour,
     Inputs,
-    Recommendation,
     assess,
 )
 from core.lending.origination.capacity import Capacity, Proposal
@@ -31,7 +26,7 @@ SELECT max(worst_dpd) FROM loans l WHERE user_id = $1 AND EXISTS (
 """
 # Running and approved loans, and applications made before this one: what is asked for in parallel
 # is assessed together.
-_EXISTING = """
+_EMIS = """
 SELECT coalesce(sum(monthly_emi_minor), 0)::bigint FROM loans
 WHERE user_id = $1 AND currency = $2 AND id <> $3 AND deleted_at IS NULL
   AND (status IN ('approved', 'active', 'restructured') OR (status = 'pending' AND id < $3))
@@ -45,14 +40,24 @@ ORDER BY currency
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What applicants say of their month, and of the others' in their household, in minor units."""
+
+    income_minor: int | None
+    obligations_minor: int | None
+    household_income_minor: int | None
+    household_obligations_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Applicant:
-    """Who applies with which application, and what they say of their month, in minor units."""
+    """Who applies with which application, what they say, and what documents prove of the income."""
 
     loan_id: UUID
     user_id: UUID
     currency: str
-    income_minor: int | None
-    obligations_minor: int | None
+    said: Said
+    documented_income_minor: int | None
     terms: ProductTerms
 
 
@@ -61,17 +66,22 @@ async def assess_application(
 ) -> Assessment:
     """Assess an application against everything the bank knows of the applicant."""
     user_id, currency, loan_id = applicant.user_id, applicant.currency, applicant.loan_id
-    existing: int = await connection.fetchval(_EXISTING, user_id, currency, loan_id)
+    emis: int = await connection.fetchval(_EMIS, user_id, currency, loan_id)
     others = await connection.fetch(_OTHER_CURRENCIES, user_id, currency, loan_id)
-    capacity = Capacity(
-        declared_minor=applicant.income_minor,
-        existing_minor=existing + (applicant.obligations_minor or 0),
-        uncounted_currencies=tuple(row["currency"] for row in others),
-    )
     behaviour = await _behaviour(connection, user_id, currency, CURRENT)
+    said = applicant.said
     return assess(
         Inputs(
-            replace(capacity, seen_minor=behaviour.seen_income.monthly_minor),
+            Capacity(
+                declared_minor=said.income_minor,
+                declared_obligations_minor=said.obligations_minor or 0,
+                emis_minor=emis,
+                seen_minor=behaviour.seen_income.monthly_minor,
+                documented_minor=applicant.documented_income_minor,
+                household_income_minor=said.household_income_minor or 0,
+                household_obligations_minor=said.household_obligations_minor or 0,
+                uncounted_currencies=tuple(row["currency"] for row in others),
+            ),
             behaviour,
             Proposal(
                 amount_minor=figures.amount_minor,
@@ -99,39 +109,3 @@ async def _behaviour(reader: Reader, user_id: UUID, currency: str, policy: Polic
         worst_dpd=await reader.fetchval(_WORST_DPD, user_id),
         seen_income=seen_income(came, kept.today, policy),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class KeptAssessment:
-    """The assessment as it was made with the last figures; its amount in minor units."""
-
-    score: int
-    foir: Decimal | None
-    max_eligible_amount_minor: int
-    recommendation: Recommendation
-    reasons: tuple[str, ...]
-    assessed_on: date
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> "KeptAssessment":
-        """What ``to_json`` wrote."""
-        return cls(
-            score=kept["score"],
-            foir=None if kept["foir"] is None else Decimal(kept["foir"]),
-            max_eligible_amount_minor=kept["max_eligible_minor"],
-            recommendation=Recommendation(kept["recommendation"]),
-            reasons=tuple(kept["reasons"]),
-            assessed_on=date.fromisoformat(kept["assessed_on"]),
-        )
-
-
-def to_json(assessment: Assessment, on: date) -> dict[str, Any]:
-    """The assessment as it is kept on the loan."""
-    return {
-        "score": assessment.score,
-        "foir": None if assessment.foir is None else str(assessment.foir),
-        "max_eligible_minor": assessment.max_eligible_minor,
-        "recommendation": assessment.recommendation.value,
-        "reasons": [reason.text for reason in assessment.reasons],
-        "assessed_on": on.isoformat(),
-    }

@@ -9,8 +9,15 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+import msgspec
+
 from core.foundation.database import Connection, UnitOfWork
-from core.foundation.errors import LoanNotFound, LoanStateConflict, OverrideReasonRequired
+from core.foundation.errors import (
+    LoanNotFound,
+    LoanStateConflict,
+    OverrideReasonRequired,
+    RejectionReasonRequired,
+)
 from core.identity.persons import refuse_own
 from core.lending import notices, orders
 from core.lending.details import DisbursementDetails
@@ -18,6 +25,8 @@ from core.lending.origination import creditability
 from core.lending.origination.applications import Change, changed_figures
 from core.lending.origination.assessment import Assessment, Recommendation
 from core.lending.origination.files import LoanFile, lock, write_figures
+from core.lending.origination.kept_assessments import Occasion, keep
+from core.lending.origination.reasons import MOST_REASONS, ReasonCode, Told, chosen, principal
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.notifications import inbox
 from core.transactions.intake import Intake
@@ -35,7 +44,7 @@ UPDATE loans SET status = 'approved', decided_at = clock_timestamp(), decided_by
 """
 _REJECT = """
 UPDATE loans SET status = 'rejected', decided_at = clock_timestamp(), decided_by = $2,
-       rejection_reason = $3 WHERE id = $1
+       rejection_reason = $3, rejection_reasons = $4 WHERE id = $1
 """
 _DISBURSE_AGAIN = """
 UPDATE loans SET disbursement_transaction_id = $2, disbursement_failure = NULL WHERE id = $1
@@ -50,6 +59,18 @@ class Decider:
     user_id: UUID
     today: date
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why an officer turns a loan down: in words, by at most four codes, by both or by neither.
+
+    ``law`` is what the bank's law wants said to the applicant beside the reasons.
+    """
+
+    reason: str | None = None
+    codes: tuple[ReasonCode, ...] = ()
+    law: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +110,9 @@ async def approve(
         loan_id,
         figures=figures,
         purpose=loan.purpose,
-        assessment=assessment,
-        today=decider.today,
+        documented_income_minor=loan.documented_income_minor,
     )
+    await keep(connection, loan_id, Occasion.APPROVAL, assessment, decider.today)
     order = _disbursement(loan, decider)
     await intake.accept_own(unit, [order])
     await connection.execute(_APPROVE, loan_id, decider.user_id, order.id)
@@ -101,15 +122,44 @@ async def approve(
 
 
 async def reject(
-    connection: Connection, loan_id: UUID, decider: Decider, reason: str | None
-) -> None:
-    """Turn a pending loan down. Raises LoanNotFound, LoanStateConflict, FourEyes."""
+    connection: Connection, loan_id: UUID, decider: Decider, rejection: Rejection
+) -> tuple[Told, ...]:
+    """Turn a pending loan down, and answer the reasons that its applicant is told.
+
+    Raises LoanNotFound, LoanStateConflict, FourEyes, and RejectionReasonRequired where neither the
+    officer nor the assessment has one.
+    """
     loan = await lock(connection, loan_id)
     await refuse_own(connection, decider.user_id, [loan.user_id])
     require_allowed(loan.status, LoanEvent.REJECT)
-    await connection.execute(_REJECT, loan_id, decider.user_id, reason)
+    applicant, figures = loan.applicant, loan.figures
+    assessment = await creditability.assess_application(connection, applicant, figures)
+    told = reasons_of(rejection, assessment)
+    if not told:
+        raise RejectionReasonRequired
+    await keep(connection, loan_id, Occasion.REJECTION, assessment, decider.today)
+    stored = msgspec.json.encode([reason._asdict() for reason in told]).decode()
+    await connection.execute(_REJECT, loan_id, decider.user_id, rejection.reason, stored)
     amount = notices.money(loan.amount_minor, loan.currency)
-    await inbox.write(connection, notices.rejected(loan.user_id, loan_id, amount, reason))
+    words = [reason.text for reason in told]
+    law = rejection.law
+    await inbox.write(connection, notices.rejected(loan.user_id, loan_id, amount, words, law))
+    return told
+
+
+def reasons_of(rejection: Rejection, assessment: Assessment) -> tuple[Told, ...]:
+    """Why a loan is turned down, for its applicant: at most four reasons, the principal first.
+
+    An officer's codes stand for themselves. His words alone are the first reason, and the only one
+    where the rules had advised to approve; without either, the assessment's reasons are told.
+    """
+    found = assessment.reasons
+    if rejection.codes:
+        return tuple(chosen(rejection.codes, found, rejection.reason))
+    own = chosen([ReasonCode.OTHER], found, rejection.reason) if rejection.reason else []
+    if own and assessment.recommendation is Recommendation.APPROVE:
+        return tuple(own)
+    return tuple([*own, *principal(found)][:MOST_REASONS])
 
 
 async def disburse_again(unit: UnitOfWork, intake: Intake, loan_id: UUID, decider: Decider) -> UUID:

@@ -1,10 +1,9 @@
 """Loans as they are shown: everything that any answer says of a loan is a field of ``LoanView``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
@@ -14,7 +13,6 @@ from core.foundation.database import Reader
 from core.foundation.errors import LoanNotFound
 from core.foundation.outcome import Trace
 from core.lending.amortisation import Method
-from core.lending.origination.creditability import KeptAssessment
 from core.lending.origination.products import ProductTerms, parse_terms
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.overdue import IS_OVERDUE
@@ -30,7 +28,7 @@ SELECT l.id AS loan_id, l.user_id, l.status, l.product_code AS product, l.amount
        l.emi_minor, l.principal_outstanding_minor AS outstanding_principal_minor, l.dpd,
        l.classification, l.in_default, l.processing_fee_minor, l.applied_at, l.decided_at,
        l.disbursed_at, l.closed_at, l.disbursement_transaction_id, l.disbursement_failure,
-       l.rejection_reason, l.assessment AS kept_assessment, l.schedule_basis::text AS basis,
+       l.rejection_reason, l.rejection_reasons, l.schedule_basis::text AS basis,
        n.due_date AS next_due_date, n.unpaid_minor AS next_due_amount_minor,
        coalesce(o.overdue_minor, 0)::bigint AS overdue_amount_minor
 FROM loans l
@@ -89,7 +87,7 @@ class LoanView:
     disbursement_transaction_id: UUID | None
     disbursement_failure: str | None
     rejection_reason: str | None
-    kept_assessment: Mapping[str, Any] | None
+    rejection_reasons: Sequence[Mapping[str, str]] | None
     basis: str | None
     next_due_date: date | None
     next_due_amount_minor: int | None
@@ -101,10 +99,9 @@ class LoanView:
         return self.terms.method
 
     @property
-    def assessment(self) -> KeptAssessment | None:
-        """How its application was assessed; no list shows it."""
-        kept = self.kept_assessment
-        return None if kept is None else KeptAssessment.from_json(kept)
+    def reasons(self) -> Sequence[Mapping[str, str]]:
+        """Why it was rejected, each with ``code`` and ``text``, the principal one first."""
+        return self.rejection_reasons or ()
 
 
 async def find_loan(
