@@ -10,6 +10,7 @@ from core.approvals.money import ByHand, Reversal
 from core.approvals.openings import Opening
 from core.approvals.staff import NewStaff, RoleChange
 from core.approvals.storage import ApprovalView
+from core.approvals.waivers import Waiver
 
 _MADE_OF: Final[dict[Deed, Callable[[dict[str, Any]], Act]]] = {
     Deed.CREDIT: lambda body: ByHand.of(Deed.CREDIT, body),
@@ -20,6 +21,7 @@ _MADE_OF: Final[dict[Deed, Callable[[dict[str, Any]], Act]]] = {
     Deed.SETTLEMENT: Settlement.of,
     Deed.WRITE_OFF: WriteOff.of,
     Deed.RESTRUCTURING: Restructuring.of,
+    Deed.WAIVER: Waiver.of,
     Deed.NEW_STAFF: NewStaff.of,
     Deed.ROLE_CHANGE: RoleChange.of,
 }

@@ -31,6 +31,7 @@ class Deed(StrEnum):
     SETTLEMENT = "settlement"
     WRITE_OFF = "write_off"
     RESTRUCTURING = "restructuring"
+    WAIVER = "waiver"
     NEW_STAFF = "new_staff"
     ROLE_CHANGE = "role_change"
 
@@ -47,6 +48,7 @@ ROLES: Final[Mapping[Deed, frozenset[Role]]] = {
     Deed.SETTLEMENT: _STAFF,
     Deed.WRITE_OFF: _ADMINS,
     Deed.RESTRUCTURING: _STAFF,
+    Deed.WAIVER: _STAFF,
     Deed.NEW_STAFF: _ADMINS,
     Deed.ROLE_CHANGE: _ADMINS,
 }

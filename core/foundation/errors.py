@@ -226,6 +226,11 @@ class NothingDue(Refused):
     title = "Nothing is due on this loan"
 
 
+class NothingToWaive(Refused):
+    code = "nothing_to_waive"
+    title = "So much is not owed"
+
+
 class PayoffNotCovered(Refused):
     code = "payoff_not_covered"
     title = "The amount does not cover what ending the loan costs"

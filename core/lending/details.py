@@ -85,6 +85,16 @@ class PenaltyDetails(Details, frozen=True):
     business_date: date
 
 
+class WaiverDetails(Details, frozen=True):
+    """Of the entry ``waiver``: what one loan was let off, by whom and why."""
+
+    loan_id: UUID
+    business_date: date
+    component: str
+    actor: UUID
+    reason: str
+
+
 class WriteOffDetails(Details, frozen=True):
     """Of the entry ``write_off``: loan and day; who gave it up and why, unless it was settled."""
 

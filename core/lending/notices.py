@@ -108,6 +108,16 @@ def paid(user_id: UUID, loan_id: UUID, amount: str, of_principal: str) -> Notice
                   "as principal.", loan_id)  # fmt: skip
 
 
+def charged(user_id: UUID, loan_id: UUID, text: str) -> Notice:
+    """Staff charged a fee."""
+    return Notice(user_id, "loan_charged", "A fee is charged on your loan", f"{text}.", loan_id)
+
+
+def waived(user_id: UUID, loan_id: UUID, text: str) -> Notice:
+    """Staff let go of something that was owed."""
+    return Notice(user_id, "loan_waiver", "You owe less on your loan", f"{text}.", loan_id)
+
+
 def ended(user_id: UUID, loan_id: UUID, status: str) -> Notice:
     """The loan is over."""
     return Notice(user_id, "loan_closed", "Your loan is paid off",

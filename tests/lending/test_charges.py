@@ -1,10 +1,19 @@
 """Fees of any kind on a loan, the tax on them, and what is waived."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
+from core.foundation.errors import LoanStateConflict, NothingToWaive
 from core.ledger.chart import LedgerCode
+from core.lending.collections import charging
+from core.lending.collections.case_work import CaseOfficer
+from core.lending.collections.charging import WaiverAsked
+from core.lending.origination.charges import When
+from core.lending.servicing.allocation import Component, Split
+from core.lending.servicing.events import ChargeParticulars
+from tests.lending.lender import OFFICER
 
 EMI = 1_066_19
 TAXED = {"fee_tax_percent": 18}
@@ -119,4 +128,140 @@ async def test_a_prepayment_lays_the_fees_out_with_the_instalments(lender):
     line = (await lender.line(loan_id, 2)).line
     base = line.asked.principal + line.asked.interest
     assert line.asked.fee == round(base / 100) + round(base / 100 / 5)
-    await lender.close_through(line.due_date + timedelta(days=1))
+    await lender.pay(borrower, loan_id, mode="foreclose")
+    await lender.settle()
+
+
+ONCE = {
+    "code": "reminder", "name": "Reminder", "when": "overdue", "amount": 10, "percent": 1,
+    "tax_percent": 18,
+}  # fmt: skip
+
+
+@pytest.fixture
+async def officer(lender):
+    await lender.execute(
+        "INSERT INTO users (id, email, password_hash, role, status, created_at)"
+        " VALUES ($1, 'officer@example.org', 'x', 'officer', 'active', now())"
+        " ON CONFLICT DO NOTHING",
+        OFFICER,
+    )
+
+
+async def by_hand(lender, step, loan_id, asked, **fields):
+    """An officer's charge or waiver."""
+    async with lender.quiet.database.unit_of_work() as unit:
+        officer = CaseOfficer(OFFICER, is_admin=False, today=await lender.today())
+        done = await step(unit, loan_id, officer, asked, **fields)
+        await unit.commit()
+    return done
+
+
+async def charge(lender, loan_id, code="letter", **asked):
+    particulars = ChargeParticulars(code, code.title(), **asked)
+    return await by_hand(lender, charging.charge, loan_id, particulars, reason="It was needed")
+
+
+async def waive(lender, loan_id, component, amount):
+    asked = WaiverAsked(Component(component), Decimal(amount), "Our fault")
+    return await by_hand(lender, charging.waive, loan_id, asked)
+
+
+async def broke(lender, product):
+    """A borrower who spends the loan and pays nothing; the first due date."""
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower, product=product)
+    await lender.withdraw_all(borrower)
+    return borrower, loan_id, (await lender.line(loan_id, 1)).line.due_date
+
+
+async def test_a_charge_on_what_is_overdue_comes_once_with_its_tax(lender):
+    product = await lender.product("reminding", charges=[ONCE], late_fee_percent=0, penal_rate=0)
+    _, loan_id, due = await broke(lender, product)
+    async with Moved(lender, *FEES) as moved:
+        await lender.close_through(due + timedelta(days=10))
+    # 10 and 1 % of 1,066.19: 20.66, and 18 % of that
+    assert moved.by == [-24_38, 20_66, 3_72]
+    line = (await lender.line(loan_id, 1)).line
+    assert (line.asked.fee, line.fee_tax, line.asked.penalty) == (24_38, 3_72, 0)
+
+
+async def test_a_fee_by_hand_is_asked_with_the_first_instalment_from_a_day_on(lender, officer):
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower)
+    second = (await lender.line(loan_id, 2)).line.due_date
+    async with Moved(lender, *FEES) as moved:
+        made = await charge(
+            lender, loan_id, flat_minor=25_00, tax_percent=Decimal(18), on=second - timedelta(5)
+        )
+    assert (made.amount_minor, made.particulars.instalment) == (29_50, 2)
+    assert moved.by == [0, 0, 0], "not before it falls due"
+    # A new schedule takes it along; who leaves before pays it all the same
+    await lender.pay(borrower, loan_id, "5000", "prepay_reduce_emi")
+    await lender.settle()
+    line = (await lender.line(loan_id, 2)).line
+    assert (line.asked.fee, line.fee_tax, line.fee_levied) == (29_50, 4_50, 29_50)
+    await lender.deposit(borrower, 1_000_00)
+    async with Moved(lender, *FEES) as moved:
+        await lender.pay(borrower, loan_id, mode="foreclose")
+        await lender.settle()
+    assert moved.by == [0, 25_00, 4_50]
+    assert (await lender.view(loan_id)).status == "foreclosed"
+
+
+async def test_a_fee_by_hand_may_come_with_every_instalment_to_come(lender, officer):
+    borrower = await lender.borrower(balance_minor=2_000_00)
+    loan_id = await lender.loan(borrower)
+    await lender.pay(borrower, loan_id)
+    await lender.settle()
+    await charge(lender, loan_id, "service", flat_minor=3_00, when=When.INSTALMENT)
+    lines = [view.line for view in (await lender.schedule(loan_id)).lines]
+    assert [line.asked.fee for line in lines] == [0] + [3_00] * 11
+    with pytest.raises(LoanStateConflict):
+        await charge(lender, loan_id, "service", flat_minor=1_00, when=When.INSTALMENT)
+    await lender.pay(borrower, loan_id, "6000", "prepay_reduce_emi")
+    await lender.settle()
+    lines = [view.line for view in (await lender.schedule(loan_id)).lines]
+    assert [line.asked.fee for line in lines] == [0] + [3_00] * 11
+
+
+async def test_what_is_waived_is_no_income_and_no_debt_and_its_tax_comes_back(lender, officer):
+    product = await lender.product("waived", charges=[ONCE], late_fee_percent=2)
+    borrower, loan_id, due = await broke(lender, product)
+    await lender.close_through(due + timedelta(days=10))
+    before = (await lender.line(loan_id, 1)).line
+    assert before.asked.penalty > 21_00
+    books = (*FEES, LedgerCode.PENALTY_RECEIVABLE, LedgerCode.INTEREST_RECEIVABLE)
+    async with Moved(lender, *books, LedgerCode.WAIVED) as moved:
+        await waive(lender, loan_id, "fee", "12.19")
+        await waive(lender, loan_id, "penalty", "21")
+        await waive(lender, loan_id, "interest", "20")
+    # Half of 24.38, of which 3.72 was tax
+    assert moved.by == [12_19, 0, -1_86, 21_00, 20_00, -10_33 - 41_00]
+    after = (await lender.line(loan_id, 1)).line
+    assert before.asked - after.asked == Split(penalty=21_00, fee=12_19, interest=20_00)
+    with pytest.raises(NothingToWaive):
+        await waive(lender, loan_id, "penalty", "1000")
+    with pytest.raises(NothingToWaive):
+        await waive(lender, loan_id, "interest", "104")  # 123.04 were earned and due
+    # What is left is paid, and nothing more
+    await lender.deposit(borrower, 2_000_00)
+    await lender.pay(borrower, loan_id, Decimal(after.unpaid.total) / 100)
+    await lender.settle()
+    assert (await lender.line(loan_id, 1)).line.paid_on is not None
+    assert (await lender.view(loan_id)).dpd == 0
+
+
+async def test_the_last_that_is_owed_may_be_waived_and_the_loan_closes(lender, officer):
+    product = await lender.product("ending", late_fee=15, late_fee_percent=0, penal_rate=0)
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower, 1_000, product=product, tenure_months=1)
+    await lender.withdraw_all(borrower)
+    due = (await lender.line(loan_id, 1)).line.due_date
+    await lender.close_through(due + timedelta(days=4))
+    owed = (await lender.line(loan_id, 1)).line
+    await lender.deposit(borrower, owed.unpaid.total - 15_00)
+    await waive(lender, loan_id, "penalty", "15")
+    await lender.pay(borrower, loan_id)
+    await lender.settle()
+    assert (await lender.view(loan_id)).status == "closed"

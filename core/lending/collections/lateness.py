@@ -13,9 +13,11 @@ from datetime import date, timedelta
 
 from core.lending.collections.delinquency import days_past_due, is_late
 from core.lending.collections.penalties import LateFee, late_fee_falls_on, penal_charge
+from core.lending.origination.fees import overdue_fees, sum_of
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.late_interest import earn_late
+from core.lending.servicing.line_fees import ask_now
 from core.lending.servicing.loan_book import Line, LoanBook
 
 _ONE_DAY = timedelta(days=1)
@@ -93,7 +95,7 @@ def close_day(book: LoanBook, day: date, calendar: CollectionCalendar) -> DayCha
 def _charge(book: LoanBook, line: Line, day: date) -> LineCharges:
     overdue = _overdue(line)
     late_interest = earn_late(book, [line], day)
-    late_fee = _late_fee(book, line, overdue, day)
+    late_fee = _once(book, line, overdue, day)
     penal = _penal(book, line, overdue, day)
     if late_fee or penal:
         line.asked += Split(penalty=late_fee + penal)
@@ -111,12 +113,18 @@ def _overdue(line: Line) -> int:
     return line.unpaid.principal + max(0, interest)
 
 
-def _late_fee(book: LoanBook, line: Line, overdue: int, day: date) -> int:
+def _once(book: LoanBook, line: Line, overdue: int, day: date) -> int:
+    """What is charged once: the late fee, which it answers, and the product's overdue charges."""
     grace = book.terms.grace_days
     if line.late_fee_on is not None or day < late_fee_falls_on(line.due_date, grace):
         return 0
     line.late_fee_on = day
-    return LateFee.of(book.terms, book.currency).amount_minor(overdue) if overdue else 0
+    if not overdue:
+        return 0
+    fees = overdue_fees(book.terms, overdue, book.currency)
+    if fees:
+        ask_now(book, line, sum_of(fees), day)
+    return LateFee.of(book.terms, book.currency).amount_minor(overdue)
 
 
 def _penal(book: LoanBook, line: Line, overdue: int, day: date) -> int:

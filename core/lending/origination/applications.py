@@ -10,6 +10,7 @@ from core.foundation.errors import (
     AccountNotFound,
     CapReached,
     LoanNotFound,
+    LoanStateConflict,
     NoPrimaryAccount,
 )
 from core.foundation.ids import new_id
@@ -19,6 +20,7 @@ from core.ledger.balances import refuse_inactive
 from core.ledger.directory import OwnAccount, own_account
 from core.lending import notices
 from core.lending.origination import catalogue, creditability
+from core.lending.origination.charges import ChargeTerms
 from core.lending.origination.creditability import Applicant, Said
 from core.lending.origination.figures import Figures, work_out
 from core.lending.origination.files import LoanFile, lock, write_figures
@@ -40,6 +42,7 @@ _OPEN = """
 SELECT count(*) FROM loans WHERE user_id = $1 AND status = 'pending' AND deleted_at IS NULL
 """
 _STATUS = "SELECT status FROM loans WHERE id = $1"
+_SET_TERMS = "UPDATE loans SET terms = $2 WHERE id = $1"
 _SET_STATUS = "UPDATE loans SET status = $2, decided_at = clock_timestamp() WHERE id = $1"
 
 
@@ -157,6 +160,23 @@ async def update(
         documented_income_minor=documented,
     )
     await keep(connection, loan_id, Occasion.CHANGE, assessment, today)
+
+
+async def add_charge(
+    connection: Connection, loan_id: UUID, charge: ChargeTerms, today: date, *, by: UUID
+) -> None:
+    """Add a charge to a pending application's terms, as the officer ``by``.
+
+    Raises LoanNotFound, LoanStateConflict, also for a code that is charged already, FourEyes.
+    """
+    loan = await lock(connection, loan_id)
+    await refuse_own(connection, by, [loan.user_id])
+    require_allowed(loan.status, LoanEvent.UPDATE)
+    if any(each.code == charge.code for each in loan.terms.charges):
+        raise LoanStateConflict(f"{charge.code} is charged on this loan already")
+    terms = loan.terms.model_copy(update={"charges": (*loan.terms.charges, charge)})
+    await connection.execute(_SET_TERMS, loan_id, catalogue.dump(terms))
+    await update(connection, loan_id, Change(), today, by=by)
 
 
 async def withdraw(connection: Connection, loan_id: UUID, user_id: UUID) -> None:

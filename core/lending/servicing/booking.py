@@ -6,6 +6,7 @@ the caller's unit of work, as a transaction that is final from the start.
 """
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from core.foundation.database import Connection
@@ -16,10 +17,18 @@ from core.lending.details import (
     AccrualDetails,
     FeeDetails,
     PenaltyDetails,
+    WaiverDetails,
     WriteOffDetails,
 )
-from core.lending.servicing.allocation import Split
+from core.lending.servicing.allocation import Component, Split
+from core.lending.servicing.charges import Waived
 from core.transactions.journal import JournalEntry, book_journal
+
+_RECEIVABLE: Final = {
+    Component.INTEREST: LedgerCode.INTEREST_RECEIVABLE,
+    Component.PENALTY: LedgerCode.PENALTY_RECEIVABLE,
+    Component.FEE: LedgerCode.FEE_RECEIVABLE,
+}
 
 
 async def post(connection: Connection, entries: Sequence[JournalEntry]) -> list[UUID | None]:
@@ -86,6 +95,16 @@ def late_charged(
     return _entry("penalty", currency, legs, "Charged for being late", details)
 
 
+def waived(currency: str, what: Waived, details: WaiverDetails) -> JournalEntry:
+    """A waiver: the receivable shrinks at the bank's expense, the tax in it is owed no more."""
+    legs = (
+        (LedgerCode.WAIVED, what.tax - what.booked),
+        (LedgerCode.TAX_PAYABLE, -what.tax),
+        (_RECEIVABLE[what.component], what.booked),
+    )
+    return _entry("waiver", currency, legs, "Waived", details)
+
+
 def loss(currency: str, unpaid: Split, details: WriteOffDetails) -> JournalEntry:
     """A write-off: principal is a loss; interest and charges never received are no income."""
     legs = (
@@ -117,7 +136,7 @@ def _entry(
     currency: str,
     legs: Sequence[tuple[LedgerCode, int]],
     description: str,
-    details: AccrualDetails | FeeDetails | PenaltyDetails | WriteOffDetails,
+    details: AccrualDetails | FeeDetails | PenaltyDetails | WaiverDetails | WriteOffDetails,
 ) -> JournalEntry:
     moving = [(code, amount) for code, amount in legs if amount]
     return JournalEntry(kind, currency, moving, details.business_date, description, details)

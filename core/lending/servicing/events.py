@@ -14,6 +14,8 @@ from typing import Final
 from uuid import UUID
 
 from core.lending.details import PaymentMode
+from core.lending.origination.charges import When
+from core.lending.servicing.allocation import Component
 from core.transactions.details import Details
 
 
@@ -50,10 +52,37 @@ class RestructuringParticulars(Details, frozen=True):
     interest_rate: Decimal
 
 
+class ChargeParticulars(Details, frozen=True):
+    """Of ``charge``: a fee by hand, flat in minor units or a percentage, with the tax on it.
+
+    ``when`` is the moment from now on; without one it was asked with ``instalment``, the first that
+    was unpaid and due on or after ``on``.
+    """
+
+    code: str
+    name: str
+    flat_minor: int = 0
+    percent: Decimal = Decimal(0)
+    tax_percent: Decimal = Decimal(0)
+    when: When | None = None
+    on: date | None = None
+    instalment: int | None = None
+    tax_minor: int = 0
+
+
+class WaiverParticulars(Details, frozen=True):
+    """Of ``waiver``: what of the unpaid was let go, and the tax in it."""
+
+    component: Component
+    tax_minor: int = 0
+
+
 # What an event carries beside its amount, by its kind; the others carry nothing.
 PARTICULARS: Final[dict[EventKind, type[Details]]] = {
     EventKind.PAYMENT: PaymentParticulars,
     EventKind.RESTRUCTURING: RestructuringParticulars,
+    EventKind.CHARGE: ChargeParticulars,
+    EventKind.WAIVER: WaiverParticulars,
 }
 # Money that came in from the borrower while the loan ran.
 RECEIPTS: Final = frozenset({EventKind.COLLECTION, EventKind.PAYMENT, EventKind.SET_OFF})

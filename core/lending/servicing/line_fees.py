@@ -31,6 +31,16 @@ def levy(line: Line, fee: Fee) -> None:
     line.recharged = True
 
 
+def ask_now(book: LoanBook, line: Line, fee: Fee, on: date) -> None:
+    """Ask ``fee`` with an instalment whose fees are booked, or are now."""
+    book.book_fees([line], on)
+    line.asked += Split(fee=fee.total_minor)
+    line.fee_tax += fee.tax_minor
+    line.fee_booked_on = line.fee_booked_on or on
+    line.recharged = book.changed = True
+    book.newly_asked += fee
+
+
 def keep_fees(old: Sequence[Line], new: Sequence[Line]) -> None:
     """Give ``new``, which replace ``old`` and ask their own schedule's fees, what they had to ask.
 
