@@ -513,3 +513,67 @@ async def test_no_job_runs_for_a_date_beyond_the_next_business_date(bank, office
     assert await customer.balance(account) == before
     schedule = (await customer.get(f"/loans/{loan_id}/schedule")).json()
     assert {row["status"] for row in schedule["instalments"]} <= {"future", "due"}
+
+
+async def test_a_quote_counts_fees_and_their_tax(bank):
+    """emicalculator.net: 200,000 at 10 % over 6 months, a fee of 1 % and 18 % GST on it: 14.1 %."""
+    terms = {"amount": 200_000, "interest_rate": 10, "tenure_months": 6}
+    upfront = {"when": "disbursal", "percent": 1, "tax_percent": 18}
+    by_field = {**terms, "fee": 2_000, "fee_tax_percent": 18}
+    for body in (by_field, {**terms, "charges": [upfront]}):
+        quote = (await bank.client.post("/loans/quote", json=body)).json()
+        assert (quote["emi"], round(quote["apr"], 1)) == (34_312.28, 14.1), body
+    each = {"when": "instalment", "amount": "2.50", "tax_percent": 20}
+    quote = (await bank.client.post("/loans/quote", json={**terms, "charges": [each]})).json()
+    assert {row["fee"] for row in quote["instalments"]} == {3}
+    assert quote["instalments"][0]["total"] == 34_315.28
+    wrong = {**terms, "charges": [{**each, "when": "overdue"}]}
+    assert (await bank.client.post("/loans/quote", json=wrong)).status_code == 422
+
+
+async def test_an_officer_charges_a_fee_and_waives_it(bank, officer, admin):
+    charge = {"code": "papers", "name": "Papers", "when": "disbursal", "amount": 20}
+    product = {"name": "With papers", "charges": [charge]}
+    made = await admin.put("/admin/loan-products/papers", product)
+    assert made.json()["charges"] == [{**charge, "percent": 0, "tax_percent": 0}], made.text
+    twice = await admin.put("/admin/loan-products/papers", {"charges": [charge, charge]})
+    assert twice.status_code == 422
+    customer = await bank.customer()
+    await customer.open_account(10)
+    loan_id = await apply(customer, product="papers")
+    path = f"/loans/{loan_id}/charges"
+    survey = {"kind": "survey", "percent": 1, "on": "disbursal", "reason": "The house was seen"}
+    answer = await officer.post(path, survey)
+    assert (answer.status_code, answer.json()["asked"]) == (201, None), answer.text
+    assert (await show(customer, loan_id))["processing_fee"] == 140
+    await disburse(officer, loan_id)
+    assert (await officer.post(path, survey)).status_code == 409
+    due = (await show(customer, loan_id))["next_due_date"]
+    letter = {"kind": "letter", "amount": 25, "on": due, "tax_percent": 18, "reason": "It went out"}
+    for refused, status in (
+        ({**letter, "percent": 1}, 422),
+        ({**letter, "on": "2020-01-01"}, 422),
+        ({**letter, "on": "someday"}, 422),
+    ):
+        assert (await officer.post(path, refused)).status_code == status, refused
+    assert (await customer.post(path, letter)).status_code == 403
+    keyed = {**letter, "idempotency_key": "letter-1"}
+    answer = await officer.post(path, keyed)
+    assert answer.status_code == 201, answer.text
+    assert (answer.json()["asked"], answer.json()["tax"]) == (29.5, 4.5)
+    again = await officer.post(path, keyed)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.json() == answer.json()
+    first = (await customer.get(f"/loans/{loan_id}/schedule")).json()["instalments"][0]
+    assert first["fee"] == 29.5
+    waive = f"/loans/{loan_id}/waive"
+    body = {"component": "fee", "amount": 30, "reason": "Our own mistake"}
+    refused = await officer.post(waive, body)
+    assert (refused.status_code, refused.json()["code"]) == (400, "nothing_to_waive")
+    keyed = {**body, "amount": 29.5, "idempotency_key": "waive-1"}
+    waived = await officer.post(waive, keyed)
+    assert waived.status_code == 200, waived.text
+    again = await officer.post(waive, keyed)
+    assert (again.headers["idempotent-replayed"], again.json()) == ("true", waived.json())
+    first = (await customer.get(f"/loans/{loan_id}/schedule")).json()["instalments"][0]
+    assert first["fee"] == 0

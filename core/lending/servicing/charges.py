@@ -24,7 +24,7 @@ from core.lending.servicing.loan_book import Line, LoanBook
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HandCharge:
     """A charge by hand: the fee that is asked now, if any, and with which instalment."""
 
     fee: Fee = NO_FEE
@@ -43,7 +43,7 @@ class Waived:
     suspended: int = 0
 
 
-def charge(book: LoanBook, asked: ChargeParticulars, today: date) -> Asked:
+def charge(book: LoanBook, asked: ChargeParticulars, today: date) -> HandCharge:
     """Ask a charge by hand.
 
     Raises LoanStateConflict where the loan has no instalment left to ask it with, or asks a charge
@@ -53,7 +53,7 @@ def charge(book: LoanBook, asked: ChargeParticulars, today: date) -> Asked:
         book.terms = with_charge(book.terms, asked, book.currency)
         if asked.when is When.INSTALMENT:
             _ask_with_all(book, _rule(asked), today)
-        return Asked()
+        return HandCharge()
     unpaid = book.upcoming(date.min)
     if not unpaid:
         raise LoanStateConflict("no instalment is left with which it could be asked")
@@ -65,7 +65,7 @@ def charge(book: LoanBook, asked: ChargeParticulars, today: date) -> Asked:
     else:
         levy(line, fee)
         book.changed = True
-    return Asked(fee, line)
+    return HandCharge(fee, line)
 
 
 def with_charge(terms: ProductTerms, asked: ChargeParticulars, currency: str) -> ProductTerms:

@@ -36,9 +36,8 @@ def ask_now(book: LoanBook, line: Line, fee: Fee, on: date) -> None:
     book.book_fees([line], on)
     line.asked += Split(fee=fee.total_minor)
     line.fee_tax += fee.tax_minor
-    line.fee_booked_on = line.fee_booked_on or on
-    line.recharged = book.changed = True
-    book.newly_asked += fee
+    line.fee_booked_on, line.recharged = line.fee_booked_on or on, True
+    book.book_fee(fee, on)
 
 
 def keep_fees(old: Sequence[Line], new: Sequence[Line]) -> None:

@@ -187,10 +187,14 @@ class LoanBook:
         """Count what ``lines`` ask as fees as the bank's: they are due, or paid before that."""
         for line in lines:
             if line.asked.fee and line.fee_booked_on is None:
-                line.fee_booked_on = on
-                line.recharged = self.changed = True
-                self.newly_asked += Fee(line.asked.fee - line.fee_tax, line.fee_tax)
-                self.newly_on = max(self.newly_on, on)
+                line.fee_booked_on, line.recharged = on, True
+                self.book_fee(Fee(line.asked.fee - line.fee_tax, line.fee_tax), on)
+
+    def book_fee(self, fee: Fee, on: date) -> None:
+        """Count ``fee`` as the bank's from ``on``."""
+        self.newly_asked += fee
+        self.newly_on = max(self.newly_on, on)
+        self.changed = True
 
     def cure(self) -> None:
         """No arrears are left: not past due, out of default, and standard again.
