@@ -12,6 +12,7 @@ from api.middleware import addresses, cors
 from api.middleware.logging import LastResort, LoggingMiddleware
 from api.middleware.rate_limit import limiter
 from api.routes import (
+    accounting,
     accounts,
     admin,
     admin_lending,
@@ -49,6 +50,7 @@ ROUTERS = (
     admin.router,
     approvals.router,
     oversight.router,
+    accounting.router,
     health.router,
 )
 

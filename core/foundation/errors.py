@@ -241,6 +241,11 @@ class BusinessDateInFuture(Refused):
     title = "The date lies beyond the next business date"
 
 
+class PeriodNotOver(Refused):
+    code = "period_not_over"
+    title = "Only days that are over may be locked"
+
+
 class OverrideReasonRequired(Refused):
     code = "override_reason_required"
     title = "Approving against the recommendation needs a reason"
@@ -395,6 +400,11 @@ class ApprovalNotWaiting(Conflict):
 class GroundChanged(Conflict):
     code = "ground_changed"
     title = "What the proposal stood on has changed since"
+
+
+class PeriodLocked(Conflict):
+    code = "period_locked"
+    title = "A period that is locked stays locked"
 
 
 class CapReached(Conflict):

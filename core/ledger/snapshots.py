@@ -4,15 +4,13 @@ A ledger account has no running balance, so that a cash or income account is nev
 snapshot goes up to a number and not to a time: a clock may be set back, numbers never are.
 """
 
-import asyncio
-from time import monotonic
 from typing import Final
 
 from core.foundation.database import Database
+from core.ledger.under_way import wait_until_ended
 
 # Units of work last milliseconds; one that hangs is ended by the server after seconds.
 PATIENCE_SECONDS: Final = 120.0
-LOOK_SECONDS: Final = 0.05
 # An advisory lock: to lock the table one would have to hold the privilege to change its rows.
 _ONE_AT_A_TIME: Final = 0x6769726F_02
 
@@ -23,7 +21,6 @@ _CUT = """
 SELECT max(entry_no) AS through, pg_snapshot_xmax(pg_current_snapshot())::text AS ended
 FROM postings WHERE ledger_code IS NOT NULL AND entry_no > $1
 """
-_ALL_ENDED = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8"
 _TAKE = """
 INSERT INTO ledger_balance_snapshots
   (ledger_code, currency, through_entry_no, balance_minor, taken_at)
@@ -49,7 +46,7 @@ async def take_snapshot(database: Database) -> int:
         cut = await reader.fetchrow(_CUT, last)
     if cut is None or cut["through"] is None:
         return last
-    await _wait_until_ended(database, cut["ended"])
+    await wait_until_ended(database, cut["ended"], patience_seconds=PATIENCE_SECONDS)
     async with database.unit_of_work() as unit:
         connection = unit.connection
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
@@ -59,15 +56,3 @@ async def take_snapshot(database: Database) -> int:
         await unit.commit()
     through: int = cut["through"]
     return max(latest, through)
-
-
-async def _wait_until_ended(database: Database, transaction: str) -> None:
-    """Wait until every transaction that had an id below this one has come to its end."""
-    patient_until = monotonic() + PATIENCE_SECONDS
-    while True:
-        async with database.read() as reader:
-            if await reader.fetchval(_ALL_ENDED, transaction):
-                return
-        if monotonic() > patient_until:
-            raise TimeoutError("a unit of work under way may still post before the snapshot")
-        await asyncio.sleep(LOOK_SECONDS)

@@ -100,6 +100,19 @@ bank_day = Table(
 )
 
 
+# The books are locked through a date, for good; the latest row is in force. ``through_entry_no`` is
+# the last posting's number when everything had ended that was under way at the lock.
+accounting_periods = Table(
+    "accounting_periods",
+    Base.metadata,
+    Column("locked_through", Date, primary_key=True),
+    Column("locked_at", INSTANT, nullable=False),
+    Column("locked_by", Uuid, nullable=False),
+    Column("reason", Text),
+    Column("through_entry_no", BigInteger),
+)
+
+
 # One signed leg of a transaction on one account, append-only.
 #
 # ``entry_no`` rises with every posting of an account in the order of booking, and ``booked_at``

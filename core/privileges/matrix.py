@@ -77,6 +77,11 @@ TABLES: Final[dict[str, Table]] = {
         ),
         worker="SELECT, UPDATE (balance_minor, last_booked_at)",
     ),
+    "accounting_periods": Table(
+        api="SELECT, INSERT (locked_through, locked_at, locked_by, reason),"
+        " UPDATE (through_entry_no)",
+        worker=READ,
+    ),
     "bank_day": Table(api=READ, worker="SELECT, UPDATE (last_closed_on)"),
     "account_directory": Table(api=READ, worker=READ),  # a view: numbers and owners
     "postings": Table(api=ADD, worker=ADD),
@@ -138,6 +143,7 @@ TABLES: Final[dict[str, Table]] = {
 # reads them all: a dump of the database needs it.
 SEQUENCES: Final[dict[str, dict[DatabaseRole, str]]] = {
     "account_number_seq": {DatabaseRole.API: "USAGE"},
+    "postings_entry_no_seq": {DatabaseRole.API: "SELECT"},  # to seal an accounting period
     "payment_ref_seq": {DatabaseRole.API: "USAGE"},
 }
 

@@ -18,7 +18,7 @@ from core.foundation.metrics import stage
 from core.foundation.sqlstates import is_retryable, was_held_up
 from core.ledger import posting
 from core.ledger.balances import Accounts, Leg
-from core.ledger.moment import read_moment
+from core.ledger.moment import Moment, read_moment
 from core.ledger.posting import Dated, Voucher
 from core.transactions.decide import Movement, Outcome
 from core.transactions.kinds import Kinds
@@ -105,7 +105,7 @@ class Finisher:
         connection = unit.connection
         moment = await read_moment(connection)
         succeeded = [outcome for outcome in outcomes if outcome.failure is None]
-        entries = _vouchers(succeeded, moment.business_date(self._time_zone))
+        entries = _vouchers(succeeded, moment, moment.business_date(self._time_zone))
         dated = posting.date(entries, accounts, moment.now)
         with stage("write_states"):
             await _amend(connection, succeeded)
@@ -168,10 +168,15 @@ async def record(connection: Connection, finals: Sequence[Recorded], booked_at: 
     await posting.post(connection, {booked_at: entries})
 
 
-def _vouchers(succeeded: Sequence[Outcome], business_date: date) -> list[Voucher]:
-    """What is posted of these: on their value date, or else on the bank's business date."""
+def _vouchers(succeeded: Sequence[Outcome], moment: Moment, business_date: date) -> list[Voucher]:
+    """What is posted of these: as of their value date, or else as of the bank's business date."""
+    today = moment.accounting_date(business_date)
     return [
-        Voucher(movement.id, legs, movement.value_date or business_date)
+        Voucher(
+            movement.id,
+            legs,
+            moment.accounting_date(movement.value_date) if movement.value_date else today,
+        )
         for movement, legs, _ in succeeded
     ]
 

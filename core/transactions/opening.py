@@ -53,7 +53,8 @@ async def open_account(
         max_accounts=max_accounts,
     )
     if deposit_minor:
-        today = (await read_moment(unit.connection)).business_date(time_zone)
+        moment = await read_moment(unit.connection)
+        today = moment.accounting_date(moment.business_date(time_zone))
         deposit = _deposit(account, today, opened_by, request_id)
         await finish.record(unit.connection, [deposit], account.created_at)
     return account

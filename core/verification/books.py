@@ -1,4 +1,4 @@
-"""Promises 1 to 5: conservation, balances, limits, final states, keys."""
+"""Promises 1 to 5: conservation, balances, limits, final states, keys; 8: periods stay locked."""
 
 from typing import Final
 
@@ -221,10 +221,40 @@ ONE_KEY_ONE_TRANSACTION: Final = (
     ),
 )
 
+LOCKED_PERIODS_STAY: Final = (
+    Check(
+        8,
+        "nothing was booked into an accounting period after it was locked",
+        "SELECT count(*) FROM accounting_periods",
+        """
+        SELECT format('entry %s is of %s, which was locked after entry %s', last.entry_no,
+                      last.accounting_date, lock.through_entry_no) AS what
+        FROM (
+          SELECT accounting_date, max(entry_no) AS entry_no FROM postings GROUP BY accounting_date
+        ) AS last CROSS JOIN LATERAL (
+          SELECT min(through_entry_no) AS through_entry_no FROM accounting_periods
+          WHERE locked_through >= last.accounting_date
+        ) AS lock
+        WHERE last.entry_no > lock.through_entry_no
+        """,
+    ),
+    Check(
+        8,
+        "a transaction's postings have one accounting date",
+        "SELECT count(DISTINCT transaction_id) FROM postings",
+        """
+        SELECT format('transaction %s is booked on %s and on %s', transaction_id,
+                      min(accounting_date), max(accounting_date)) AS what
+        FROM postings GROUP BY transaction_id HAVING min(accounting_date) <> max(accounting_date)
+        """,
+    ),
+)
+
 CHECKS: Final = (
     *MONEY_IS_CONSERVED,
     *BALANCES_ARE_THEIR_POSTINGS,
     *NO_BALANCE_BELOW_ITS_LIMIT,
     *EVERY_TRANSACTION_ENDS_ONCE,
     *ONE_KEY_ONE_TRANSACTION,
+    *LOCKED_PERIODS_STAY,
 )

@@ -24,7 +24,7 @@ left(encode(sha256(convert_to(pg_get_triggerdef(t.oid, true), 'UTF8')), 'hex'), 
 FUNCTIONS: Final = {
     "accounts_must_open_posted": "53b3d38028fce8be947ee7cbd5720473",
     "approvals_stay_decided": "660daf3b1123ed348f405f6d3cacaae1",
-    "postings_must_balance": "7fb82577dc207707e2416af72db4a83b",
+    "postings_must_balance": "b430cdefdc3b41850b97634f6075a24e",
     "refuse_audit_change": "50ea5699f6b8cc6bd4d2da8c1dca4d47",
     "refuse_change": "8ba60ccbb79f0db6a1574716266a17a0",
     "transactions_parties_must_fit": "3a20c26978f1e165ec1edc88a3ef0e83",
@@ -32,6 +32,10 @@ FUNCTIONS: Final = {
 }
 # By table and name.
 TRIGGERS: Final = {
+    (
+        "accounting_periods",
+        "accounting_periods_never_deleted",
+    ): "3f09bb2f8e4e9f72446cb0bc89a9d682",
     (
         "accounts",
         "accounts_never_deleted",

@@ -17,9 +17,9 @@ import asyncpg
 from core.business_day.close import run_job
 from core.business_day.desk import Desk
 from core.business_day.runs import CLOSE_DAY
-from core.foundation import clock
 from core.foundation.config import Settings
 from core.ledger.chart import LedgerCode
+from core.ledger.moment import read_moment
 from core.lending.amortisation import add_months
 from core.lending.origination import catalogue
 from core.lending.origination.products import ProductTerms
@@ -153,7 +153,7 @@ async def _fill(settings: Settings, *, borrowers: int, loans_each: int) -> None:
             total = PRINCIPAL_MINOR * borrowers * loans_each
             legs = ((LedgerCode.LOANS_RECEIVABLE, -total), (LedgerCode.EQUITY, total))
             opening = JournalEntry("opening", settings.default_currency, legs, START)
-            await book_journal(connection, [opening], clock.now())
+            await book_journal(connection, [opening], await read_moment(connection))
         await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()

@@ -12,6 +12,7 @@ from uuid import UUID
 from core.foundation.database import Connection
 from core.ledger.balances import Leg
 from core.ledger.chart import LedgerCode
+from core.ledger.moment import read_moment
 from core.lending.amortisation import Fee
 from core.lending.details import (
     AccrualDetails,
@@ -36,8 +37,7 @@ async def post(connection: Connection, entries: Sequence[JournalEntry]) -> list[
     moving = [entry for entry in entries if entry.legs]
     if not moving:
         return [None] * len(entries)
-    booked_at = await connection.fetchval("SELECT clock_timestamp()")
-    ids = iter(await book_journal(connection, moving, booked_at))
+    ids = iter(await book_journal(connection, moving, await read_moment(connection)))
     return [next(ids) if entry.legs else None for entry in entries]
 
 
