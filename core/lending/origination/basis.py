@@ -12,13 +12,21 @@ from core.lending.origination.products import ProductTerms
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a schedule was computed from; instalment numbers begin at ``first_number``."""
+    """What a schedule was computed from; instalment numbers begin at ``first_number``.
+
+    ``part`` is the equal part that its instalments have now (see ``Schedule``), ``left`` how many
+    instalments a prepayment has left of it, None where none has taken any away. ``grace``: it has
+    the product's moratoria, as no schedule has that replaces another.
+    """
 
     start: date
     principal: int
     rate: Decimal
     instalments: int
     first_number: int = 1
+    part: int | None = None
+    left: int | None = None
+    grace: bool = True
 
     @classmethod
     def from_json(cls, text: str) -> "Basis":
@@ -30,6 +38,9 @@ class Basis:
             Decimal(data["rate"]),
             data["instalments"],
             data["first_number"],
+            data["part"],
+            data["left"],
+            data["grace"],
         )
 
     def to_json(self) -> str:
@@ -41,6 +52,9 @@ class Basis:
                 "rate": str(self.rate),
                 "instalments": self.instalments,
                 "first_number": self.first_number,
+                "part": self.part,
+                "left": self.left,
+                "grace": self.grace,
             }
         )
 
@@ -68,7 +82,7 @@ class Basis:
         return generate(self.terms(product, currency, fee))
 
     def _grace(self, product: ProductTerms, months: int) -> int:
-        """A moratorium of ``months`` in instalments; a schedule that replaces another has none."""
-        if months == 0 or self.first_number > 1:
+        """A moratorium of ``months`` in instalments."""
+        if months == 0 or not self.grace:
             return 0
         return min(product.instalments(months), self.instalments - 1)

@@ -21,10 +21,10 @@ WITH ended AS (
   UPDATE loans l SET
     interest_accrued_minor = l.interest_accrued_minor + e.rest,
     period_start = n.period_start, period_end = n.due_date,
-    period_interest_minor = coalesce(n.interest_minor, 0), period_accrued_minor = 0,
+    period_interest_minor = coalesce(n.accrues_minor, 0), period_accrued_minor = 0,
     last_closed_on = CASE WHEN e.period_end = $3 THEN $3 ELSE l.last_closed_on END
   FROM ended e LEFT JOIN LATERAL (
-    SELECT period_start, due_date, interest_minor FROM loan_instalments i
+    SELECT period_start, due_date, accrues_minor FROM loan_instalments i
     WHERE i.loan_id = e.id AND i.superseded_at IS NULL AND i.period_start >= e.period_end
     ORDER BY i.number LIMIT 1
   ) n ON true

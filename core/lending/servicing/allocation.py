@@ -1,8 +1,10 @@
-"""Which debts a payment settles: oldest instalment first, and inside it in a fixed order.
+"""Which debts a payment settles: what is due before anything that is not, oldest first, and inside
+an instalment in a fixed order.
 
 Order inside an instalment: penalty, fee, interest, principal (the appropriation order of Apache
 Fineract's "penalties, fees, interest, principal" strategy). A product may put all interest that is
-due before any principal; charges still come before interest.
+due before any principal that is; charges still come before interest. Interest that is not due has
+no such precedence: nobody stays late while money of his pays for a month that has not come.
 """
 
 from collections.abc import Iterable, Sequence
@@ -84,26 +86,27 @@ ALL = tuple(Component)
 
 
 def allocate(
-    amount_minor: int, owed: Sequence[Owed], *, interest_first: bool = False
+    amount_minor: int,
+    due: Sequence[Owed],
+    later: Sequence[Owed] = (),
+    *,
+    interest_first: bool = False,
 ) -> Allocation:
-    """Lay ``amount_minor`` over ``owed`` (oldest first) until either is used up.
+    """Lay ``amount_minor`` over what is ``due`` (oldest first), and what is left over ``later``.
 
-    With ``interest_first``, one pass settles every instalment's charges and interest, oldest
-    first, before a second pass settles principal.
+    With ``interest_first``, one pass settles the charges and interest of all that is due, oldest
+    first, before a second pass settles its principal. Later instalments are settled one by one.
     """
     if amount_minor < 0:
         raise ValueError("a payment is never negative")
     passes = ((*CHARGES, Component.INTEREST), (Component.PRINCIPAL,)) if interest_first else (ALL,)
-    ordered = sorted(owed, key=lambda instalment: instalment.number)
-    settled = {instalment.number: Split() for instalment in ordered}
+    settled: dict[int, Split] = {}
     left = amount_minor
-    for components in passes:
-        for instalment in ordered:
-            for component in components:
-                part = min(left, getattr(instalment.unpaid, component))
-                if part > 0:
-                    settled[instalment.number] = _with(settled[instalment.number], component, part)
-                    left -= part
+    for owed, orders in ((due, passes), (later, (ALL,))):
+        ordered = sorted(owed, key=lambda instalment: instalment.number)
+        for components in orders:
+            for instalment in ordered:
+                left -= _settle(settled, instalment, components, left)
     paid = tuple(Paid(number, split) for number, split in settled.items() if split.total)
     return Allocation(paid, left)
 
@@ -113,8 +116,18 @@ def total(splits: Iterable[Split]) -> Split:
     return sum(splits, Split())
 
 
-def _with(split: Split, component: Component, amount_minor: int) -> Split:
-    return replace(split, **{component.value: getattr(split, component) + amount_minor})
+def _settle(
+    settled: dict[int, Split], instalment: Owed, components: Sequence[Component], left: int
+) -> int:
+    """Settle these components as far as ``left`` goes; answers what was used of it."""
+    split, used = settled.get(instalment.number, Split()), 0
+    for component in components:
+        part = min(left - used, getattr(instalment.unpaid, component))
+        if part > 0:
+            split = replace(split, **{component.value: getattr(split, component) + part})
+            used += part
+    settled[instalment.number] = split
+    return used
 
 
 assert tuple(field.name for field in fields(Split)) == ALL  # noqa: S101 - one order, twice

@@ -73,6 +73,14 @@ def fees_asked(currency: str, fee: Fee, details: FeeDetails) -> JournalEntry:
     return _entry("fee", currency, legs, "Fees asked", details)
 
 
+def recovery_legs(account_id: UUID, amount_minor: int, currency: str) -> list[Leg]:
+    """What comes in on a loan that was written off is the bank's recovery income."""
+    return [
+        Leg(account_id, None, -amount_minor, currency),
+        Leg(None, LedgerCode.RECOVERY_INCOME.value, amount_minor, currency),
+    ]
+
+
 def interest_earned(currency: str, amount_minor: int, details: AccrualDetails) -> JournalEntry:
     """Accrual: debit interest receivable, credit interest income."""
     legs = (

@@ -5,7 +5,7 @@ The current schedule always tells what was paid: what is replaced is folded into
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ from core.lending.servicing.allocation import Owed, Split, allocate, total
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.line_fees import carry_fee, forgo_scheduled, unpaid_tax
 from core.lending.servicing.loan_book import Line, LoanBook, owed_in_all
-from core.lending.servicing.payoff import payoff
+from core.lending.servicing.payoff import earn_through, payoff
 from core.lending.servicing.schedules import start_schedule
 from core.lending.states import LoanEvent
 
@@ -24,36 +24,34 @@ from core.lending.states import LoanEvent
 class Ending:
     """What an ending moves: ``paid`` by the customer, ``lost`` by the bank.
 
-    ``early_fee`` of what is paid are the fees for ending early, ``advance_interest`` is taken from
-    interest receivable and repays principal.
+    ``early_fee`` of what is paid are the fees for ending early. ``recovered`` came in after a
+    write-off; then nothing else moves.
     """
 
     paid: Split
     lost: Split = field(default_factory=Split)
     early_fee: Fee = NO_FEE
-    advance_interest: int = 0
+    recovered: int = 0
 
 
 def foreclose(book: LoanBook, on: date) -> Ending:
     """Repay everything: ``foreclosed``, or ``closed`` where every instalment was due already."""
     owed = payoff(book, on)
-    book.accrue_to(on)
+    earn_through(book, on)
+    credit = book.credit_ahead(on)
     forgo_scheduled(book, on)
-    upcoming = book.upcoming(on)
-    due = book.due(on)
+    due, ahead = book.due(on), book.ahead(on)
+    event = LoanEvent.FORECLOSE if book.upcoming(on) else LoanEvent.REPAY_IN_FULL
     paid_due = owed_in_all(due)
     for line in due:
         line.pay(line.unpaid, on)
-    if upcoming:
-        advance = Split(interest=owed.advance_interest)
-        rest = owed.split - paid_due + Split(principal=owed.advance_interest)
-        fold(book, upcoming, rest, advance, on, tax=owed.early_fee.tax_minor)
-    book.count_paid(
-        owed.split + Split(principal=owed.advance_interest) - Split(interest=owed.advance_interest)
-    )
-    book.move(LoanEvent.FORECLOSE if upcoming else LoanEvent.REPAY_IN_FULL, on)
+    if ahead:
+        tax = owed.early_fee.tax_minor
+        fold(book, ahead, owed.split - paid_due, credit, on, tax=tax)
+    book.count_paid(owed.split)
+    book.move(event, on)
     book.earn_rest(on)
-    return Ending(owed.split, early_fee=owed.early_fee, advance_interest=owed.advance_interest)
+    return Ending(owed.split, early_fee=owed.early_fee)
 
 
 def settle(book: LoanBook, amount: int, on: date) -> Ending:
@@ -61,13 +59,12 @@ def settle(book: LoanBook, amount: int, on: date) -> Ending:
     owed = payoff(book, on)
     if amount >= owed.total:
         return foreclose(book, on)
-    book.accrue_to(on)
+    earn_through(book, on)
+    credit = book.credit_ahead(on)
     forgo_scheduled(book, on)
-    debt = Split(
-        owed.penalty, owed.fees - owed.early_fee.total_minor, owed.interest, book.outstanding
-    )
+    debt = owed.split - Split(fee=owed.early_fee.total_minor)
     paid = allocate(amount, [Owed(1, debt)]).split
-    fold(book, book.upcoming(date.min), paid, Split(), on)
+    fold(book, book.unfinished(on), paid, credit, on)
     book.count_paid(paid)
     lost = debt - paid
     _lose(book, lost)
@@ -79,7 +76,10 @@ def settle(book: LoanBook, amount: int, on: date) -> Ending:
 def write_off(book: LoanBook, on: date) -> Ending:
     """Give the debt up in the books. What still comes in later is recovery income."""
     book.accrue_to(on)
+    credit = book.credit_ahead(on)
     forgo_scheduled(book, on)
+    if credit:
+        _move_credit(book, credit, on)
     unpaid = owed_in_all(book.current())
     lost = Split(unpaid.penalty, unpaid.fee, max(0, book.interest_owed()), book.outstanding)
     for line in book.upcoming(date.min):
@@ -100,16 +100,17 @@ def restructure(
     nothing: they are not capitalised. Raises TermsError where the terms make no schedule.
     """
     book.accrue_to(on)
+    credit = book.credit_ahead(on)
     forgo_scheduled(book, on)
-    old = book.upcoming(date.min)
+    old = book.unfinished(on)
     unpaid, tax = owed_in_all(old), unpaid_tax(old)
     carried = Split(penalty=unpaid.penalty, interest=max(0, book.interest_owed()))
-    paid_before = [line for line in old if line.paid.total]
     number = old[0].number if old else len(book.current()) + 1
-    if paid_before:
-        fold(book, old, Split(), Split(), on)
+    if any(line.paid.total for line in old):
+        fold(book, old, Split(), credit, on)
         number += 1
-    basis = Basis(on, book.outstanding, rate, book.terms.instalments(tenure_months), number)
+    count = book.terms.instalments(tenure_months)
+    basis = Basis(on, book.outstanding, rate, count, number, grace=False)
     start_schedule(book, basis, on, calendar, carried)
     carry_fee(book, unpaid.fee, tax, on)
     book.move(LoanEvent.RESTRUCTURE, on)
@@ -118,15 +119,22 @@ def restructure(
 
 
 def fold(
-    book: LoanBook, old: Sequence[Line], now: Split, refunded: Split, on: date, *, tax: int = 0
+    book: LoanBook, old: Sequence[Line], now: Split, credit: int, on: date, *, tax: int = 0
 ) -> None:
-    """Replace ``old`` by one line, paid: what was paid of them, and ``now``, less ``refunded``.
+    """Replace ``old`` by one line, paid: what was paid of them, and ``now``.
 
-    ``tax`` is that of a fee in ``now`` which none of ``old`` asks.
+    ``credit`` of that was interest and is principal; ``tax`` is that of a fee in ``now`` which none
+    of ``old`` asks.
     """
-    paid = total(line.paid for line in old) + now - refunded
+    book.replace_lines(old, [_folded(book, old, now, credit, on, tax=tax)])
+
+
+def _folded(
+    book: LoanBook, old: Sequence[Line], now: Split, credit: int, on: date, *, tax: int = 0
+) -> Line:
+    paid = total(line.paid for line in old) + now + Split(interest=-credit, principal=credit)
     first = old[0]
-    line = Line(
+    return Line(
         version=book.version + 1,
         number=first.number,
         period_start=first.period_start,
@@ -136,10 +144,34 @@ def fold(
         paid=paid,
         prepaid=sum(line.prepaid for line in old),
         paid_on=on,
+        accrues=paid.interest,
         fee_tax=min(paid.fee, sum(line.fee_tax for line in old) + tax),
         fee_booked_on=on if paid.fee else None,
     )
-    book.replace_lines(old, [line])
+
+
+def _move_credit(book: LoanBook, credit: int, on: date) -> None:
+    """Fold what was paid ahead of a loan that ends unpaid; one more line asks the rest of it."""
+    ahead = book.ahead(on)
+    paid = _folded(book, ahead, Split(), credit, on)
+    asked = total(line.asked for line in ahead)
+    rest = replace(
+        ahead[-1],
+        version=paid.version,
+        number=paid.number + 1,
+        opening=paid.opening - paid.asked.principal,
+        asked=Split(
+            asked.penalty - paid.asked.penalty,
+            asked.fee - paid.asked.fee,
+            principal=asked.principal - paid.asked.principal,
+        ),
+        paid=Split(),
+        prepaid=0,
+        paid_on=None,
+        accrues=0,
+        fee_tax=max(0, sum(line.fee_tax for line in ahead) - paid.fee_tax),
+    )
+    book.replace_lines(ahead, [paid, rest])
 
 
 def _lose(book: LoanBook, lost: Split) -> None:

@@ -40,16 +40,18 @@ def ask_now(book: LoanBook, line: Line, fee: Fee, on: date) -> None:
     book.book_fee(fee, on)
 
 
-def keep_fees(old: Sequence[Line], new: Sequence[Line]) -> None:
+def keep_fees(book: LoanBook, old: Sequence[Line], new: Sequence[Line], on: date) -> None:
     """Give ``new``, which replace ``old`` and ask their own schedule's fees, what they had to ask.
 
-    A fee that is booked stays as it was; one charged by hand comes beside the schedule's, with the
-    last instalment where its own is no more.
+    A fee that is booked stays as it was; one charged by hand comes beside the schedule's. Where
+    their instalment is no more, they are the last one's.
     """
     by_number = {line.number: line for line in new}
     for before in old:
         line = by_number.get(before.number, new[-1])
-        if before.number == line.number and before.fee_booked_on is not None:
+        if before.fee_booked_on is not None and before.number != line.number:
+            _carry(book, line, before.asked.fee, before.fee_tax, on)
+        elif before.fee_booked_on is not None:
             line.asked = replace(line.asked, fee=before.asked.fee)
             line.fee_tax, line.fee_booked_on = before.fee_tax, before.fee_booked_on
             line.fee_levied, line.fee_levied_tax = before.fee_levied, before.fee_levied_tax
@@ -75,7 +77,10 @@ def carry_fee(book: LoanBook, fee: int, tax: int, on: date) -> None:
     """
     if not fee:
         return
-    line = book.upcoming(date.min)[0]
+    _carry(book, book.upcoming(date.min)[0], fee, tax, on)
+
+
+def _carry(book: LoanBook, line: Line, fee: int, tax: int, on: date) -> None:
     book.book_fees([line], on)
     line.asked += Split(fee=fee)
     line.fee_tax += tax

@@ -119,9 +119,10 @@ class LoanBook:
     restructured_count: int = 0
     specified_until: date | None = None
     lines: dict[LineKey, Line] = field(default_factory=dict)
-    # Interest earned, and fees asked, in this unit of work that the bank's books do not have yet,
-    # and the day that they are for.
+    # What the bank's books do not have yet: interest earned in this unit of work, interest paid
+    # ahead that became principal, and fees asked; and the day that they are for.
     newly_accrued: int = 0
+    newly_credited: int = 0
     newly_asked: Fee = NO_FEE
     newly_on: date = date.min
     closed_on: date | None = None
@@ -145,7 +146,15 @@ class LoanBook:
 
     def upcoming(self, on: date) -> list[Line]:
         """The lines that fall due after ``on`` and are not paid in advance, oldest first."""
-        return [line for line in self.current() if line.due_date > on and line.paid_on is None]
+        return [line for line in self.ahead(on) if line.paid_on is None]
+
+    def ahead(self, on: date) -> list[Line]:
+        """The lines that fall due after ``on``, paid in advance or not, oldest first."""
+        return [line for line in self.current() if line.due_date > on]
+
+    def unfinished(self, on: date) -> list[Line]:
+        """The lines that fall due after ``on`` or are unpaid, oldest first."""
+        return [line for line in self.current() if line.due_date > on or line.paid_on is None]
 
     def line(self, version: int, number: int) -> Line:
         """The line of that version and number. Raises NothingDue where it is paid or replaced."""
@@ -166,12 +175,13 @@ class LoanBook:
                 self.cure()
 
     def pay(self, amount: int, lines: Sequence[Line], on: date) -> Split:
-        """Lay ``amount`` over ``lines``; answers what it settled by component."""
+        """Lay ``amount`` over ``lines``, those due ``on`` the day first; answers what it settled
+        by component."""
         if len(lines) == 1 and amount == lines[0].unpaid.total:
             split = lines[0].unpaid  # the usual case, and the one that comes by the thousand
             lines[0].pay(split, on)
         else:
-            allocation = self._allocate(amount, lines)
+            allocation = self._allocate(amount, lines, on)
             by_number = {line.number: line for line in lines}
             for part in allocation.paid:
                 by_number[part.number].pay(part.split, on)
@@ -218,10 +228,26 @@ class LoanBook:
         """Earn interest through ``day``, period by period; needs the whole schedule loaded."""
         if self.window is None:
             return
-        periods = (Window(x.period_start, x.due_date, x.asked.interest) for x in self.current())
+        periods = (Window(x.period_start, x.due_date, x.accrues) for x in self.current())
         fresh, self.window = advance(self.window, periods, day)
         self._earn(fresh, day)
         self.reshaped = self.changed = True
+
+    def book_earned(self, amount: int, on: date) -> None:
+        """The bank's books have yet to hear of ``amount`` of interest that was earned."""
+        self.newly_accrued += amount
+        self.newly_on = max(self.newly_on, on)
+
+    def credit_ahead(self, on: date) -> int:
+        """Interest paid for time that has not passed repays principal; answers how much did.
+
+        Needs interest earned to the day. The caller moves it on the lines, which it replaces.
+        """
+        credit = min(max(0, -self.interest_owed()), self.outstanding)
+        self.count_paid(Split(interest=-credit, principal=credit))
+        self.newly_credited += credit
+        self.newly_on = max(self.newly_on, on)
+        return credit
 
     def earn_rest(self, on: date) -> None:
         """At a loan's end, interest paid beyond what was earned is the bank's: earn it."""
@@ -249,14 +275,14 @@ class LoanBook:
         self.version += 1
         self.reshaped = self.changed = True
 
-    def _allocate(self, amount: int, lines: Sequence[Line]) -> Allocation:
-        owed = [Owed(line.number, line.unpaid) for line in lines]
-        return allocate(amount, owed, interest_first=self.terms.interest_first)
+    def _allocate(self, amount: int, lines: Sequence[Line], on: date) -> Allocation:
+        due = [Owed(line.number, line.unpaid) for line in lines if line.due_date <= on]
+        later = [Owed(line.number, line.unpaid) for line in lines if line.due_date > on]
+        return allocate(amount, due, later, interest_first=self.terms.interest_first)
 
     def _earn(self, amount: int, on: date) -> None:
         self.interest_accrued += amount
-        self.newly_accrued += amount
-        self.newly_on = max(self.newly_on, on)
+        self.book_earned(amount, on)
 
 
 ENDED = PAID_OFF | {LoanStatus.SETTLED, LoanStatus.WRITTEN_OFF}

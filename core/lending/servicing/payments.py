@@ -20,8 +20,8 @@ from core.foundation.money import to_major, to_minor
 from core.ledger.directory import own_account
 from core.lending.details import LoanPaymentDetails, PaymentMode
 from core.lending.orders import loan_payment
-from core.lending.servicing.kinds.payment import PREPAYMENTS
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
+from core.lending.servicing.paying import PREPAYMENTS
 from core.lending.servicing.payoff import Payoff, payoff
 from core.lending.servicing.storage import read_book
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
@@ -82,27 +82,30 @@ def plan(
     owed = payoff(book, on)
     if mode is PaymentMode.FORECLOSE:
         return _foreclosure(owed, amount), replace(meant, settles=True)
-    if amount is not None and amount >= owed.total:
+    if amount is None:
+        amount = _implied(book, mode, on)
+    if amount >= owed.total > 0:
         return owed.total, replace(meant, settles=True)
     if mode in PREPAYMENTS:
-        return _prepayment(book, amount, meant)
-    return _due(book, amount, meant)
+        return _prepayment(book, owed, amount, meant)
+    return _due(book, min(amount, owed.without_early_fee), meant)
 
 
-def _due(
-    book: LoanBook, amount: int | None, meant: LoanPaymentDetails
-) -> tuple[int, LoanPaymentDetails]:
-    """What is due, or the next instalment where nothing is; any amount goes oldest first."""
-    on = meant.business_date
-    lines = book.due(on) or book.upcoming(on)[:1]
-    if amount is None:
-        amount = owed_in_all(lines).total
-        if not amount:
-            raise NothingDue
-        return amount, replace(meant, through=lines[-1].number)
-    left = amount
-    through = lines[-1].number if book.due(on) else 0
-    for line in (line for line in book.current() if line.paid_on is None):
+def _implied(book: LoanBook, mode: PaymentMode, on: date) -> int:
+    """What is due, or the next instalment where nothing is."""
+    if mode in PREPAYMENTS:
+        message = "a prepayment needs an amount"
+        raise Invalid(message, [{"field": "amount", "message": message, "code": "missing"}])
+    return owed_in_all(book.due(on) or book.upcoming(on)[:1]).total
+
+
+def _due(book: LoanBook, amount: int, meant: LoanPaymentDetails) -> tuple[int, LoanPaymentDetails]:
+    """Any amount goes to what is due, then to later instalments, oldest first."""
+    if amount <= 0:
+        raise NothingDue
+    due = book.due(meant.business_date)
+    through, left = due[-1].number if due else 0, amount
+    for line in book.unfinished(meant.business_date):
         if left > 0:
             through = max(through, line.number)
         left -= line.unpaid.total
@@ -110,16 +113,15 @@ def _due(
 
 
 def _prepayment(
-    book: LoanBook, amount: int | None, meant: LoanPaymentDetails
+    book: LoanBook, owed: Payoff, amount: int, meant: LoanPaymentDetails
 ) -> tuple[int, LoanPaymentDetails]:
-    if amount is None:
-        message = "a prepayment needs an amount"
-        raise Invalid(message, [{"field": "amount", "message": message, "code": "missing"}])
-    due = book.due(meant.business_date)
-    ahead = amount - owed_in_all(due).total
+    """What is due comes first; all that is beyond it repays principal, less than all of it."""
+    due = owed_in_all(book.due(meant.business_date))
+    ahead = min(amount - due.total, owed.principal - due.principal - 1)
     if ahead <= 0:
-        return amount, replace(meant, through=due[-1].number, mode=PaymentMode.DUE)
-    return amount, replace(meant, ahead=min(ahead, book.outstanding - 1))
+        amount = min(amount, owed.without_early_fee)
+        return _due(book, amount, replace(meant, mode=PaymentMode.DUE))
+    return due.total + ahead, replace(meant, ahead=ahead)
 
 
 def _foreclosure(owed: Payoff, amount: int | None) -> int:

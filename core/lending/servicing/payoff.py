@@ -7,6 +7,7 @@ from datetime import date
 from core.lending.amortisation import NO_FEE, Fee
 from core.lending.origination.fees import foreclosure_fees, sum_of
 from core.lending.servicing.allocation import Split
+from core.lending.servicing.late_interest import earn_late
 from core.lending.servicing.line_fees import claimed
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
 
@@ -16,8 +17,8 @@ class Payoff:
     """Foreclosure on a day, in minor units: principal outstanding, interest earned to the day and
     not paid, penalties, and fees, of which ``early_fee`` are those for ending early.
 
-    ``advance_interest`` is interest that was paid ahead of time and will not be earned any more;
-    it counts against ``principal``, which is already less by it.
+    ``advance_interest`` is interest that was paid for time that has not passed: it repays
+    ``principal``, which is already less by it.
     """
 
     on: date
@@ -34,28 +35,38 @@ class Payoff:
         return self.principal + self.interest + self.penalty + self.fees
 
     @property
+    def without_early_fee(self) -> int:
+        """The debt alone, which is the most that a payment takes without ending the loan."""
+        return self.total - self.early_fee.total_minor
+
+    @property
     def split(self) -> Split:
         """The same by component."""
         return Split(self.penalty, self.fees, self.interest, self.principal)
 
 
+def earn_through(book: LoanBook, day: date) -> None:
+    """Earn all interest through ``day``: the schedule's, and that of principal found overdue."""
+    book.accrue_to(day)
+    overdue = [line for line in book.due(day) if line.late_to is not None]
+    book.book_earned(earn_late(book, overdue, day), day)
+
+
 def payoff(book: LoanBook, on: date) -> Payoff:
     """The payoff on ``on``; needs the whole schedule loaded and changes nothing."""
     probe = copy(book)
-    probe.accrue_to(on)
-    owed = probe.interest_owed()
-    due = owed_in_all(book.due(on))
-    upcoming = book.upcoming(on)
-    ahead = upcoming[0].paid.interest if upcoming else 0
-    advance = min(max(0, -owed), ahead)
-    not_due = sum(line.unpaid.principal for line in upcoming)
+    probe.lines = {key: copy(line) for key, line in book.lines.items()}
+    earn_through(probe, on)
+    credit = probe.credit_ahead(on)
+    due = owed_in_all(probe.due(on))
+    not_due = max(0, probe.outstanding - due.principal)
     early = sum_of(foreclosure_fees(book.terms, not_due, book.currency))
     return Payoff(
         on=on,
-        principal=book.outstanding - advance,
-        interest=max(0, owed),
+        principal=probe.outstanding,
+        interest=max(0, probe.interest_owed()),
         penalty=owed_in_all(book.current()).penalty,
-        fees=due.fee + sum(map(claimed, upcoming)) + early.total_minor,
+        fees=due.fee + sum(map(claimed, book.upcoming(on))) + early.total_minor,
         early_fee=early,
-        advance_interest=advance,
+        advance_interest=credit,
     )

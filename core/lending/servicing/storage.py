@@ -7,7 +7,7 @@ and a customer's payment on the same loan in one batch see each other's effect i
 order of acceptance.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -85,19 +85,14 @@ class LoansAtHand:
         changed = [book for book in self.books.values() if book.changed]
         await write_lines(connection, self.books.values())
         await write_loans(connection, changed)
-        earned = [_accrual_entry(book) for book in changed if book.newly_accrued]
-        asked = [
-            booking.fees_asked(book.currency, book.newly_asked, FeeDetails(book.newly_on, book.id))
-            for book in changed
-            if book.newly_asked.total_minor
-        ]
-        entries = [*earned, *asked, *self.entries]
-        await booking.post(connection, entries)
+        own = [entry for book in changed for entry in _own_entries(book)]
+        await booking.post(connection, [*own, *self.entries])
         await event_rows.add(connection, self.events)
         await inbox.write(connection, self.notices)
         for book in changed:
             book.changed = book.reshaped = False
-            book.newly_accrued, book.newly_asked = 0, NO_FEE
+            book.newly_accrued = book.newly_credited = 0
+            book.newly_asked = NO_FEE
         self.entries, self.notices, self.events = [], [], []
 
 
@@ -126,7 +121,13 @@ def _add_lines(books: Mapping[UUID, LoanBook], rows: Sequence[Record]) -> None:
             book.lines[line.version, line.number] = line
 
 
-def _accrual_entry(book: LoanBook) -> JournalEntry:
-    return booking.interest_earned(
-        book.currency, book.newly_accrued, AccrualDetails(book.newly_on, book.id)
-    )
+def _own_entries(book: LoanBook) -> Iterator[JournalEntry]:
+    """What the loan has earned, moved and asked in this unit of work."""
+    about = AccrualDetails(book.newly_on, book.id)
+    if book.newly_accrued:
+        yield booking.interest_earned(book.currency, book.newly_accrued, about)
+    if book.newly_credited:
+        yield booking.interest_to_principal(book.currency, book.newly_credited, about)
+    if book.newly_asked.total_minor:
+        fees_about = FeeDetails(book.newly_on, book.id)
+        yield booking.fees_asked(book.currency, book.newly_asked, fees_about)
