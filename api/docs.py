@@ -88,6 +88,7 @@ NOT_FOUND: Final[dict[str, dict[str, Any]]] = {"404": _described("Unknown, or no
 # What a reading operation answers beside what all of them do.
 ALSO: Final = {
     ("get", "/loans/{loan_id}/payoff"): {"409": WITH_BODY["409"]},
+    ("get", "/loans/{loan_id}/disclosure"): {"409": WITH_BODY["409"]},
     ("get", "/metrics"): {"404": _described("Closed to who brings no token, in production")},
 }
 

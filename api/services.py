@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from api.http.crowd import Crowd
 from api.middleware.rate_limit import UserRateLimit
+from core.documents.press import Press
 from core.foundation import cache
 from core.foundation.config import Settings
 from core.foundation.database import Database
@@ -55,6 +56,7 @@ class Services:
     sessions: Sessions
     user_limit: UserRateLimit
     quotes: Quotes
+    press: Press
 
 
 @asynccontextmanager
@@ -84,6 +86,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         audience=settings.token_audience,
     )
     quotes = Quotes()
+    press = Press()
     waiters = Waiters(redis, database)
     waiters.start()
     gauges = BacklogGauges(database, jobs)
@@ -119,12 +122,14 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
                 redis, settings.rate_limit_user, enabled=settings.rate_limit_enabled
             ),
             quotes=quotes,
+            press=press,
         )
     finally:
         await gauges.close()
         await waiters.close()
         passwords.close()
         quotes.close()
+        press.close()
         await bell.close()
         jobs.close()
         await redis.aclose()

@@ -57,6 +57,7 @@ from core.foundation import outcome
 from core.foundation.database import Connection, Reader
 from core.foundation.errors import LoanNotFound, LoanStateConflict
 from core.ledger.currencies import refuse_unsupported
+from core.lending.disclosure.offer import Creditor
 from core.lending.origination import applications, decisions
 from core.lending.origination.applications import Application, Change
 from core.lending.origination.decisions import Decider, Rejection
@@ -250,6 +251,7 @@ async def approve(
             services.intake,
             known,
             await _decider(request, services, connection, caller),
+            creditor=Creditor.of(services.settings),
             interest_rate=wanted.interest_rate,
             override_reason=wanted.override_reason,
         )
@@ -292,7 +294,9 @@ async def disburse(
         if earlier is not None:
             return _disbursing(known, earlier, status=202, replayed=True)
         decider = await _decider(request, services, connection, caller)
-        transaction_id = await decisions.disburse_again(unit, services.intake, known, decider)
+        transaction_id = await decisions.disburse_again(
+            unit, services.intake, known, decider, creditor=Creditor.of(services.settings)
+        )
         await win_key(connection, key, asked, transaction_id)
         record_step(unit.session, actor, "disburse", known, transaction_id=str(transaction_id))
         made = transactions.trace(transaction_id), views.trace(known)

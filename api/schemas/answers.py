@@ -36,9 +36,14 @@ def plain(number: Decimal) -> Decimal:
 @cache
 def _getters(answer: type[BaseModel], view: type[object]) -> tuple[tuple[str, Getter], ...]:
     return tuple(
-        (name, _amount(f"{name}_minor") if hasattr(view, f"{name}_minor") else _value(name))
+        (name, _amount(f"{name}_minor") if _has(view, f"{name}_minor") else _value(name))
         for name in answer.model_fields
     )
+
+
+def _has(view: type[object], attribute: str) -> bool:
+    """Whether a view of this class has the attribute; a model's fields are none of its class."""
+    return hasattr(view, attribute) or attribute in getattr(view, "model_fields", {})
 
 
 def _amount(attribute: str) -> Getter:

@@ -98,6 +98,10 @@ class Settings(BaseSettings):
     max_running_requests_per_user: Annotated[int, Field(ge=1)] = 200
 
     # The bank
+    bank_name: Annotated[str, Field(min_length=1, max_length=120)] = "Giro"
+    bank_address: Annotated[str, Field(max_length=300)] = ""
+    bank_phone: Annotated[str, Field(max_length=60)] = ""
+    bank_email: Annotated[str, Field(max_length=120)] = ""
     bank_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
     bank_code: Annotated[str, Field(pattern=r"^[0-9A-Z]+$")] = "50010517"
     default_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"

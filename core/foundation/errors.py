@@ -259,6 +259,11 @@ class RejectionReasonRequired(Refused):
 # --- not found ----------------------------------------------------------------------------------
 
 
+class DisclosureNotKept(NotFound):
+    code = "disclosure_not_kept"
+    title = "No disclosure was kept with this loan"
+
+
 class AccountNotFound(NotFound):
     code = "account_not_found"
     title = "There is no such account"

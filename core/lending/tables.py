@@ -446,6 +446,21 @@ loan_charges = Table(
 )
 
 
+# What a borrower was told of a loan when it was approved, in every form, word for word:
+# ``content`` is a ``disclosure.disclosures.Disclosure``. A payout that is tried again on another
+# day is told anew.
+loan_disclosures = Table(
+    "loan_disclosures",
+    Base.metadata,
+    Column("loan_id", Uuid, ForeignKey("loans.id"), nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("given_on", Date, nullable=False),
+    Column("given_at", INSTANT, nullable=False),
+    Column("content", JSONB, nullable=False),
+    PrimaryKeyConstraint("loan_id", "version"),
+)
+
+
 # What happened to a loan that was paid out; see ``servicing.events``. What was collected stands in
 # ``loan_collections`` alone. ``id`` is the transaction's where the event is one.
 loan_events = Table(

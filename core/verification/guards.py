@@ -77,6 +77,10 @@ TRIGGERS: Final = {
         "loan_collections_never_deleted",
     ): "9d72fa57fa96e560931bd730ce70da8d",
     (
+        "loan_disclosures",
+        "loan_disclosures_append_only",
+    ): "45e198c119ef21c4f754b8e25aca4eec",
+    (
         "loan_events",
         "loan_events_append_only",
     ): "e35a88e697506e05f240ee9865c2525f",

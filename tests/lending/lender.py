@@ -18,6 +18,7 @@ from core.foundation.database import Connection
 from core.lending import kinds, steps
 from core.lending.collections import case_work
 from core.lending.details import PaymentMode
+from core.lending.disclosure.offer import Creditor
 from core.lending.origination import applications, catalogue, decisions
 from core.lending.origination.applications import Application
 from core.lending.origination.decisions import Decider
@@ -34,6 +35,7 @@ from core.verification import verify
 from tests.quiet import Quiet
 
 OFFICER = UUID("0190a000-0000-7000-8000-000000000001")
+CREDITOR = Creditor("Giro", email="help@giro.example")
 # The steps of recovery that submit transactions, and so need intake.
 SUBMITTING = (case_work.set_off, case_work.settle)
 
@@ -137,7 +139,9 @@ class Lender:
         async with self.quiet.database.unit_of_work() as unit:
             decider = Decider(OFFICER, await dates.business_date(unit.connection, "UTC"))
             intake = self.quiet.intake
-            approval = await decisions.approve(unit, intake, loan_id, decider, **fields)
+            approval = await decisions.approve(
+                unit, intake, loan_id, decider, creditor=CREDITOR, **fields
+            )
             await unit.commit()
         return approval.transaction_id
 

@@ -27,7 +27,7 @@ from core.lending.origination.decisions import Decider, Rejection
 from core.lending.origination.policy import CURRENT, POLICIES
 from core.lending.origination.reasons import ReasonCode
 from core.lending.servicing.kinds.disbursement import DisbursementKind
-from tests.lending.lender import OFFICER
+from tests.lending.lender import CREDITOR, OFFICER
 from tests.lending.past import grow_older
 
 
@@ -40,7 +40,8 @@ async def sound_books(lender):
 async def decide(lender, step, *args, by=OFFICER, **fields):
     async with lender.quiet.database.unit_of_work() as unit:
         decider = Decider(by, await lender.today())
-        made = await step(unit, lender.quiet.intake, *args, decider, **fields)
+        intake = lender.quiet.intake
+        made = await step(unit, intake, *args, decider, creditor=CREDITOR, **fields)
         await unit.commit()
     return made
 

@@ -21,7 +21,8 @@ from core.foundation.errors import (
 from core.identity.persons import refuse_own
 from core.lending import notices, orders
 from core.lending.details import DisbursementDetails
-from core.lending.origination import creditability
+from core.lending.disclosure.offer import Creditor
+from core.lending.origination import creditability, offers
 from core.lending.origination.applications import Change, changed_figures
 from core.lending.origination.assessment import Assessment, Recommendation
 from core.lending.origination.files import LoanFile, lock, write_figures
@@ -88,10 +89,13 @@ async def approve(
     loan_id: UUID,
     decider: Decider,
     *,
+    creditor: Creditor,
     interest_rate: Decimal | None = None,
     override_reason: str | None = None,
 ) -> Approval:
     """Approve a pending loan and submit its disbursement, in the caller's unit of work.
+
+    What the borrower is told of the loan by ``creditor``, the bank, is kept with the agreement.
 
     Raises LoanNotFound, LoanStateConflict, FourEyes, LoanNotEligible for a rate outside the
     product, OverrideReasonRequired where the rules advise against it and no reason is given.
@@ -113,6 +117,7 @@ async def approve(
         documented_income_minor=loan.documented_income_minor,
     )
     await keep(connection, loan_id, Occasion.APPROVAL, assessment, decider.today)
+    await offers.give(connection, loan_id, creditor, decider.today)
     order = _disbursement(loan, decider)
     await intake.accept_own(unit, [order])
     await connection.execute(_APPROVE, loan_id, decider.user_id, order.id)
@@ -162,8 +167,12 @@ def reasons_of(rejection: Rejection, assessment: Assessment) -> tuple[Told, ...]
     return tuple([*own, *principal(found)][:MOST_REASONS])
 
 
-async def disburse_again(unit: UnitOfWork, intake: Intake, loan_id: UUID, decider: Decider) -> UUID:
+async def disburse_again(
+    unit: UnitOfWork, intake: Intake, loan_id: UUID, decider: Decider, *, creditor: Creditor
+) -> UUID:
     """Submit the disbursement of an approved loan once more, after one that failed.
+
+    Its schedule begins anew, so the borrower is told of it anew.
 
     Raises LoanNotFound, FourEyes, and LoanStateConflict while another is under way or done.
     """
@@ -173,6 +182,7 @@ async def disburse_again(unit: UnitOfWork, intake: Intake, loan_id: UUID, decide
     require_allowed(loan.status, LoanEvent.DISBURSE)
     if await status_of(connection, loan.disbursement_transaction_id) != Status.FAILED:
         raise LoanStateConflict("the disbursement is under way already")
+    await offers.give(connection, loan_id, creditor, decider.today)
     order = _disbursement(loan, decider)
     await intake.accept_own(unit, [order])
     await connection.execute(_DISBURSE_AGAIN, loan_id, order.id)

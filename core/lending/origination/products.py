@@ -100,6 +100,7 @@ class ProductTerms(BaseModel):
     late_fee_percent: Percent = Decimal(1)
     penal_rate: Rate = Decimal(6)
     overdue_interest: Flag = True
+    withdrawal_days: Days = 0  # after the disbursement, in which ending the loan costs no fee
 
     # Payments and collection
     interest_first: Flag = False

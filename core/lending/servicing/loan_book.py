@@ -118,6 +118,7 @@ class LoanBook:
     overpaid: int = 0
     restructured_count: int = 0
     specified_until: date | None = None
+    disbursed_on: date | None = None
     lines: dict[LineKey, Line] = field(default_factory=dict)
     # What the bank's books do not have yet: interest earned in this unit of work, interest paid
     # ahead that became principal, and fees asked; and the day that they are for.

@@ -22,7 +22,7 @@ SELECT id, user_id, account_id, status, currency, amount_minor AS amount, intere
        classification, in_default, assessed_on, oldest_unpaid_on, suspended_percent,
        interest_suspended_minor AS interest_suspended,
        penalty_suspended_minor AS penalty_suspended, overpaid_minor AS overpaid,
-       restructured_count, specified_until,
+       restructured_count, specified_until, disbursed_on,
        period_start, period_end, period_interest_minor, period_accrued_minor
 FROM loans WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE
 """

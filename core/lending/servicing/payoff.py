@@ -2,7 +2,7 @@
 
 from copy import copy
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from core.lending.amortisation import NO_FEE, Fee
 from core.lending.origination.fees import foreclosure_fees, sum_of
@@ -60,7 +60,7 @@ def payoff(book: LoanBook, on: date) -> Payoff:
     credit = probe.credit_ahead(on)
     due = owed_in_all(probe.due(on))
     not_due = max(0, probe.outstanding - due.principal)
-    early = sum_of(foreclosure_fees(book.terms, not_due, book.currency))
+    early = NO_FEE if _may_withdraw(book, on) else _early_fee(book, not_due)
     return Payoff(
         on=on,
         principal=probe.outstanding,
@@ -70,3 +70,17 @@ def payoff(book: LoanBook, on: date) -> Payoff:
         early_fee=early,
         advance_interest=credit,
     )
+
+
+def _early_fee(book: LoanBook, not_due: int) -> Fee:
+    return sum_of(foreclosure_fees(book.terms, not_due, book.currency))
+
+
+def _may_withdraw(book: LoanBook, on: date) -> bool:
+    """Whether the loan may still be given back for no more than what it has earned.
+
+    Directive 2008/48/EC, article 14; the RBI's cooling-off period (circular of 15 April 2024).
+    """
+    since = book.disbursed_on
+    days = book.terms.withdrawal_days
+    return days > 0 and since is not None and on <= since + timedelta(days=days)

@@ -31,6 +31,7 @@ def start_schedule(
     lines[0].asked += carried
     _plan_collection(lines, on, calendar)
     book.replace_lines(book.upcoming(date.min), lines)
+    book.disbursed_on = book.disbursed_on or on
     book.basis = replace(basis, part=schedule.part_minor).to_json()
     book.emi = schedule.emi_minor
     book.window = Window(rows[0].start_date, rows[0].due_date, rows[0].earned_minor)
