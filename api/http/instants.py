@@ -58,6 +58,13 @@ def _span(name: str, value: str) -> tuple[datetime, timedelta]:
         raise invalid_instant(name, message) from error
 
 
+def invalid_date(name: str, message: str) -> Invalid:
+    """The refusal of the query parameter ``name``, a date."""
+    return Invalid(
+        f"{name}: {message}", [{"field": name, "message": message, "code": "invalid_date"}]
+    )
+
+
 def invalid_instant(name: str, message: str) -> Invalid:
     """The refusal of the query parameter ``name``."""
     return Invalid(

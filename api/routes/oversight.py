@@ -1,6 +1,7 @@
 """Oversight: the books, reports, jobs, the audit log."""
 
 from contextlib import suppress
+from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from redis.exceptions import RedisError
 
 from api.dependencies import ActingUser, Admin, Wired
 from api.http.admission import lists
-from api.http.instants import InstantQuery, beginning, end, invalid_instant
+from api.http.instants import InstantQuery, beginning, end, invalid_date, invalid_instant
 from api.http.paging import Paging
 from api.http.responses import reply
 from api.http.strict_json import StrictRoute
@@ -21,6 +22,7 @@ from api.schemas.admin import (
     Retried,
     TrialBalanceAnswer,
 )
+from api.schemas.fields import IsoDate
 from api.schemas.users import (
     AuditAnswer,
     AuditEntries,
@@ -32,7 +34,7 @@ from core.foundation import clock
 from core.foundation.errors import JobNotFound
 from core.foundation.ids import expect_id
 from core.foundation.jobs import QUEUES
-from core.ledger.trial_balance import trial_balance
+from core.ledger.trial_balance import trial_balance, turnover
 from core.operations.failed_jobs import failed_jobs, retry
 from core.reporting.report import Span, read_report
 from core.transactions.backlog import backlog
@@ -44,11 +46,37 @@ SHOWN_FAILED_JOBS: Final = 100
 
 @router.get("/ledger/trial-balance", response_model=TrialBalanceAnswer)
 @lists
-async def show_trial_balance(_: Admin, services: Wired) -> Response:
-    """Every ledger account on its side; debits equal credits in each currency."""
+async def show_trial_balance(
+    _: Admin,
+    services: Wired,
+    as_of: Annotated[
+        IsoDate | None, Query(description="The balances at the end of this date")
+    ] = None,
+    since: Annotated[IsoDate | None, Query(alias="from", description="What moved since")] = None,
+    until: Annotated[IsoDate | None, Query(alias="to", description="What moved through")] = None,
+) -> Response:
+    """Every ledger account on its side; debits equal credits in each currency.
+
+    Of this moment, or by accounting date: the balances at the end of a date, or what was debited
+    and credited from one date through another.
+    """
+    span = None
+    if since is not None or until is not None:
+        span = (since or date.min, until or date.max)
+    _refuse_unclear(as_of, span)
     async with services.listings.read() as reader:
-        balance = await trial_balance(reader)
-    return reply(TrialBalanceAnswer.of(balance, now=clock.now()))
+        books = await (trial_balance(reader, as_of) if span is None else turnover(reader, *span))
+    return reply(TrialBalanceAnswer.of(books, as_of, since, until, now=clock.now()))
+
+
+def _refuse_unclear(as_of: date | None, span: tuple[date, date] | None) -> None:
+    """Raise Invalid for a period that ends before it begins, or for a date and a period at once."""
+    if span is None:
+        return
+    if as_of is not None:
+        raise invalid_date("as_of", "goes without `from` and `to`")
+    if span[0] > span[1]:
+        raise invalid_date("from", "must not be after `to`")
 
 
 @router.get("/reports", response_model=Report)

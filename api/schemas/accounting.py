@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from api.http.strict_json import Body, example
-from api.schemas.fields import Text500
+from api.schemas.fields import IsoDate, Text500
 from core.ledger.periods import Lock
 
 
@@ -14,7 +14,7 @@ class PeriodLock(Body):
     """Lock the books through a date that is over, for good."""
 
     model_config = example({"locked_through": "2026-10-31", "reason": "October is reported"})
-    locked_through: date
+    locked_through: IsoDate
     reason: Text500 | None = None
 
 

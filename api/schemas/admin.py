@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.http.strict_json import Body, example
 from api.schemas.fields import Flag, Money
@@ -18,7 +18,7 @@ from core.reporting import report
 
 
 class TrialBalanceRow(BaseModel):
-    """A ledger account in one currency; one of the two sides is 0."""
+    """A ledger account in one currency; of a balance one of the two sides is 0."""
 
     code: str
     name: str
@@ -49,17 +49,32 @@ class TrialBalanceTotal(BaseModel):
 
 
 class TrialBalanceAnswer(BaseModel):
-    """The trial balance of one moment."""
+    """The balances of a moment, or of a date's end; or what moved ``from`` one ``to`` another.
 
-    as_of: datetime
+    Dates are accounting dates; those that were not asked for are null.
+    """
+
+    as_of: datetime | date
+    since: date | None = Field(serialization_alias="from")
+    until: date | None = Field(serialization_alias="to")
     rows: list[TrialBalanceRow]
     totals: list[TrialBalanceTotal]
 
     @classmethod
-    def of(cls, balance: TrialBalance, *, now: datetime) -> "TrialBalanceAnswer":
+    def of(
+        cls,
+        balance: TrialBalance,
+        as_of: date | None,
+        since: date | None,
+        until: date | None,
+        *,
+        now: datetime,
+    ) -> "TrialBalanceAnswer":
         """The trial balance as answered; ``now`` is its moment while nothing is booked yet."""
         return cls(
-            as_of=balance.as_of or now,
+            as_of=as_of or balance.read_at or now,
+            since=since,
+            until=until,
             rows=[TrialBalanceRow.of(row) for row in balance.rows],
             totals=[
                 TrialBalanceTotal(

@@ -143,6 +143,8 @@ postings = Table(
         "entry_no",
         postgresql_where=text("account_id IS NOT NULL"),
     ),
+    # Postings come in about the order of their dates, so that a few pages of index tell of all.
+    Index("ix_postings_accounting_date", "accounting_date", postgresql_using="brin"),
     Index(
         "ix_postings_ledger",
         "ledger_code",

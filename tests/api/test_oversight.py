@@ -1,6 +1,7 @@
 """What admins see of the bank: figures that follow what happens, to the cent."""
 
 import asyncio
+from datetime import date, timedelta
 from typing import Any
 
 from tests.bank import Bank, Person
@@ -34,6 +35,38 @@ async def test_the_trial_balance_follows_every_movement(bank: Bank) -> None:
     await customer.post("/transactions/withdrawal", {"amount": "7.625"}, headers=WAIT)
     assert await side(admin, "1000") == (2.5, 0)
     assert await side(admin, "2000") == (0, 0)
+
+
+async def test_the_trial_balance_is_told_of_a_date_and_of_a_period(bank: Bank) -> None:
+    # Given money that has moved today and never before
+    customer, admin = await bank.customer(), await bank.admin()
+    await customer.open_account("2.5", currency="BHD")
+    await customer.post("/transactions/withdrawal", {"amount": 1}, headers=WAIT)
+    (entry, _) = (await customer.get("/transactions")).json()["items"]
+    today = date.fromisoformat(entry["accounting_date"])
+    yesterday = today - timedelta(days=1)
+
+    async def told(**params: object) -> Any:
+        params = {name.rstrip("_"): str(value) for name, value in params.items()}
+        answer = (await admin.get("/admin/ledger/trial-balance", params=params)).json()
+        ours = [row for row in answer["rows"] if row["currency"] == "BHD"]
+        sides = {row["code"]: (row["debit"], row["credit"]) for row in ours}
+        return sides, answer["as_of"], answer["from"], answer["to"]
+
+    # Then the balances are those of the end of the date, debits and credits those of the period
+    assert await told(as_of=today) == ({"1000": (1.5, 0), "2000": (0, 1.5)}, str(today), None, None)
+    before, *_ = await told(as_of=yesterday)
+    assert before == {"1000": (0, 0), "2000": (0, 0)}
+    moved, _, *period = await told(from_=today, to=today)
+    assert moved == {"1000": (2.5, 1), "2000": (1, 2.5)}
+    assert period == [str(today), str(today)]
+    assert (await told(to=yesterday))[0] == {}
+    assert (await told(from_=today))[0] == moved
+    # And a date and a period at once, or a period that ends before it begins, is unclear
+    for unclear in ({"as_of": today, "to": today}, {"from": today, "to": yesterday}):
+        params = {name: str(value) for name, value in unclear.items()}
+        refused = await admin.get("/admin/ledger/trial-balance", params=params)
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "invalid_date")
 
 
 async def test_the_report_counts_volumes_and_failures_by_type(bank: Bank) -> None:

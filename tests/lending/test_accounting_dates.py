@@ -11,6 +11,7 @@ from core.business_day.runs import CLOSE_DAY
 from core.ledger import periods
 from core.ledger.chart import LedgerCode
 from core.ledger.moment import read_moment
+from core.ledger.trial_balance import trial_balance
 from core.transactions.journal import JournalEntry, book_journal
 from core.transactions.views import TransactionReader
 from core.verification import verify
@@ -49,6 +50,12 @@ async def test_a_day_that_is_caught_up_is_booked_on_its_own_date(lender):
     assert {(row["value_date"], row["accounting_date"]) for row in closing} == {
         (due.isoformat(), due)
     }
+    # And so does the trial balance of either date
+    for day, interest in ((due - timedelta(days=1), 0), (due, 120_00), (today, 120_00)):
+        async with lender.quiet.database.read() as reader:
+            books = await trial_balance(reader, day)
+        (row,) = [row for row in books.rows if row.code == LedgerCode.INTEREST_INCOME]
+        assert (row.debit_minor, row.credit_minor) == (0, interest)
     await lender.verify()
 
 
