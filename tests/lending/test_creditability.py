@@ -71,6 +71,19 @@ async def test_moving_money_among_ones_own_accounts_is_no_income(lender):
         await lender.quiet.transfer(other, borrower.account_id, 5_000)
         await lender.settle()
         await grow_older(lender, borrower, "1 month")
+    found = await reasons(lender, borrower)
+    assert not any("inflows" in text or "went back" in text for text in found)
+
+
+async def test_who_is_the_same_person_under_another_name_pays_nobody_a_salary(lender):
+    alter_ego, borrower = await lender.borrower(50_000_00), await lender.borrower()
+    await paid(lender, alter_ego, borrower, 3_000)
+    assert any("inflows" in text for text in await reasons(lender, borrower))
+    await lender.execute(
+        "UPDATE users SET id_document = $1 WHERE id = ANY($2::uuid[])",
+        f"passport {borrower.user_id}",
+        [borrower.user_id, alter_ego.user_id],
+    )
     assert not any("inflows" in text for text in await reasons(lender, borrower))
 
 

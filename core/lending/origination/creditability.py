@@ -1,10 +1,12 @@
 """What the bank's own books say about an applicant, read for the assessment."""
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from core.foundation.database import Connection, Reader
-from core.ledger.behaviour import how_kept
+from core.identity.persons import same_persons
+from core.ledger.behaviour import Kept, how_kept
 from core.lending.origination.assessment import (
     Assessment,
     Behaviour,
@@ -13,7 +15,7 @@ from core.lending.origination.assessment import (
 )
 from core.lending.origination.capacity import Capacity, Proposal
 from core.lending.origination.figures import Figures
-from core.lending.origination.inflows import first_day, seen_income
+from core.lending.origination.inflows import Flow, first_day, seen_income
 from core.lending.origination.policy import CURRENT, Policy
 from core.lending.origination.products import ProductTerms, rounded_minor
 from core.transactions.results import bounced_debits, flows
@@ -100,7 +102,7 @@ async def _behaviour(reader: Reader, user_id: UUID, currency: str, policy: Polic
     kept = await how_kept(
         reader, user_id, currency, policy.window_days, least_days=policy.held_days
     )
-    came = await flows(reader, kept.account_ids, user_id, first_day(kept.today, policy))
+    came = await _flows_of_others(reader, kept, user_id, first_day(kept.today, policy))
     return Behaviour(
         relationship_days=kept.relationship_days,
         average_balance_minor=kept.average_balance_minor,
@@ -109,3 +111,11 @@ async def _behaviour(reader: Reader, user_id: UUID, currency: str, policy: Polic
         worst_dpd=await reader.fetchval(_WORST_DPD, user_id),
         seen_income=seen_income(came, kept.today, policy),
     )
+
+
+async def _flows_of_others(reader: Reader, kept: Kept, user_id: UUID, since: date) -> list[Flow]:
+    """What passed between the accounts and others, of whom nobody is the same person."""
+    moved = await flows(reader, kept.account_ids, user_id, since)
+    parties = {party for _, party, _ in moved if party is not None}
+    alike = await same_persons(reader, user_id, parties) if parties else set()
+    return [flow for flow in moved if flow[1] not in alike]

@@ -108,7 +108,7 @@ async def approve(
     assessment = await creditability.assess_application(connection, loan.applicant, figures)
     declined = assessment.recommendation is Recommendation.DECLINE
     if declined and not override_reason:
-        raise OverrideReasonRequired("; ".join(reason.text for reason in assessment.reasons))
+        raise OverrideReasonRequired("; ".join(told.text for told in principal(assessment.reasons)))
     await write_figures(
         connection,
         loan_id,
