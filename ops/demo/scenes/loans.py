@@ -46,6 +46,9 @@ async def play(stage: Stage) -> None:
     check(rejected["status"] == "rejected", f"rejected as {rejected['status']}")
     await stage.call("officer", "PUT", f"/loans/{loan_id}/approve", {}, expect=409)
     stage.done("a customer cannot approve (403); what is rejected stays rejected (409)")
+    told = (await stage.call("anna", "GET", f"/loans/{loan_id}"))["reasons"]
+    check(1 <= len(told) <= 4, f"Anna is told {len(told)} reasons")
+    stage.done("Anna is told why: " + ", ".join(reason["code"] for reason in told))
 
 
 async def _quote(stage: Stage) -> None:
