@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.approving import perform
 from api.dependencies import (
     KEY_HEADER,
     ActingUser,
@@ -26,9 +27,10 @@ from api.http.headers import shown
 from api.http.paging import Paging
 from api.http.responses import no_content, reply
 from api.http.strict_json import StrictRoute
-from api.http.submission import submission, submit
+from api.http.submission import answer_deed, submission, submit
 from api.loans import REPLAYED, bank_date, invalid, key_of, loan_id_of, record_step
 from api.middleware.rate_limit import address_of, limit_public
+from api.schemas.approvals import ApprovalAnswer
 from api.schemas.assessments import AssessmentAnswer, assessment_answer
 from api.schemas.fields import IsoDate
 from api.schemas.loans import (
@@ -51,11 +53,13 @@ from api.schemas.schedules import (
     quote_terms,
     schedule_answer,
 )
+from api.schemas.transactions import Submitted
 from api.services import Services
+from core.approvals.corrections import LatePayment
 from core.audit.log import record
 from core.foundation import outcome
 from core.foundation.database import Connection, Reader
-from core.foundation.errors import LoanNotFound, LoanStateConflict
+from core.foundation.errors import Forbidden, LoanNotFound, LoanStateConflict
 from core.ledger.currencies import refuse_unsupported
 from core.lending.disclosure.offer import Creditor
 from core.lending.origination import applications, decisions
@@ -338,16 +342,23 @@ async def withdraw(loan_id: str, caller: Customer, actor: ActingUser, services: 
     return _state(known, LoanStatus.WITHDRAWN)
 
 
-@submission(router, "/{loan_id}/pay")
+@submission(router, "/{loan_id}/pay", model=Submitted | ApprovalAnswer)
 async def pay(
     request: Request,
     loan_id: str,
-    caller: Customer,
+    caller: AnyCaller,
     services: Wired,
     body: LoanPayment | None = None,
 ) -> Response:
-    """Pay what is due, any amount, ahead of time, or everything."""
+    """Pay what is due, any amount, ahead of time, or everything.
+
+    Staff enter what came in on an earlier date; above a limit a second person approves it.
+    """
     wanted = body or LoanPayment()
+    if wanted.value_date is not None:
+        return await _enter(request, services, caller, loan_id_of(loan_id), wanted)
+    if caller.scope is None:
+        raise Forbidden
     async with services.database.read() as reader:
         order = await payments.order(
             reader,
@@ -363,6 +374,26 @@ async def pay(
             await bank_date(services, reader),
         )
     return await submit(services, order, prefer_header(request))
+
+
+async def _enter(
+    request: Request, services: Services, caller: Caller, loan_id: UUID, wanted: LoanPayment
+) -> Response:
+    """Enter a payment for its value date, as staff."""
+    if caller.scope is not None or wanted.value_date is None:
+        raise Forbidden
+    if wanted.amount is None:
+        raise invalid("amount", "a payment for an earlier date needs its amount")
+    act = LatePayment(
+        loan_id,
+        wanted.amount,
+        wanted.value_date,
+        wanted.reason or "entered for its value date",
+        wanted.mode,
+        wanted.from_account,
+    )
+    done = await perform(request, services, act, idempotency_key(request, wanted.idempotency_key))
+    return await answer_deed(services, done, "backdated_payment", request)
 
 
 @router.delete("/{loan_id}", status_code=204)

@@ -22,6 +22,7 @@ from api.schemas.fields import (
     Amount,
     AmountOrZero,
     IdempotencyKeyField,
+    IsoDate,
     Lines500,
     Money,
     Text500,
@@ -127,12 +128,18 @@ class LoanRejection(Body):
 
 
 class LoanPayment(Body):
-    """A payment; without an amount what is due, or what ending the loan costs."""
+    """A payment; without an amount what is due, or what ending the loan costs.
+
+    Staff enter an ``amount`` that came in on a ``value_date``, from which the loan is computed
+    anew; it may be more than is owed.
+    """
 
     model_config = example({"amount": 500, "mode": "prepay_reduce_emi"})
     amount: Amount | None = None
     from_account: AccountName | None = None
     mode: PaymentMode = PaymentMode.DUE
+    value_date: IsoDate | None = None
+    reason: Text500 | None = None
     idempotency_key: IdempotencyKeyField = None
 
 
@@ -189,6 +196,7 @@ class LoanAnswer(ViewAnswer):
     next_due_date: date | None
     next_due_amount: Money | None
     overdue_amount: Money
+    overpaid: Money
     dpd: int
     classification: Literal["standard", "sma0", "sma1", "sma2", "npa"]
     in_default: bool

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from core.approvals import corrections
 from core.approvals.accounts import Overdraft
 from core.approvals.deeds import Act, Deed
 from core.approvals.loans import Restructuring, Settlement, WriteOff
@@ -22,6 +23,7 @@ _MADE_OF: Final[dict[Deed, Callable[[dict[str, Any]], Act]]] = {
     Deed.WRITE_OFF: WriteOff.of,
     Deed.RESTRUCTURING: Restructuring.of,
     Deed.WAIVER: Waiver.of,
+    Deed.ADJUSTMENT: corrections.of,
     Deed.NEW_STAFF: NewStaff.of,
     Deed.ROLE_CHANGE: RoleChange.of,
 }

@@ -32,6 +32,7 @@ class Deed(StrEnum):
     WRITE_OFF = "write_off"
     RESTRUCTURING = "restructuring"
     WAIVER = "waiver"
+    ADJUSTMENT = "adjustment"
     NEW_STAFF = "new_staff"
     ROLE_CHANGE = "role_change"
 
@@ -49,6 +50,7 @@ ROLES: Final[Mapping[Deed, frozenset[Role]]] = {
     Deed.WRITE_OFF: _ADMINS,
     Deed.RESTRUCTURING: _STAFF,
     Deed.WAIVER: _STAFF,
+    Deed.ADJUSTMENT: _STAFF,
     Deed.NEW_STAFF: _ADMINS,
     Deed.ROLE_CHANGE: _ADMINS,
 }

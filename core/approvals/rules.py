@@ -18,6 +18,7 @@ _OWN_LIMITS: Final[Mapping[str, str]] = {
     "write_off": "four_eyes_above_write_off",
     "restructuring": "four_eyes_above_restructuring",
     "waiver": "four_eyes_above_waiver",
+    "adjustment": "four_eyes_above_adjustment",
 }
 
 

@@ -116,6 +116,7 @@ class Settings(BaseSettings):
     four_eyes_above_write_off: Annotated[Decimal, Field(ge=0)] | None = None
     four_eyes_above_restructuring: Annotated[Decimal, Field(ge=0)] | None = None
     four_eyes_above_waiver: Annotated[Decimal, Field(ge=0)] | None = None
+    four_eyes_above_adjustment: Annotated[Decimal, Field(ge=0)] | None = None
     settlement_floor_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(5)
     max_accounts: Annotated[int, Field(ge=1, le=10_000)] = 50
     adverse_action_notice: str = ""

@@ -13,6 +13,7 @@ class LedgerCode(StrEnum):
     FEE_RECEIVABLE = "1220"
     CUSTOMER_DEPOSITS = "2000"
     CLEARING = "2100"
+    LOAN_OVERPAYMENTS = "2200"
     TAX_PAYABLE = "2400"
     SUSPENSE = "2900"
     EQUITY = "3000"

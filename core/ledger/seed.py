@@ -11,6 +11,7 @@ _CHART = (
     # The control account: the sum of all customers' accounts. Nothing is posted to it directly.
     (LedgerCode.CUSTOMER_DEPOSITS, "Customer deposits", LedgerType.LIABILITY),
     (LedgerCode.CLEARING, "Payments in clearing", LedgerType.LIABILITY),
+    (LedgerCode.LOAN_OVERPAYMENTS, "Loan overpayments", LedgerType.LIABILITY),
     (LedgerCode.TAX_PAYABLE, "Tax payable", LedgerType.LIABILITY),
     (LedgerCode.SUSPENSE, "Suspense (manual credits and debits)", LedgerType.LIABILITY),
     (LedgerCode.EQUITY, "Equity", LedgerType.EQUITY),

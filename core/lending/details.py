@@ -64,6 +64,39 @@ class RecoveryDetails(LoanDetails, frozen=True):
     actor: UUID | None = None
 
 
+class UndoingDetails(LoanDetails, frozen=True):
+    """Of ``adjustment``: the payment that was wrong, which was for ``business_date``.
+
+    ``payable`` is what the account pays instead, in minor units: it has to hold that. ``today`` is
+    the bank's business date on which ``actor`` asked for it, and ``reason`` why.
+    """
+
+    undoes: UUID
+    today: date
+    actor: UUID
+    reason: str
+    payable: int = 0
+
+
+class LatePaymentDetails(LoanDetails, frozen=True):
+    """Of ``backdated_payment``: what came in on ``business_date`` and is entered ``today``.
+
+    ``replaces`` is the wrong payment that it stands in for, if it does.
+    """
+
+    today: date
+    actor: UUID
+    reason: str
+    mode: PaymentMode = PaymentMode.DUE
+    replaces: UUID | None = None
+
+
+class RefundDetails(LoanDetails, frozen=True):
+    """Of ``loan_refund``: who asked for it."""
+
+    actor: UUID
+
+
 class AccrualDetails(Details, frozen=True):
     """Of the entry ``accrual``: the day, and the loan, or None for all loans of a chunk."""
 

@@ -3,6 +3,8 @@
 from core.lending.collections import cases
 from core.lending.collections.kinds.collection import CollectionKind
 from core.lending.collections.kinds.recovery import RecoveryKind
+from core.lending.corrections.kinds.correction import LatePaymentKind, UndoingKind
+from core.lending.corrections.kinds.refund import RefundKind
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.kinds.disbursement import DisbursementKind
 from core.lending.servicing.kinds.payment import LoanPaymentKind
@@ -10,12 +12,15 @@ from core.transactions.kinds import Kinds
 
 
 def register(kinds: Kinds, *, holiday_country: str = "") -> None:
-    """Add the types ``disbursement``, ``emi``, ``loan_payment`` and ``recovery``."""
+    """Add the types of loans in service, of collections and of corrections."""
     calendar = CollectionCalendar(holiday_country)
     for kind in (
         DisbursementKind(calendar),
         CollectionKind(calendar),
         LoanPaymentKind(calendar, cases.note_recovered),
         RecoveryKind(),
+        UndoingKind(calendar),
+        LatePaymentKind(calendar),
+        RefundKind(),
     ):
         kinds.register(kind)

@@ -14,9 +14,12 @@ from core.ledger.chart import LedgerCode
 from core.lending.details import (
     CollectionDetails,
     DisbursementDetails,
+    LatePaymentDetails,
     LoanPaymentDetails,
     RecoveryAction,
     RecoveryDetails,
+    RefundDetails,
+    UndoingDetails,
 )
 from core.transactions.orders import Asked, BankOrder, Order, Party
 
@@ -120,4 +123,55 @@ def settlement(
         description="Settlement of a loan",
         details=RecoveryDetails(loan_id, on, RecoveryAction.SETTLE, by),
         id=transaction_id or new_id(),
+    )
+
+
+def undoing(
+    of: UUID, amount_minor: int, currency: str, details: UndoingDetails, *, transaction_id: UUID
+) -> BankOrder:
+    """The opposite of a payment that was wrong: the account that paid has its money back."""
+    return BankOrder(
+        "adjustment",
+        amount_minor,
+        currency,
+        LOANS_RECEIVABLE,
+        credit_account_id=of,
+        initiated_by=details.actor,
+        description=f"A payment of {details.business_date} is taken back",
+        details=details,
+        id=transaction_id,
+    )
+
+
+def late_payment(
+    of: UUID, amount_minor: int, currency: str, details: LatePaymentDetails, *, transaction_id: UUID
+) -> BankOrder:
+    """A payment on a loan that counts from an earlier date."""
+    return BankOrder(
+        "backdated_payment",
+        amount_minor,
+        currency,
+        LOANS_RECEIVABLE,
+        debit_account_id=of,
+        initiated_by=details.actor,
+        description=f"Loan payment for {details.business_date}",
+        details=details,
+        id=transaction_id,
+    )
+
+
+def refund(
+    to: UUID, amount_minor: int, currency: str, details: RefundDetails, *, transaction_id: UUID
+) -> BankOrder:
+    """What was paid on a loan beyond all that was owed, back to the borrower's account."""
+    return BankOrder(
+        "loan_refund",
+        amount_minor,
+        currency,
+        LedgerCode.LOAN_OVERPAYMENTS.value,
+        credit_account_id=to,
+        initiated_by=details.actor,
+        description="Refund of an overpaid loan",
+        details=details,
+        id=transaction_id,
     )

@@ -33,7 +33,7 @@ from core.lending.origination.figures import monthly_emi_minor
 from core.lending.origination.products import no_schedule
 from core.lending.servicing import booking, endings
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.events import Event, EventKind, RestructuringParticulars
+from core.lending.servicing.events import AgreedParticulars, Event, EventKind
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import REPAYING, LoanEvent, LoanStatus, require_allowed
@@ -191,7 +191,7 @@ async def restructure(
         raise no_schedule(error) from error
     text = f"Restructured over {tenure_months} months at {rate.normalize():f} percent"
     loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
-    terms = RestructuringParticulars(tenure_months, rate)
+    terms = AgreedParticulars(tenure_months, rate)
     loans.events.append(_event(book, by, EventKind.RESTRUCTURING, particulars=terms))
     await loans.write(unit.connection)
     count = book.terms.instalments(tenure_months)

@@ -45,8 +45,8 @@ class PaymentParticulars(Details, frozen=True):
     settles: bool = False
 
 
-class RestructuringParticulars(Details, frozen=True):
-    """Of ``restructuring``: the new terms."""
+class AgreedParticulars(Details, frozen=True):
+    """Of ``disbursement`` and ``restructuring``: the terms from there on."""
 
     tenure_months: int
     interest_rate: Decimal
@@ -79,15 +79,14 @@ class WaiverParticulars(Details, frozen=True):
 
 # What an event carries beside its amount, by its kind; the others carry nothing.
 PARTICULARS: Final[dict[EventKind, type[Details]]] = {
+    EventKind.DISBURSEMENT: AgreedParticulars,
     EventKind.PAYMENT: PaymentParticulars,
-    EventKind.RESTRUCTURING: RestructuringParticulars,
     EventKind.CHARGE: ChargeParticulars,
     EventKind.WAIVER: WaiverParticulars,
+    EventKind.RESTRUCTURING: AgreedParticulars,
 }
 # Money that came in from the borrower while the loan ran.
 RECEIPTS: Final = frozenset({EventKind.COLLECTION, EventKind.PAYMENT, EventKind.SET_OFF})
-# Ends after which nothing is put right any more.
-GIVEN_UP: Final = frozenset({EventKind.SETTLEMENT, EventKind.WRITE_OFF})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from asyncpg import Record
 from core.foundation.database import Connection, Reader
 from core.foundation.errors import LoanNotFound
 from core.lending.amortisation import NO_FEE
-from core.lending.details import AccrualDetails, FeeDetails
+from core.lending.details import AccrualDetails, CollectionDetails, FeeDetails
 from core.lending.servicing import booking, event_rows
 from core.lending.servicing.events import Event
 from core.lending.servicing.line_rows import ALL_LINES, DUE_LINES, line_of, write_lines
@@ -44,6 +44,8 @@ class LoansAtHand:
     notices: list[Notice] = field(default_factory=list)
     entries: list[JournalEntry] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    # What was collected here: its attempt's row, which tells it, is written at the end.
+    collected: list[tuple[UUID, CollectionDetails, int]] = field(default_factory=list)
 
     def book(self, loan_id: UUID) -> LoanBook:
         """The loan. Raises LoanNotFound where it does not exist or was deleted."""
@@ -93,7 +95,7 @@ class LoansAtHand:
             book.changed = book.reshaped = False
             book.newly_accrued = book.newly_credited = 0
             book.newly_asked = NO_FEE
-        self.entries, self.notices, self.events = [], [], []
+        self.entries, self.notices, self.events, self.collected = [], [], [], []
 
 
 async def read_book(reader: Reader, loan_id: UUID) -> LoanBook:

@@ -77,6 +77,7 @@ class CollectionKind:
             line = book.line(asked.version, asked.instalment)
             account = payer(movement, accounts, book)
             amount = _collectable(book, line, account)
+            loans.collected.append((movement.id, asked, amount))
             split = book.pay(amount, book.due(asked.business_date), asked.business_date)
             book.end_if_repaid(asked.business_date)
             return booking.repayment_legs(account.id, split, book.currency)

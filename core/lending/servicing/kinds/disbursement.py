@@ -16,7 +16,7 @@ from core.lending.origination.fees import withheld
 from core.lending.servicing import booking
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.calendar import CollectionCalendar
-from core.lending.servicing.events import EventKind
+from core.lending.servicing.events import AgreedParticulars, EventKind
 from core.lending.servicing.kinds.parties import business_date, loan_id, lock_loans, note, receiver
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.schedules import start_schedule
@@ -61,7 +61,9 @@ class DisbursementKind:
             paid_out = book.amount - book.fee
             refuse_leg(account, paid_out, book.currency)
             self._start(book, business_date(movement))
-            note(loans, book, movement, EventKind.DISBURSEMENT, amount_minor=book.amount)
+            agreed = AgreedParticulars(book.tenure_months, book.rate)
+            kind, amount = EventKind.DISBURSEMENT, book.amount
+            note(loans, book, movement, kind, amount_minor=amount, particulars=agreed)
             return _legs(account.id, book)
 
         return rule

@@ -1,0 +1,273 @@
+"""Staff put a loan's past right: what is asked is looked at, and submitted as transactions.
+
+The loan is lived anew when they settle; here it is lived once on a copy, so that what cannot be put
+right is refused at once.
+"""
+
+from copy import copy, deepcopy
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from core.foundation.database import UnitOfWork
+from core.foundation.errors import (
+    AccountNotFound,
+    CurrencyMismatch,
+    Invalid,
+    LoanNotFound,
+    LoanStateConflict,
+    NothingDue,
+    TransactionNotFound,
+)
+from core.foundation.ids import new_id
+from core.foundation.money import to_minor
+from core.ledger.directory import own_account
+from core.lending import orders
+from core.lending.corrections.kinds.correction import Lives, refuse_undone
+from core.lending.corrections.rebuild import rebuild
+from core.lending.details import LatePaymentDetails, PaymentMode, RefundDetails, UndoingDetails
+from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.events import RECEIPTS, Event, EventKind, PaymentParticulars
+from core.lending.servicing.loan_book import LoanBook
+from core.lending.servicing.storage import LoansAtHand
+from core.transactions.intake import Intake
+from core.transactions.orders import BankOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Corrector:
+    """Who of the staff puts right, on which business date, by whose calendar of collections."""
+
+    user_id: UUID
+    today: date
+    calendar: CollectionCalendar
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RightPayment:
+    """A payment as it should have been: ``amount`` 0 undoes it; in minor units."""
+
+    book: LoanBook
+    wrong: Event
+    amount: int
+    on: date
+
+    @property
+    def worth(self) -> int:
+        """What it moves: the difference of the amounts, or all of a payment that was on another
+        day."""
+        if self.on != self.wrong.value_date and self.amount:
+            return max(self.amount, self.wrong.amount)
+        return abs(self.wrong.amount - self.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class EnteredPayment:
+    """A payment that counts from an earlier date; ``amount`` in minor units."""
+
+    book: LoanBook
+    amount: int
+    on: date
+    account_id: UUID
+    mode: PaymentMode
+
+
+async def look_at_payment(
+    unit: UnitOfWork,
+    loan_id: UUID,
+    transaction_id: UUID,
+    by: Corrector,
+    *,
+    amount: Decimal | None,
+    on: date | None,
+) -> RightPayment:
+    """What to make of a payment; ``amount`` in major units, None for what stays.
+
+    Raises LoanNotFound, TransactionNotFound, Invalid for a date outside the loan's life or where
+    nothing changes, LoanStateConflict for what was undone or cannot be put right.
+    """
+    book, life = await _lock(unit, loan_id)
+    if not any(event.id == transaction_id and event.kind in RECEIPTS for event in life):
+        raise TransactionNotFound("there is no such payment on this loan")
+    wrong = refuse_undone(life, transaction_id)
+    wanted = RightPayment(
+        book,
+        wrong,
+        wrong.amount if amount is None else to_minor(amount, book.currency),
+        on or wrong.value_date,
+    )
+    if (wanted.amount, wanted.on) == (wrong.amount, wrong.value_date):
+        raise _invalid("amount", "this is the payment as it is")
+    _refuse_date(life, wanted.on, by, "date")
+    changed = [*life, _undoing(wanted)]
+    if wanted.amount:
+        changed.append(_paid(book.id, wanted.amount, wanted.on, mode_of(wrong)))
+    await _try_out(unit, book, life, changed, by)
+    return wanted
+
+
+async def adjust(
+    unit: UnitOfWork,
+    intake: Intake,
+    wanted: RightPayment,
+    by: Corrector,
+    *,
+    reason: str,
+    run_id: UUID,
+) -> list[UUID]:
+    """Submit the opposite of the payment (``run_id``), and the right one, if any; the caller
+    commits. Answers the transactions."""
+    book, wrong = wanted.book, wanted.wrong
+    account_id = wrong.account_id or book.account_id
+    undoing = UndoingDetails(
+        book.id, wrong.value_date, wrong.id, by.today, by.user_id, reason, wanted.amount
+    )
+    asked = [
+        orders.undoing(account_id, wrong.amount, book.currency, undoing, transaction_id=run_id)
+    ]
+    if wanted.amount:
+        right = LatePaymentDetails(
+            book.id, wanted.on, by.today, by.user_id, reason, mode_of(wrong), wrong.id
+        )
+        asked.append(
+            orders.late_payment(
+                account_id, wanted.amount, book.currency, right, transaction_id=new_id()
+            )
+        )
+    return await _submit(unit, intake, asked, by)
+
+
+async def look_at_late_payment(
+    unit: UnitOfWork,
+    loan_id: UUID,
+    by: Corrector,
+    *,
+    amount: Decimal,
+    on: date,
+    mode: PaymentMode,
+    from_account: str | None,
+) -> EnteredPayment:
+    """A payment to enter for a date; ``amount`` in major units, ``from_account`` the borrower's.
+
+    Raises LoanNotFound, AccountNotFound, CurrencyMismatch, Invalid for a date outside the loan's
+    life, LoanStateConflict for what cannot be put right.
+    """
+    book, life = await _lock(unit, loan_id)
+    account_id = book.account_id
+    if from_account is not None:
+        account = await own_account(unit.connection, book.user_id, from_account)
+        if account is None:
+            raise AccountNotFound
+        if account.currency != book.currency:
+            raise CurrencyMismatch
+        account_id = account.id
+    wanted = EnteredPayment(book, to_minor(amount, book.currency), on, account_id, mode)
+    _refuse_date(life, on, by, "value_date")
+    paid = _paid(book.id, wanted.amount, on, mode)
+    await _try_out(unit, book, life, [*life, paid], by)
+    return wanted
+
+
+async def enter(
+    unit: UnitOfWork,
+    intake: Intake,
+    wanted: EnteredPayment,
+    by: Corrector,
+    *,
+    reason: str,
+    run_id: UUID,
+) -> list[UUID]:
+    """Submit the payment; the caller commits. Answers the transaction."""
+    details = LatePaymentDetails(
+        wanted.book.id, wanted.on, by.today, by.user_id, reason, wanted.mode
+    )
+    order = orders.late_payment(
+        wanted.account_id, wanted.amount, wanted.book.currency, details, transaction_id=run_id
+    )
+    return await _submit(unit, intake, [order], by)
+
+
+async def refund(
+    unit: UnitOfWork,
+    intake: Intake,
+    loan_id: UUID,
+    by: Corrector,
+    *,
+    amount: Decimal | None,
+    owner_id: UUID | None,
+) -> UUID:
+    """Submit the refund of what is overpaid, or of ``amount`` (major units) of it.
+
+    ``owner_id``: only a loan of this borrower. Raises LoanNotFound, NothingDue where less is
+    overpaid.
+    """
+    loans = unit.share(LoansAtHand)
+    await loans.lock(unit.connection, [loan_id])
+    book = loans.book(loan_id)
+    if owner_id not in {None, book.user_id}:
+        raise LoanNotFound
+    amount_minor = book.overpaid if amount is None else to_minor(amount, book.currency)
+    if not 0 < amount_minor <= book.overpaid:
+        raise NothingDue("so much is not overpaid")
+    details = RefundDetails(loan_id, by.today, by.user_id)
+    order = orders.refund(
+        book.account_id, amount_minor, book.currency, details, transaction_id=new_id()
+    )
+    return (await _submit(unit, intake, [order], by))[0]
+
+
+def mode_of(payment: Event) -> PaymentMode:
+    """What a payment was meant for, for one that stands in for it."""
+    known = payment.particulars
+    return known.mode if isinstance(known, PaymentParticulars) else PaymentMode.DUE
+
+
+async def _lock(unit: UnitOfWork, loan_id: UUID) -> tuple[LoanBook, list[Event]]:
+    loans, lives = unit.share(LoansAtHand), unit.share(Lives)
+    await loans.load_all(unit.connection, [loan_id])
+    book = loans.book(loan_id)
+    await lives.load(unit, [loan_id])
+    life = lives.of(book, loans)
+    if not life:
+        raise LoanStateConflict("the loan was not paid out yet")
+    return book, life
+
+
+async def _try_out(
+    unit: UnitOfWork, book: LoanBook, life: list[Event], changed: list[Event], by: Corrector
+) -> None:
+    probe = copy(book)
+    probe.lines = deepcopy(book.lines)
+    days = unit.share(Lives).days(book, by.today, by.calendar)
+    rebuild(probe, life, changed, days)
+
+
+def _refuse_date(life: list[Event], on: date, by: Corrector, field: str) -> None:
+    began = min(event.value_date for event in life)
+    if not began <= on <= by.today:
+        raise _invalid(field, f"a payment lies between {began} and {by.today}")
+
+
+def _undoing(wanted: RightPayment) -> Event:
+    wrong = wanted.wrong
+    return Event(
+        new_id(), wrong.loan_id, EventKind.UNDOING, wrong.value_date, wrong.amount, undoes=wrong.id
+    )
+
+
+def _paid(loan_id: UUID, amount: int, on: date, mode: PaymentMode) -> Event:
+    particulars = PaymentParticulars(mode)
+    return Event(new_id(), loan_id, EventKind.PAYMENT, on, amount, particulars=particulars)
+
+
+async def _submit(
+    unit: UnitOfWork, intake: Intake, asked: list[BankOrder], by: Corrector
+) -> list[UUID]:
+    await intake.accept_own(unit, asked, request_id=by.request_id)
+    return [order.id for order in asked]
+
+
+def _invalid(field: str, message: str) -> Invalid:
+    return Invalid(message, [{"field": field, "message": message, "code": "invalid"}])

@@ -1,0 +1,252 @@
+"""A loan's past is put right: undone, adjusted, backdated; what is overpaid goes back."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from core.foundation.errors import Invalid, LoanStateConflict, NothingDue, TransactionNotFound
+from core.foundation.ids import new_id
+from core.ledger.chart import LedgerCode
+from core.lending.collections import case_work
+from core.lending.collections.case_work import CaseOfficer
+from core.lending.corrections import entering
+from core.lending.corrections.entering import Corrector
+from core.lending.corrections.history import page_of_history
+from core.lending.corrections.kinds.correction import Lives
+from core.lending.corrections.life import live
+from core.lending.corrections.rebuild import figures
+from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.storage import LoansAtHand
+from tests.lending.lender import OFFICER
+
+EMI = 1_066_19
+PLAIN = {"late_fee_percent": 0, "penal_rate": 0, "default_rate": 0}
+
+
+@pytest.fixture(autouse=True)
+async def sound_books(lender):
+    yield
+    await lender.verify()
+
+
+async def lived(lender, loan_id):
+    """The loan's figures as they stand today, and as its life leads to them."""
+    async with lender.quiet.database.unit_of_work() as unit:
+        loans, lives = LoansAtHand(), Lives()
+        await loans.load_all(unit.connection, [loan_id])
+        await lives.load(unit, [loan_id])
+        book = loans.book(loan_id)
+        days = lives.days(book, await lender.today(), CollectionCalendar())
+        book.accrue_to(days.today)
+        return figures(book), figures(live(book, lives.of(book, loans), days).book)
+
+
+async def act(lender, deed):
+    """What an officer does, settled; answers what was submitted."""
+    async with lender.quiet.database.unit_of_work() as unit:
+        today = await lender.today()
+        officer = Corrector(OFFICER, today, CollectionCalendar())
+        submitted = await deed(unit, officer)
+        await unit.commit()
+    await lender.settle()
+    return submitted
+
+
+async def adjust(lender, loan_id, payment, amount=None, on=None):
+    """Put a payment right; ``amount`` in major units."""
+
+    async def deed(unit, officer):
+        wanted = await entering.look_at_payment(
+            unit,
+            loan_id,
+            payment,
+            officer,
+            amount=None if amount is None else Decimal(amount),
+            on=on,
+        )
+        return await entering.adjust(
+            unit, lender.quiet.intake, wanted, officer, reason="wrong", run_id=new_id()
+        )
+
+    return await act(lender, deed)
+
+
+async def enter(lender, loan_id, amount, on, mode="due"):
+    """Enter a payment for a date."""
+
+    async def deed(unit, officer):
+        wanted = await entering.look_at_late_payment(
+            unit, loan_id, officer, amount=Decimal(amount), on=on, mode=mode, from_account=None
+        )
+        return await entering.enter(
+            unit, lender.quiet.intake, wanted, officer, reason="late", run_id=new_id()
+        )
+
+    return (await act(lender, deed))[0]
+
+
+async def refund(lender, loan_id, amount=None):
+    async def deed(unit, officer):
+        return await entering.refund(
+            unit, lender.quiet.intake, loan_id, officer, amount=amount, owner_id=None
+        )
+
+    return await act(lender, deed)
+
+
+async def overpaid(lender, loan_id):
+    return await lender.value("SELECT overpaid_minor FROM loans WHERE id = $1", loan_id)
+
+
+async def status(lender, *transactions):
+    return [
+        await lender.value("SELECT status FROM transactions WHERE id = $1", known)
+        for known in transactions
+    ]
+
+
+async def history(lender, loan_id):
+    async with lender.quiet.database.read() as reader:
+        return await page_of_history(reader, loan_id, owner_id=None, before_id=None, limit=50)
+
+
+async def test_a_life_lived_again_leads_to_the_same_book(lender):
+    borrower = await lender.borrower(balance_minor=1_200_00)
+    loan_id = await lender.loan(borrower)
+    await lender.withdraw_all(borrower)
+    due = (await lender.line(loan_id, 1)).line.due_date
+    await lender.close_through(due + timedelta(days=40))  # two instalments late, with charges
+    await lender.deposit(borrower, 3_500_00)
+    await lender.pay(borrower, loan_id, "700")
+    await lender.settle()
+    now, again = await lived(lender, loan_id)
+    assert again == now
+    await lender.pay(borrower, loan_id, "2500", "prepay_reduce_emi")
+    await lender.settle()
+    await lender.close_through(await lender.today() + timedelta(days=25))
+    now, again = await lived(lender, loan_id)
+    assert again == now
+
+
+async def test_what_is_paid_beyond_the_debt_is_overpaid_and_refunded(lender):
+    """Apache Fineract: 1,000 lent, 450, 450 and 300 paid: 200 are overpaid, and refundable."""
+    product = await lender.product("fineract", **PLAIN)
+    borrower = await lender.borrower(balance_minor=1_000_00)
+    loan_id = await lender.loan(borrower, 1_000, product=product, tenure_months=3)
+    today = await lender.today()
+    for amount in ("450", "450", "300"):
+        await enter(lender, loan_id, amount, today)
+    assert (await lender.view(loan_id)).status == "foreclosed"
+    assert await overpaid(lender, loan_id) == 200_00
+    before = await lender.balance(borrower)
+    with pytest.raises(NothingDue):
+        await refund(lender, loan_id, Decimal("200.01"))
+    await refund(lender, loan_id)
+    assert await lender.balance(borrower) == before + 200_00
+    assert await overpaid(lender, loan_id) == 0
+
+
+async def test_a_charged_back_payment_leaves_the_loan_active(lender):
+    """Apache Fineract: 750 lent and repaid, 250 of it charged back: active, 250 owed."""
+    product = await lender.product("chargeback", **PLAIN)
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower, 750, product=product, tenure_months=3)
+    paid = await lender.pay(borrower, loan_id, "750")
+    await lender.settle()
+    assert (await lender.view(loan_id)).status == "foreclosed"
+    wrong, right = await adjust(lender, loan_id, paid, "500")
+    assert await status(lender, wrong, right) == ["success", "success"]
+    loan = await lender.view(loan_id)
+    assert (loan.status, loan.outstanding_principal_minor) == ("active", 250_00)
+    assert await lender.balance(borrower) == 250_00
+    told = [(x.kind, x.amount_minor, x.stands) for x in await history(lender, loan_id)]
+    assert told == [
+        ("payment", 500_00, True),
+        ("undoing", 750_00, False),
+        ("payment", 750_00, False),
+        ("disbursement", 750_00, True),
+    ]
+    with pytest.raises(LoanStateConflict):
+        await adjust(lender, loan_id, paid, "0")
+
+
+async def test_a_payment_entered_late_costs_nothing_for_the_days_it_was_there(lender):
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower)
+    await lender.withdraw_all(borrower)
+    due = (await lender.line(loan_id, 1)).line.due_date
+    await lender.close_through(due + timedelta(days=20))
+    late = (await lender.line(loan_id, 1)).line
+    assert late.asked.penalty > 0
+    assert late.late_interest > 0
+    await lender.deposit(borrower, EMI)
+    await enter(lender, loan_id, "1066.19", due)
+    loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
+    assert (loan.dpd, loan.overdue_amount_minor, line.status) == (0, 0, "paid")
+    assert (line.line.asked.penalty, line.line.late_interest) == (0, 0)
+    assert await lender.balance(borrower) == 0
+    income = await lender.value(
+        "SELECT coalesce(sum(p.amount_minor), 0) FROM postings p JOIN transactions t"
+        " ON t.id = p.transaction_id WHERE t.details->>'loan_id' = $1 AND p.ledger_code = $2",
+        str(loan_id),
+        LedgerCode.PENALTY_INCOME.value,
+    )
+    assert income == 0
+
+
+async def test_an_undone_collection_is_owed_again_with_what_being_late_costs(lender):
+    borrower = await lender.borrower(balance_minor=100_00)
+    loan_id = await lender.loan(borrower)
+    due = (await lender.line(loan_id, 1)).line.due_date
+    await lender.close_through(due + timedelta(days=20))
+    collected = (await history(lender, loan_id))[0]
+    assert (collected.kind, collected.amount_minor) == ("collection", EMI)
+    before = await lender.balance(borrower)
+    await adjust(lender, loan_id, collected.event_id, "0")
+    assert await lender.balance(borrower) == before + EMI
+    loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
+    assert (loan.dpd, line.line.paid.total) == (21, 0)
+    assert line.line.asked.penalty > 0
+    # It is collected again, as anything that is due.
+    await lender.close_through(due + timedelta(days=22))
+    assert (await lender.line(loan_id, 1)).status == "paid"
+    assert (await lender.view(loan_id)).dpd == 0
+
+
+async def test_a_payment_of_another_day_moves_no_money_of_the_customer(lender):
+    borrower = await lender.borrower(balance_minor=100_00)
+    loan_id = await lender.loan(borrower)
+    began = await lender.today()
+    await lender.close_through(began + timedelta(days=10))
+    paid = await lender.pay(borrower, loan_id, "6000", "prepay_reduce_emi")
+    await lender.settle()
+    before, owed = await lender.balance(borrower), await interest(lender, loan_id)
+    _, right = await adjust(lender, loan_id, paid, on=began)
+    assert await lender.balance(borrower) == before
+    assert await interest(lender, loan_id) < owed  # ten days less on 6,000
+    with pytest.raises(Invalid):
+        await adjust(lender, loan_id, right, on=began - timedelta(days=1))
+    with pytest.raises(TransactionNotFound):
+        await adjust(lender, loan_id, new_id(), "0")
+
+
+async def interest(lender, loan_id):
+    return sum(view.line.asked.interest for view in (await lender.schedule(loan_id)).lines)
+
+
+async def test_what_was_given_up_is_not_put_right(lender):
+    borrower = await lender.borrower(balance_minor=100_00)
+    loan_id = await lender.loan(borrower)
+    paid = await lender.pay(borrower, loan_id, "500")
+    await lender.settle()
+    await write_off(lender, loan_id)
+    with pytest.raises(LoanStateConflict):
+        await adjust(lender, loan_id, paid, "0")
+
+
+async def write_off(lender, loan_id):
+    async with lender.quiet.database.unit_of_work() as unit:
+        officer = CaseOfficer(OFFICER, True, await lender.today())
+        await case_work.write_off(unit, loan_id, officer, "hopeless")
+        await unit.commit()
