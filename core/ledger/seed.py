@@ -12,6 +12,9 @@ _CHART = (
     (LedgerCode.CUSTOMER_DEPOSITS, "Customer deposits", LedgerType.LIABILITY),
     (LedgerCode.CLEARING, "Payments in clearing", LedgerType.LIABILITY),
     (LedgerCode.LOAN_OVERPAYMENTS, "Loan overpayments", LedgerType.LIABILITY),
+    # Income of non-performing loans that is owed and not received: it stands against receivables.
+    (LedgerCode.INTEREST_IN_SUSPENSE, "Interest in suspense", LedgerType.LIABILITY),
+    (LedgerCode.PENALTIES_IN_SUSPENSE, "Penalties in suspense", LedgerType.LIABILITY),
     (LedgerCode.TAX_PAYABLE, "Tax payable", LedgerType.LIABILITY),
     (LedgerCode.SUSPENSE, "Suspense (manual credits and debits)", LedgerType.LIABILITY),
     (LedgerCode.EQUITY, "Equity", LedgerType.EQUITY),

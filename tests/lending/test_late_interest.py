@@ -49,7 +49,7 @@ def late_interest(loan: LoanBook, days: int) -> int:
     """Close every day from the due date through so many days later."""
     due = line_of(loan).due_date
     return sum(
-        close_day(loan, due + timedelta(days=day), EVERY_DAY).late_interest
+        close_day(loan, due + timedelta(days=day), EVERY_DAY).total.interest
         for day in range(days + 1)
     )
 
@@ -124,8 +124,8 @@ def test_what_was_paid_earns_no_more_and_closing_a_day_twice_adds_nothing():
     assert late_interest(loan, 10) == 328_77  # 12 % of 100,000 for 10 of 365 days
     loan.pay(328_77 + 50_000_00, loan.due(DUE + timedelta(days=11)), DUE + timedelta(days=11))
     day = DUE + timedelta(days=11)
-    assert close_day(loan, day, EVERY_DAY).late_interest == 16_44
-    assert close_day(loan, day, EVERY_DAY).amount == 0
+    assert close_day(loan, day, EVERY_DAY).total.interest == 16_44
+    assert close_day(loan, day, EVERY_DAY).total.total == 0
 
 
 def test_late_interest_bears_neither_interest_nor_charges():
@@ -134,7 +134,10 @@ def test_late_interest_bears_neither_interest_nor_charges():
     without = book(1_000_00, interest=10_00, overdue_interest=False, **terms)
     for day in range(60):
         charges = close_day(loan, DUE + timedelta(days=day), EVERY_DAY)
-        assert charges.penalty == close_day(without, DUE + timedelta(days=day), EVERY_DAY).penalty
+        assert (
+            charges.total.penalty
+            == close_day(without, DUE + timedelta(days=day), EVERY_DAY).total.penalty
+        )
     assert line_of(without).asked.interest == 10_00
     assert line_of(loan).asked.interest == 10_00 + 20_00
 
@@ -147,7 +150,9 @@ def test_the_penal_charge_rounds_its_exact_total_by_the_products_mode():
             1_000_00, penal_rate="0.5", late_fee_percent=0, grace_days=0, rounding=mode,
             overdue_interest=False,
         )  # fmt: skip
-        charged = [close_day(loan, DUE + timedelta(days=n), EVERY_DAY).penalty for n in (1, 2, 3)]
+        charged = [
+            close_day(loan, DUE + timedelta(days=n), EVERY_DAY).total.penalty for n in (1, 2, 3)
+        ]
         assert [sum(charged[:n]) for n in (1, 2, 3)] == totals, mode
         assert Rounding(mode) is loan.terms.rounding
 
@@ -157,7 +162,7 @@ def test_nobody_pays_for_a_holiday_on_which_the_bank_did_not_collect():
     loan = book(100_000_00, due=saturday, day_count="actual/360", grace_days=0)
     monday = saturday + timedelta(days=2)
     assert [
-        (charges.dpd, charges.late_interest, len(charges.newly_late))
+        (charges.dpd, charges.total.interest, len(charges.newly_late))
         for charges in (close_day(loan, saturday + timedelta(days=n), germany) for n in range(4))
     ] == [(0, 0, 0), (0, 0, 0), (3, 0, 1), (4, 100_00, 0)]
     assert line_of(loan).late_to == monday + timedelta(days=1)

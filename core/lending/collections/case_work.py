@@ -250,7 +250,7 @@ async def write_off(unit: UnitOfWork, loan_id: UUID, by: CaseOfficer, reason: st
     await _case_for(unit.connection, loan_id, by, Stage.WRITE_OFF)
     ending = endings.write_off(book, by.today)
     about = WriteOffDetails(loan_id, by.today, actor=by.user_id, reason=reason)
-    loans.entries.append(booking.loss(book.currency, ending.lost, about))
+    loans.entries.append(booking.loss(book.currency, ending.lost, ending.suspended, about))
     text = f"{money(ending.lost.total, book.currency)} was written off"
     loans.notices += notices.recovery_step(book.user_id, loan_id, f"{text}.")
     amount = ending.lost.total

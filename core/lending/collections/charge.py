@@ -51,10 +51,10 @@ async def charge(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) 
 
 async def _book(connection: Connection, charged: Sequence[Charged], day: date) -> None:
     """One entry for each loan that was charged, and one row for each charge."""
-    costly = [(book, charges) for book, charges in charged if charges.amount]
+    costly = [(book, charges) for book, charges in charged if charges.total.total]
     entries = [
         booking.late_charged(
-            book.currency, charges.late_interest, charges.penalty, PenaltyDetails(book.id, day)
+            book.currency, charges.total, charges.suspended, PenaltyDetails(book.id, day)
         )
         for book, charges in costly
     ]

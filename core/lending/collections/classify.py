@@ -10,6 +10,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from core.business_day.steps import Work
+from core.foundation.database import Connection
 from core.foundation.unit_of_work import UnitOfWork
 from core.lending.collections.delinquency import (
     Arrears,
@@ -18,7 +19,9 @@ from core.lending.collections.delinquency import (
     is_in_default,
 )
 from core.lending.origination.products import ProductTerms, parse_terms
+from core.lending.servicing import suspense
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import Classification
 
 # Borrowers of whom a loan is overdue, or was at an earlier day's end; with all their loans.
@@ -37,7 +40,8 @@ ORDER BY l.id FOR NO KEY UPDATE
 """
 # A restructured loan's first instalment asks for the arrears of the schedule before it.
 _LOANS = """
-SELECT l.id, l.user_id, l.assessed_on, l.classification, l.in_default, l.terms::text AS terms,
+SELECT l.id, l.user_id, l.assessed_on, l.classification, l.in_default, l.suspended_percent,
+       l.terms::text AS terms,
        CASE WHEN l.oldest_unpaid_on <= $2 THEN l.oldest_unpaid_on END AS oldest_due,
        l.status = 'restructured' AND EXISTS (
   SELECT FROM loan_instalments i
@@ -63,6 +67,7 @@ class Assessed(NamedTuple):
     assessed_on: date | None
     classification: Classification
     in_default: bool
+    suspended_percent: int
     terms: ProductTerms
     oldest_due: date | None
     carries_arrears: bool
@@ -77,6 +82,12 @@ class Standing:
     dpd: int
     classification: Classification
     in_default: bool
+    was_suspended: bool
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether its income goes to suspense from now on."""
+        return self.classification is Classification.NPA
 
 
 async def classify(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) -> list[Standing]:
@@ -100,7 +111,25 @@ async def classify(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar
         [each.in_default for each in standings],
         day,
     )
+    await _move_income(connection, standings, day)
     return standings
+
+
+async def _move_income(connection: Connection, standings: Sequence[Standing], day: date) -> None:
+    """Unpaid income of what became non-performing goes to suspense, and comes back with it."""
+    moved = {
+        each.loan_id: each for each in standings if each.is_suspended is not each.was_suspended
+    }
+    if not moved:
+        return
+    loans = LoansAtHand()
+    await loans.load_all(connection, list(moved))
+    for book in loans.books.values():
+        if moved[book.id].is_suspended:
+            suspense.enter(book, day)
+        else:
+            suspense.leave(book, day)
+    await loans.write(connection)
 
 
 def _borrower(loans: Sequence[Assessed], day: date, calendar: CollectionCalendar) -> list[Standing]:
@@ -121,6 +150,7 @@ def _borrower(loans: Sequence[Assessed], day: date, calendar: CollectionCalendar
             dpd=dpd,
             classification=asset_class,
             in_default=is_in_default(dpd, loan.terms.default_after_dpd, already=loan.in_default),
+            was_suspended=loan.suspended_percent > 0,
         )
         for loan, dpd, asset_class in zip(loans, days, classes, strict=True)
     ]

@@ -14,7 +14,8 @@ from datetime import date, timedelta
 from core.lending.collections.delinquency import days_past_due, is_late
 from core.lending.collections.penalties import LateFee, late_fee_falls_on, penal_charge
 from core.lending.origination.fees import overdue_fees, sum_of
-from core.lending.servicing.allocation import Split
+from core.lending.servicing import suspense
+from core.lending.servicing.allocation import Split, total
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.late_interest import earn_late
 from core.lending.servicing.line_fees import ask_now
@@ -25,17 +26,21 @@ _ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class LineCharges:
-    """What one overdue instalment was charged at a day's end, in minor units; any may be 0."""
+    """What one overdue instalment was charged at a day's end, in minor units; any may be 0.
+
+    ``suspended`` of it is no income yet (``servicing.suspense``).
+    """
 
     line: Line
     late_interest: int
     late_fee: int
     penal: int
+    suspended: Split
 
     @property
-    def penalty(self) -> int:
-        """The late fee and the penal charge."""
-        return self.late_fee + self.penal
+    def split(self) -> Split:
+        """The late interest as interest, the late fee and the penal charge as penalty."""
+        return Split(penalty=self.late_fee + self.penal, interest=self.late_interest)
 
     def by_kind(self) -> Iterator[tuple[str, int]]:
         """The charges by what ``loan_charges`` calls them."""
@@ -56,19 +61,14 @@ class DayCharges:
     newly_late: tuple[Line, ...] = ()
 
     @property
-    def late_interest(self) -> int:
-        """What overdue principal earned, of all instalments."""
-        return sum(each.late_interest for each in self.lines)
+    def total(self) -> Split:
+        """What all instalments were charged: late interest, and late fees and penal charges."""
+        return total(each.split for each in self.lines)
 
     @property
-    def penalty(self) -> int:
-        """The late fees and penal charges of all instalments."""
-        return sum(each.penalty for each in self.lines)
-
-    @property
-    def amount(self) -> int:
-        """All of it."""
-        return self.late_interest + self.penalty
+    def suspended(self) -> Split:
+        """What of it goes to suspense."""
+        return total(each.suspended for each in self.lines)
 
 
 def close_day(book: LoanBook, day: date, calendar: CollectionCalendar) -> DayCharges:
@@ -93,14 +93,16 @@ def close_day(book: LoanBook, day: date, calendar: CollectionCalendar) -> DayCha
 
 
 def _charge(book: LoanBook, line: Line, day: date) -> LineCharges:
-    overdue = _overdue(line)
+    overdue, late_before = _overdue(line), line.late_interest
     late_interest = earn_late(book, [line], day)
     late_fee = _once(book, line, overdue, day)
     penal = _penal(book, line, overdue, day)
     if late_fee or penal:
         line.asked += Split(penalty=late_fee + penal)
     line.recharged = book.changed = True
-    return LineCharges(line, late_interest, late_fee, penal)
+    charged = Split(penalty=late_fee + penal, interest=late_interest)
+    suspended = suspense.charge(book, charged, late_before)
+    return LineCharges(line, late_interest, late_fee, penal, suspended)
 
 
 def _overdue(line: Line) -> int:

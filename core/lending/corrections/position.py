@@ -32,8 +32,12 @@ def position(book: LoanBook, forgiven: Split) -> Position:
         LedgerCode.FEE_RECEIVABLE: -owed_in_all(booked).fee,
         LedgerCode.LOAN_OVERPAYMENTS: book.overpaid,
         LedgerCode.TAX_PAYABLE: tax,
-        LedgerCode.INTEREST_INCOME: book.interest_accrued + forgiven.interest,
-        LedgerCode.PENALTY_INCOME: asked.penalty + forgiven.penalty,
+        LedgerCode.INTEREST_IN_SUSPENSE: book.interest_suspended,
+        LedgerCode.PENALTIES_IN_SUSPENSE: book.penalty_suspended,
+        LedgerCode.INTEREST_INCOME: (
+            book.interest_accrued + forgiven.interest - book.interest_suspended
+        ),
+        LedgerCode.PENALTY_INCOME: asked.penalty + forgiven.penalty - book.penalty_suspended,
         LedgerCode.FEE_INCOME: fees - tax + forgiven.fee,
         LedgerCode.WAIVED: -forgiven.total,
     }

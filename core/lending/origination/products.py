@@ -6,6 +6,7 @@ Amounts are in major units of the loan's currency, rates and shares in percent.
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Final, Literal, Self
 
@@ -64,6 +65,18 @@ class BucketEdges:
             raise ValueError("the bucket edges must rise")
 
 
+class NpaIncome(StrEnum):
+    """What becomes of a non-performing loan's income until it is received.
+
+    ``suspense``: all of it stands in suspense, what was booked before and is unpaid as well
+    (Reserve Bank of India). ``net``: interest is income but for the share of the allowance, from
+    then on (IFRS 9, 5.4.1(b): interest on the amount net of the loss allowance).
+    """
+
+    SUSPENSE = "suspense"
+    NET = "net"
+
+
 class ProductTerms(BaseModel):
     """Everything about a product that a loan keeps a copy of."""
 
@@ -115,6 +128,10 @@ class ProductTerms(BaseModel):
     set_off: Flag = True
     set_off_after_days: Days = 0
     write_off_after_dpd: Days = 180
+
+    # Income while non-performing
+    npa_income: NpaIncome = NpaIncome.SUSPENSE
+    npa_allowance_percent: Annotated[int, Field(strict=True, ge=0, le=100)] = 50
 
     @model_validator(mode="after")
     def _limits_hold_each_other(self) -> Self:

@@ -32,6 +32,14 @@ _RECEIVABLE: Final = {
 }
 
 
+# A fee never stands in suspense.
+_IN_SUSPENSE = {
+    Component.INTEREST: LedgerCode.INTEREST_IN_SUSPENSE,
+    Component.PENALTY: LedgerCode.PENALTIES_IN_SUSPENSE,
+    Component.FEE: LedgerCode.PENALTIES_IN_SUSPENSE,
+}
+
+
 async def post(connection: Connection, entries: Sequence[JournalEntry]) -> list[UUID | None]:
     """Book ``entries`` at once; answers their transactions, None for one that moves nothing."""
     moving = [entry for entry in entries if entry.legs]
@@ -81,46 +89,76 @@ def recovery_legs(account_id: UUID, amount_minor: int, currency: str) -> list[Le
     ]
 
 
-def interest_earned(currency: str, amount_minor: int, details: AccrualDetails) -> JournalEntry:
-    """Accrual: debit interest receivable, credit interest income."""
+def interest_earned(
+    currency: str, amount_minor: int, details: AccrualDetails, *, suspended_minor: int = 0
+) -> JournalEntry:
+    """Accrual: debit interest receivable, credit interest income, or suspense for a part of it."""
     legs = (
         (LedgerCode.INTEREST_RECEIVABLE, -amount_minor),
-        (LedgerCode.INTEREST_INCOME, amount_minor),
+        (LedgerCode.INTEREST_INCOME, amount_minor - suspended_minor),
+        (LedgerCode.INTEREST_IN_SUSPENSE, suspended_minor),
     )
     return _entry("accrual", currency, legs, "Interest earned", details)
 
 
 def late_charged(
-    currency: str, interest_minor: int, penalty_minor: int, details: PenaltyDetails
+    currency: str, late: Split, suspended: Split, details: PenaltyDetails
 ) -> JournalEntry:
-    """What being late cost on a day: debit the receivables, credit the income of each."""
+    """What being late cost on a day: debit the receivables, credit the income of each.
+
+    ``suspended`` of ``late`` is credited to suspense.
+    """
     legs = (
-        (LedgerCode.INTEREST_RECEIVABLE, -interest_minor),
-        (LedgerCode.INTEREST_INCOME, interest_minor),
-        (LedgerCode.PENALTY_RECEIVABLE, -penalty_minor),
-        (LedgerCode.PENALTY_INCOME, penalty_minor),
+        (LedgerCode.INTEREST_RECEIVABLE, -late.interest),
+        (LedgerCode.INTEREST_INCOME, late.interest - suspended.interest),
+        (LedgerCode.INTEREST_IN_SUSPENSE, suspended.interest),
+        (LedgerCode.PENALTY_RECEIVABLE, -late.penalty),
+        (LedgerCode.PENALTY_INCOME, late.penalty - suspended.penalty),
+        (LedgerCode.PENALTIES_IN_SUSPENSE, suspended.penalty),
     )
     return _entry("penalty", currency, legs, "Charged for being late", details)
 
 
 def waived(currency: str, what: Waived, details: WaiverDetails) -> JournalEntry:
-    """A waiver: the receivable shrinks at the bank's expense, the tax in it is owed no more."""
+    """A waiver: the receivable shrinks at the bank's expense, the tax in it is owed no more.
+
+    What stood in suspense was no income: it is taken from there.
+    """
     legs = (
-        (LedgerCode.WAIVED, what.tax - what.booked),
+        (LedgerCode.WAIVED, what.tax + what.suspended - what.booked),
+        (_IN_SUSPENSE[what.component], -what.suspended),
         (LedgerCode.TAX_PAYABLE, -what.tax),
         (_RECEIVABLE[what.component], what.booked),
     )
     return _entry("waiver", currency, legs, "Waived", details)
 
 
-def loss(currency: str, unpaid: Split, details: WriteOffDetails) -> JournalEntry:
-    """A write-off: principal is a loss; interest and charges never received are no income."""
+def to_suspense(
+    currency: str, interest_minor: int, penalty_minor: int, details: AccrualDetails
+) -> JournalEntry:
+    """Income that is not received goes to suspense; amounts below zero come back from there."""
+    legs = (
+        (LedgerCode.INTEREST_INCOME, -interest_minor),
+        (LedgerCode.INTEREST_IN_SUSPENSE, interest_minor),
+        (LedgerCode.PENALTY_INCOME, -penalty_minor),
+        (LedgerCode.PENALTIES_IN_SUSPENSE, penalty_minor),
+    )
+    return _entry("accrual", currency, legs, "Income to suspense, or from there", details)
+
+
+def loss(currency: str, unpaid: Split, suspended: Split, details: WriteOffDetails) -> JournalEntry:
+    """A write-off: principal is a loss; interest and charges never received are no income.
+
+    ``suspended`` of them was none before: it is taken from suspense.
+    """
     legs = (
         (LedgerCode.LOSSES_WRITTEN_OFF, -unpaid.principal),
         (LedgerCode.LOANS_RECEIVABLE, unpaid.principal),
-        (LedgerCode.INTEREST_INCOME, -unpaid.interest),
+        (LedgerCode.INTEREST_INCOME, suspended.interest - unpaid.interest),
+        (LedgerCode.INTEREST_IN_SUSPENSE, -suspended.interest),
         (LedgerCode.INTEREST_RECEIVABLE, unpaid.interest),
-        (LedgerCode.PENALTY_INCOME, -unpaid.penalty),
+        (LedgerCode.PENALTY_INCOME, suspended.penalty - unpaid.penalty),
+        (LedgerCode.PENALTIES_IN_SUSPENSE, -suspended.penalty),
         (LedgerCode.PENALTY_RECEIVABLE, unpaid.penalty),
         (LedgerCode.FEE_INCOME, -unpaid.fee),
         (LedgerCode.FEE_RECEIVABLE, unpaid.fee),

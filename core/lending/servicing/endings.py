@@ -22,7 +22,8 @@ from core.lending.states import LoanEvent
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What an ending moves: ``paid`` by the customer, ``lost`` by the bank.
+    """What an ending moves: ``paid`` by the customer, ``lost`` by the bank, of
+    which ``suspended`` stood in suspense and was no income.
 
     ``early_fee`` of what is paid are the fees for ending early. ``recovered`` came in after a
     write-off; then nothing else moves.
@@ -30,6 +31,7 @@ class Ending:
 
     paid: Split
     lost: Split = field(default_factory=Split)
+    suspended: Split = field(default_factory=Split)
     early_fee: Fee = NO_FEE
     recovered: int = 0
 
@@ -67,10 +69,10 @@ def settle(book: LoanBook, amount: int, on: date) -> Ending:
     fold(book, book.unfinished(on), paid, credit, on)
     book.count_paid(paid)
     lost = debt - paid
-    _lose(book, lost)
+    suspended = _lose(book, lost)
     book.move(LoanEvent.SETTLE, on)
     book.cure()
-    return Ending(paid, lost)
+    return Ending(paid, lost, suspended)
 
 
 def write_off(book: LoanBook, on: date) -> Ending:
@@ -85,10 +87,10 @@ def write_off(book: LoanBook, on: date) -> Ending:
     for line in book.upcoming(date.min):
         line.next_attempt_on = None
         line.changed = True
-    _lose(book, lost)
+    suspended = _lose(book, lost)
     book.written_off = lost.total
     book.move(LoanEvent.WRITE_OFF, on)
-    return Ending(Split(), lost)
+    return Ending(Split(), lost, suspended)
 
 
 def restructure(
@@ -174,10 +176,20 @@ def _move_credit(book: LoanBook, credit: int, on: date) -> None:
     book.replace_lines(ahead, [paid, rest])
 
 
-def _lose(book: LoanBook, lost: Split) -> None:
-    """Principal is written off; interest earned but never received is income no more."""
+def _lose(book: LoanBook, lost: Split) -> Split:
+    """Principal is written off; interest earned but never received is income no more.
+
+    Answers what of it stood in suspense, and does no more.
+    """
+    suspended = Split(
+        penalty=min(book.penalty_suspended, lost.penalty),
+        interest=min(book.interest_suspended, lost.interest),
+    )
+    book.penalty_suspended -= suspended.penalty
+    book.interest_suspended -= suspended.interest
     book.outstanding -= lost.principal
     book.principal_written_off += lost.principal
     book.interest_accrued -= lost.interest
     book.window = None
     book.reshaped = book.changed = True
+    return suspended

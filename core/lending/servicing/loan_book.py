@@ -126,6 +126,9 @@ class LoanBook:
     newly_credited: int = 0
     newly_asked: Fee = NO_FEE
     newly_on: date = date.min
+    # What moved from income to suspense in it, and back (below zero).
+    newly_suspended: int = 0
+    newly_suspended_penalty: int = 0
     closed_on: date | None = None
     assessed_on: date | None = None  # the last day at whose close it was looked at for arrears
     # Whether anything changed, and whether more than what was repaid did.
@@ -172,6 +175,7 @@ class LoanBook:
             self.status = status
             if status in ENDED:
                 self.closed_on = on
+                self.suspended_percent = 0
             if status in PAID_OFF:
                 self.cure()
 
@@ -187,6 +191,7 @@ class LoanBook:
             for part in allocation.paid:
                 by_number[part.number].pay(part.split, on)
             split = allocation.split
+        self.newly_on = max(self.newly_on, on)
         if split.fee:
             self.book_fees([line for line in lines if line.paid.fee], on)
         self.count_paid(split)
@@ -224,9 +229,11 @@ class LoanBook:
         self.repaid += split.principal
         self.interest_paid += split.interest
         self.changed = True
+        self._receive(split.penalty)
 
     def accrue_to(self, day: date) -> None:
         """Earn interest through ``day``, period by period; needs the whole schedule loaded."""
+        self.newly_on = max(self.newly_on, day)
         if self.window is None:
             return
         periods = (Window(x.period_start, x.due_date, x.accrues) for x in self.current())
@@ -238,6 +245,8 @@ class LoanBook:
         """The bank's books have yet to hear of ``amount`` of interest that was earned."""
         self.newly_accrued += amount
         self.newly_on = max(self.newly_on, on)
+        self.suspend((self.suspended_percent * amount + 50) // 100, 0)
+        self._receive(0)  # what was paid ahead was income when it came in
 
     def credit_ahead(self, on: date) -> int:
         """Interest paid for time that has not passed repays principal; answers how much did.
@@ -255,6 +264,15 @@ class LoanBook:
         self._earn(max(0, self.interest_paid - self.interest_accrued), on)
         self.window = None
         self.reshaped = self.changed = True
+
+    def suspend(self, interest: int, penalty: int) -> None:
+        """Move from income to suspense, or back (below zero)."""
+        if interest or penalty:
+            self.interest_suspended += interest
+            self.penalty_suspended += penalty
+            self.newly_suspended += interest
+            self.newly_suspended_penalty += penalty
+            self.reshaped = self.changed = True
 
     def interest_owed(self) -> int:
         """Interest earned and not paid; negative where it was paid in advance."""
@@ -284,6 +302,11 @@ class LoanBook:
     def _earn(self, amount: int, on: date) -> None:
         self.interest_accrued += amount
         self.book_earned(amount, on)
+
+    def _receive(self, penalty: int) -> None:
+        """What comes in of what stands in suspense is income: no more stays than is owed."""
+        interest = self.interest_suspended - max(0, self.interest_owed())
+        self.suspend(-max(0, interest), -min(self.penalty_suspended, penalty))
 
 
 ENDED = PAID_OFF | {LoanStatus.SETTLED, LoanStatus.WRITTEN_OFF}

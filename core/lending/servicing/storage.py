@@ -95,6 +95,7 @@ class LoansAtHand:
             book.changed = book.reshaped = False
             book.newly_accrued = book.newly_credited = 0
             book.newly_asked = NO_FEE
+            book.newly_suspended = book.newly_suspended_penalty = 0
         self.entries, self.notices, self.events, self.collected = [], [], [], []
 
 
@@ -133,3 +134,6 @@ def _own_entries(book: LoanBook) -> Iterator[JournalEntry]:
     if book.newly_asked.total_minor:
         fees_about = FeeDetails(book.newly_on, book.id)
         yield booking.fees_asked(book.currency, book.newly_asked, fees_about)
+    yield booking.to_suspense(
+        book.currency, book.newly_suspended, book.newly_suspended_penalty, about
+    )

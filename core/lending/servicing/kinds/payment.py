@@ -100,7 +100,7 @@ def ending_legs(
     legs += booking.fee_legs(ending.early_fee, book.currency)
     if ending.lost.total:
         about = WriteOffDetails(book.id, on)
-        loans.entries.append(booking.loss(book.currency, ending.lost, about))
+        loans.entries.append(booking.loss(book.currency, ending.lost, ending.suspended, about))
     return legs
 
 
