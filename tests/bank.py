@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import httpx2
 
 from core.foundation import clock
@@ -137,3 +139,10 @@ class Bank:
             await unit.commit()
         await database.close()
         return await self.login(email)
+
+
+async def in_default(bank: Bank, loan_id: str) -> None:
+    """Set the stage: the loan is in default, as months of waiting would make it."""
+    owner = await asyncpg.connect(bank.system.settings.migration_database_url)
+    await owner.execute("UPDATE loans SET in_default = true WHERE id = $1", UUID(loan_id))
+    await owner.close()

@@ -207,6 +207,7 @@ class LoanAnswer(ViewAnswer):
     closed_at: datetime | None
     disbursement_transaction_id: UUID | None
     disbursement_failure: str | None
+    restructured_count: int
     rejection_reason: str | None
     reasons: list[ReasonAnswer]
 

@@ -131,11 +131,13 @@ class Settlement:
         """Nothing."""
 
     async def look(self, unit: UnitOfWork, _actor: Actor, rules: Rules) -> Ground:
-        """Next to nothing for all of it always needs a second person."""
+        """Next to nothing for all of it always needs a second person, and so does any settlement
+        of a debt that is not in default."""
         found = await _look(unit, self.loan_id, LoanEvent.SETTLE, rules)
         amount_minor = to_minor(self.amount, found.book.currency)
         floor = found.owed_minor * rules.settlement_floor_percent / 100
-        return found.ground(second=True if amount_minor < floor else None)
+        is_odd = amount_minor < floor or not found.book.in_default
+        return found.ground(second=True if is_odd else None)
 
     async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Submit the settlement."""
@@ -181,10 +183,11 @@ class Restructuring:
         """Nothing."""
 
     async def look(self, unit: UnitOfWork, _actor: Actor, rules: Rules) -> Ground:
-        """Terms that the product lends at."""
+        """Terms that the product lends at, and no more often than it allows; a loan that is not in
+        default always needs a second person."""
         found = await _look(unit, self.loan_id, LoanEvent.RESTRUCTURE, rules)
         case_work.refuse_terms(found.book, self.tenure_months, self.interest_rate)
-        return found.ground()
+        return found.ground(second=None if found.book.in_default else True)
 
     async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
         """Lay the schedule out anew."""

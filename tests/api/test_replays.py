@@ -10,7 +10,7 @@ from core.foundation.errors import IdempotencyKeyReused, SelfServiceCashOff
 from core.foundation.ids import new_id
 from core.transactions import orders
 from core.transactions.orders import Idempotency, Order, Party
-from tests.bank import Bank, Person
+from tests.bank import Bank, Person, in_default
 from tests.quiet import Quiet
 
 WAIT = {"Prefer": "wait=20"}
@@ -87,6 +87,7 @@ async def test_the_steps_of_a_recovery_are_replayed_whatever_became_of_the_loan(
     first = {}
     for step in steps:
         headers = {"Idempotency-Key": step["action"]}
+        await in_default(bank, loan_id)
         first[step["action"]] = await admin.post(path, step, headers=headers)
         assert first[step["action"]].is_success, first[step["action"]].text
     (settlement,) = first["settle"].json()["transaction_ids"]

@@ -255,6 +255,34 @@ async def test_what_cannot_be_done_for_one_loan_is_set_aside_and_the_day_closes_
     assert len(penalties) == 1, "charged for every day, as the others were"
 
 
+async def test_a_loan_with_corrupt_terms_falls_due_and_nobody_else_notices(lender):
+    # Given two loans that fall due, and money for both; the terms of one make no sense
+    both = [await lender.borrower(balance_minor=5_000_00) for _ in range(2)]
+    broken, sound = [await lender.loan(borrower, 1_000) for borrower in both]
+    due = await first_due(lender, broken)
+    terms = await lender.value("SELECT terms::text FROM loans WHERE id = $1", broken)
+    await damage(lender, broken, terms.replace("30/360", "by the moon"))
+    # When its due date is closed, and some more
+    try:
+        ran = await lender.close_through(due + timedelta(days=3))
+    finally:
+        await damage(lender, broken, terms)
+    # Then every date is closed, the other loan is paid, and staff know of this one
+    assert {run.status for run in ran} == {"completed"}
+    assert (await lender.line(sound, 1)).line.paid_on == due
+    assert (await lender.line(broken, 1)).line.paid_on is None
+    told = await lender.rows(
+        "SELECT to_staff FROM notifications WHERE kind = 'loan_set_aside' AND loan_id = $1", broken
+    )
+    assert told and all(row["to_staff"] for row in told)
+    # And once it is mended it pays by the next close, with what being late has cost
+    await lender.close_through(due + timedelta(days=4))
+    line = (await lender.line(broken, 1)).line
+    assert line.paid_on == due + timedelta(days=4)
+    assert line.paid.interest >= (await lender.line(sound, 1)).line.paid.interest
+    await lender.verify()
+
+
 async def test_what_breaks_for_many_is_no_loans_fault_and_the_date_stays_open(lender, monkeypatch):
     monkeypatch.setattr(chunks, "MAX_SET_ASIDE", 1)
     late = [await lender.borrower() for _ in range(2)]

@@ -14,7 +14,7 @@ import pytest
 from core.foundation.config import Environment
 from core.foundation.ids import new_id
 from ops.run import processes
-from tests.bank import PASSWORD, Bank, Person
+from tests.bank import PASSWORD, Bank, Person, in_default
 from tests.security.staff import hired, promoted, refusal
 from tests.system import System
 
@@ -454,7 +454,11 @@ async def test_next_to_nothing_for_a_small_loan_needs_two_as_well(branch: Branch
     proposal = waiting(await officer.post(path, {"action": "settle", "amount": "0.01"}))
     rejected = await other.post(f"{proposal}/reject", {"reason": "Be serious"})
     assert rejected.status_code == 200
+    # All but all of it is no different while the borrower pays as agreed
     fair = {"action": "settle", "amount": 400}
+    proposal = waiting(await officer.post(path, fair))
+    assert (await other.post(f"{proposal}/reject", {"reason": "Why?"})).status_code == 200
+    await in_default(branch.bank, loan)
     settled = await officer.post(path, fair, headers=keyed)
     (transaction,) = settled.json()["transaction_ids"]
     await borrower.final(transaction)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.bank import Bank, Person
+from tests.bank import Bank, Person, in_default
 from tests.security.staff import hired, promoted, refusal
 
 FOUR_EYES = (409, "four_eyes")
@@ -125,7 +125,14 @@ async def test_a_new_schedule_keeps_to_the_products_tenure_and_rate(bank: Bank) 
     for terms in ({"tenure_months": 361}, {"tenure_months": 24, "interest_rate": 61}):
         answer = await officer.post(f"/loans/{loan}/recovery", {"action": "restructure", **terms})
         assert refusal(answer) == (400, "loan_not_eligible")
-    answer = await officer.post(
-        f"/loans/{loan}/recovery", {"action": "restructure", "tenure_months": 360}
-    )
-    assert answer.status_code == 200
+    longest = {"action": "restructure", "tenure_months": 360}
+    # One officer alone gives a new schedule to who is in default, and to nobody else
+    assert (await officer.post(f"/loans/{loan}/recovery", longest)).status_code == 202
+    for _ in range(2):
+        await in_default(bank, loan)
+        assert (await officer.post(f"/loans/{loan}/recovery", longest)).status_code == 200
+    # Nor without end
+    await in_default(bank, loan)
+    again = await officer.post(f"/loans/{loan}/recovery", longest)
+    assert refusal(again) == (400, "loan_not_eligible")
+    assert (await customer.get(f"/loans/{loan}")).json()["restructured_count"] == 2

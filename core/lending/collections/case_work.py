@@ -11,6 +11,7 @@ from uuid import UUID
 from core.foundation.database import Connection, Reader, UnitOfWork
 from core.foundation.errors import (
     Forbidden,
+    LoanNotEligible,
     LoanNotFound,
     LoanStateConflict,
     NoRecoveryCase,
@@ -179,7 +180,8 @@ async def restructure(
 ) -> None:
     """Give the loan a new schedule from today; the old one is kept.
 
-    Raises LoanNotEligible for a tenure or rate outside the product's, InvalidLoanTerms.
+    Raises LoanNotEligible for a tenure or rate outside the product's, or one time too many,
+    InvalidLoanTerms.
     """
     loans, book = await _lock(unit, loan_id, by)
     require_allowed(book.status, LoanEvent.RESTRUCTURE)
@@ -201,8 +203,12 @@ async def restructure(
 
 
 def refuse_terms(book: LoanBook, tenure_months: int, interest_rate: Decimal | None) -> Decimal:
-    """The rate of a new schedule. Raises LoanNotEligible for terms that the product has not."""
+    """The rate of a new schedule. Raises LoanNotEligible for terms that the product has not, and
+    for a loan that was restructured as often as the product allows."""
     rate: Decimal = book.rate if interest_rate is None else interest_rate
+    most = book.terms.max_restructurings
+    if book.restructured_count >= most:
+        raise LoanNotEligible(f"this product is restructured at most {most} times")
     book.terms.refuse_tenure(tenure_months, least=1)
     book.terms.refuse_rate(rate)
     return rate

@@ -128,6 +128,7 @@ class ProductTerms(BaseModel):
     set_off: Flag = True
     set_off_after_days: Days = 0
     write_off_after_dpd: Days = 180
+    max_restructurings: Annotated[int, Field(strict=True, ge=0, le=100)] = 2
 
     # Income while non-performing
     npa_income: NpaIncome = NpaIncome.SUSPENSE

@@ -117,6 +117,7 @@ def restructure(
     carry_fee(book, unpaid.fee, tax, on)
     book.move(LoanEvent.RESTRUCTURE, on)
     book.rate, book.tenure_months = rate, tenure_months
+    book.restructured_count += 1
     book.cure()
 
 

@@ -28,7 +28,8 @@ SELECT l.id AS loan_id, l.user_id, l.status, l.product_code AS product, l.amount
        l.emi_minor, l.principal_outstanding_minor AS outstanding_principal_minor, l.dpd,
        l.classification, l.in_default, l.processing_fee_minor, l.applied_at, l.decided_at,
        l.disbursed_at, l.closed_at, l.disbursement_transaction_id, l.disbursement_failure,
-       l.rejection_reason, l.rejection_reasons, l.overpaid_minor, l.schedule_basis::text AS basis,
+       l.restructured_count, l.rejection_reason, l.rejection_reasons, l.overpaid_minor,
+       l.schedule_basis::text AS basis,
        n.due_date AS next_due_date, n.unpaid_minor AS next_due_amount_minor,
        coalesce(o.overdue_minor, 0)::bigint AS overdue_amount_minor
 FROM loans l
@@ -86,6 +87,7 @@ class LoanView:
     closed_at: datetime | None
     disbursement_transaction_id: UUID | None
     disbursement_failure: str | None
+    restructured_count: int
     rejection_reason: str | None
     rejection_reasons: Sequence[Mapping[str, str]] | None
     basis: str | None
