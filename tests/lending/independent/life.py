@@ -131,7 +131,7 @@ class Life:
         """What it costs to be rid of it."""
         owed = self.interest_owed(on)
         ahead = sum(line.unpaid("principal") for line in self.lines if line.due > on)
-        early = rounded(ahead * self.foreclosure_percent / 100)
+        early = rounded((ahead - max(0, -owed)) * self.foreclosure_percent / 100)
         parts = {
             "principal": self.outstanding - max(0, -owed),
             "interest": max(0, owed),
