@@ -251,11 +251,6 @@ class OverrideReasonRequired(Refused):
     title = "Approving against the recommendation needs a reason"
 
 
-class RejectionReasonRequired(Refused):
-    code = "rejection_reason_required"
-    title = "The assessment knows nothing against this loan: rejecting it needs a reason"
-
-
 # --- not found ----------------------------------------------------------------------------------
 
 

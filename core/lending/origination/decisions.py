@@ -16,7 +16,6 @@ from core.foundation.errors import (
     LoanNotFound,
     LoanStateConflict,
     OverrideReasonRequired,
-    RejectionReasonRequired,
 )
 from core.identity.persons import refuse_own
 from core.lending import notices, orders
@@ -27,7 +26,14 @@ from core.lending.origination.applications import Change, changed_figures
 from core.lending.origination.assessment import Assessment, Recommendation
 from core.lending.origination.files import LoanFile, lock, write_figures
 from core.lending.origination.kept_assessments import Occasion, keep
-from core.lending.origination.reasons import MOST_REASONS, ReasonCode, Told, chosen, principal
+from core.lending.origination.reasons import (
+    ASK_FOR_THEM,
+    MOST_REASONS,
+    ReasonCode,
+    Told,
+    chosen,
+    principal,
+)
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.notifications import inbox
 from core.transactions.intake import Intake
@@ -131,8 +137,7 @@ async def reject(
 ) -> tuple[Told, ...]:
     """Turn a pending loan down, and answer the reasons that its applicant is told.
 
-    Raises LoanNotFound, LoanStateConflict, FourEyes, and RejectionReasonRequired where neither the
-    officer nor the assessment has one.
+    Raises LoanNotFound, LoanStateConflict, FourEyes.
     """
     loan = await lock(connection, loan_id)
     await refuse_own(connection, decider.user_id, [loan.user_id])
@@ -140,8 +145,6 @@ async def reject(
     applicant, figures = loan.applicant, loan.figures
     assessment = await creditability.assess_application(connection, applicant, figures)
     told = reasons_of(rejection, assessment)
-    if not told:
-        raise RejectionReasonRequired
     await keep(connection, loan_id, Occasion.REJECTION, assessment, decider.today)
     stored = msgspec.json.encode([reason._asdict() for reason in told]).decode()
     await connection.execute(_REJECT, loan_id, decider.user_id, rejection.reason, stored)
@@ -156,7 +159,8 @@ def reasons_of(rejection: Rejection, assessment: Assessment) -> tuple[Told, ...]
     """Why a loan is turned down, for its applicant: at most four reasons, the principal first.
 
     An officer's codes stand for themselves. His words alone are the first reason, and the only one
-    where the rules had advised to approve; without either, the assessment's reasons are told.
+    where the rules had advised to approve; without either, the assessment's reasons are told, and
+    where it has none, that they may be asked for.
     """
     found = assessment.reasons
     if rejection.codes:
@@ -164,7 +168,7 @@ def reasons_of(rejection: Rejection, assessment: Assessment) -> tuple[Told, ...]
     own = chosen([ReasonCode.OTHER], found, rejection.reason) if rejection.reason else []
     if own and assessment.recommendation is Recommendation.APPROVE:
         return tuple(own)
-    return tuple([*own, *principal(found)][:MOST_REASONS])
+    return tuple([*own, *principal(found)][:MOST_REASONS]) or (ASK_FOR_THEM,)
 
 
 async def disburse_again(

@@ -63,6 +63,8 @@ class ReasonCode(StrEnum):
     BANKRUPTCY = "bankruptcy"
     COLLATERAL_INSUFFICIENT = "collateral_insufficient"
     OTHER = "other"
+    # Of a rejection for which neither the rules nor the officer named one
+    ON_REQUEST = "reasons_on_request"
 
 
 # What a rejection may be for; in the order in which equal ones are told.
@@ -115,6 +117,13 @@ class Told(NamedTuple):
 
     code: ReasonCode
     text: str
+
+
+# 12 CFR 1002.9(a)(2)(ii): instead of the reasons, the right to be told them.
+ASK_FOR_THEM: Final = Told(
+    ReasonCode.ON_REQUEST,
+    "You may ask us within 60 days for the specific reasons; we tell them within 30 days",
+)
 
 
 def principal(found: Iterable[Reason]) -> list[Told]:

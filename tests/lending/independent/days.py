@@ -57,7 +57,9 @@ def period_part(start: date, end: date, frequency: object, day_count: str) -> Fr
     return part_of_year(start, end, day_count)
 
 
-def within_period(start: date, end: date, since: date, frequency: object, day_count: str) -> Fraction:
+def within_period(
+    start: date, end: date, since: date, frequency: object, day_count: str
+) -> Fraction:
     """The part of a year from ``since`` to the end of the period from ``start`` to ``end``."""
     unit, every = rhythm(frequency)
     if day_count == "30/360" and unit == "months":

@@ -185,14 +185,21 @@ class Life:
         nxt = next(line for line in self.lines if line.due > on and line.unpaid())
         index = nxt.number - 1
         since = max(on, nxt.start)
-        waiting = self.interest_earned(on) - self.late_interest - sum(
-            line.asked["interest"] - line.late_interest for line in self.lines if line.number < nxt.number
+        waiting = (
+            self.interest_earned(on)
+            - self.late_interest
+            - sum(
+                line.asked["interest"] - line.late_interest
+                for line in self.lines
+                if line.number < nxt.number
+            )
         )
         plan = self.plan if self.count == self.plan.count else self._ending(self.count)
         rates = plan.rates()
         rates[index] = plan.rest_rate(index, since)
         part = self.part if keep_instalment else None
-        rows, part = course(plan, self.outstanding - ahead, index, rates, waiting, part)
+        left = self.outstanding - ahead
+        rows, part = course(plan, left, index, rates, carried=waiting, part=part)
         self.part = part
         self.count = rows[-1].number
         before = self.lines[index]
@@ -207,7 +214,9 @@ class Life:
             fresh.asked[component] = before.asked[component]
         if not fresh.unpaid():
             fresh.next_attempt = None
-        cut = [Span(s.start, on, s.earned(on), s.by_year) for s in self.spans if s.start < on < s.end]
+        cut = [
+            Span(s.start, on, s.earned(on), s.by_year) for s in self.spans if s.start < on < s.end
+        ]
         kept = [s for s in self.spans if s.end <= on]
         self.spans = [*kept, *cut, self._span(since, rows[0].due, rows[0].earned)]
         self.spans += [self._span(row.start, row.due, row.earned) for row in rows[1:]]

@@ -92,7 +92,9 @@ def equal_part(plan: Plan, balance: int, first: int, rates: list[Fraction], carr
     if plan.method == "equal_principal":
         exact = Fraction(balance, count)
     elif plan.method == "flat":
-        exact = Fraction(balance + sum(flat_interest(plan, balance, first, rates)[begin - first :]), count)
+        exact = Fraction(
+            balance + sum(flat_interest(plan, balance, first, rates)[begin - first :]), count
+        )
     else:
         rest, asked = Fraction(0), list(rates)
         if begin == first >= plan.deferring:
@@ -128,11 +130,17 @@ def flat_interest(plan: Plan, balance: int, first: int, rates: list[Fraction]) -
 
 def schedule(plan: Plan, balance: int) -> tuple[list[Row], int]:
     """The rows of a loan of ``balance``, and the equal part."""
-    return course(plan, balance, 0, plan.rates(), 0, None)
+    return course(plan, balance, 0, plan.rates())
 
 
 def course(
-    plan: Plan, balance: int, first: int, rates: list[Fraction], carried: int, part: int | None
+    plan: Plan,
+    balance: int,
+    first: int,
+    rates: list[Fraction],
+    *,
+    carried: int = 0,
+    part: int | None = None,
 ) -> tuple[list[Row], int]:
     """The rows from index ``first`` on; with a ``part``, until it has repaid the balance."""
     keeps_count = part is None
@@ -156,7 +164,7 @@ def course(
             principal = principal_of(plan, index, part, own, asked - (0 if defers else on_top))
             on_top = on_top if defers else 0
             if not keeps_count and 2 * (owed - principal) <= len(rows) + 1:
-                asked, principal, last = asked, owed, True
+                principal, last = owed, True
             principal = min(principal, owed)
         rows.append(Row(index + 1, start, end, principal, asked, own))
         owed -= principal
