@@ -100,6 +100,21 @@ async def test_what_the_account_holds_is_collected_and_the_rest_on_the_next_atte
     ]
 
 
+@pytest.mark.parametrize("may_draw", [False, True])
+async def test_an_overdraft_is_drawn_on_only_where_the_product_says_so(lender, may_draw):
+    terms = {"collect_from_overdraft": may_draw}
+    product = await lender.product(f"overdraft-{may_draw}".lower(), **terms)
+    borrower = await lender.borrower(overdraft_minor=700_00)
+    loan_id = await lender.loan(borrower, product=product)
+    await lender.withdraw_all(borrower)
+    await lender.deposit(borrower, 400_00)
+    due = await first_due(lender, loan_id)
+    await lender.close_through(due)
+    assert await lender.balance(borrower) == (400_00 - EMI if may_draw else 0)
+    await lender.close_through(due + timedelta(days=1))
+    assert (await lender.line(loan_id, 1)).line.paid.total == (EMI if may_draw else 400_00)
+
+
 async def test_a_product_may_refuse_collection_in_part(lender):
     product = await lender.product("whole-only", partial_collection=False)
     borrower = await lender.borrower()

@@ -172,13 +172,18 @@ def _after_prepayment(
 
 
 def _with_broken_period(plan: Plan, index: int, since: date) -> Plan:
-    """Return the plan whose period at `index` earns interest from `since` on."""
-    terms, period = plan.terms, plan.periods[index]
-    if not period.start <= since <= period.due:
-        raise TermsError("balance_since", "the day lies outside the next instalment's period")
-    rate = Fraction(terms.annual_rate) / 100
-    years = period.years(terms.day_count, since=since)
-    paused = period.years(terms.day_count, since=since, pauses=terms.interest_pauses)
+    """Return the plan whose instalment at `index` asks the interest from `since` on.
+
+    `since` may lie in an earlier period, where the instalments between are paid already.
+    """
+    terms = plan.terms
+    if not plan.periods[0].start <= since <= plan.periods[index].due:
+        raise TermsError("balance_since", "the day lies after the next instalment, or no loan's")
+    rate, day_count = Fraction(terms.annual_rate) / 100, terms.day_count
+    spans = [period for period in plan.periods[: index + 1] if period.due > since]
+    years = sum((x.years(day_count, since=since) for x in spans), Fraction(0))
+    pauses = terms.interest_pauses
+    paused = sum((x.years(day_count, since=since, pauses=pauses) for x in spans), Fraction(0))
     return replace(
         plan,
         rates=(*plan.rates[:index], rate * years, *plan.rates[index + 1 :]),

@@ -200,7 +200,7 @@ def _pay_out(book: LoanBook, event: Event, calendar: CollectionCalendar) -> None
     book.outstanding = book.amount
     count = book.terms.instalments(book.tenure_months)
     basis = Basis(event.value_date, book.amount, book.rate, count)
-    start_schedule(book, basis, event.value_date, calendar, Split())
+    start_schedule(book, basis, calendar)
 
 
 def _as_it_was_made(loan: LoanBook, disbursal: Event, later: Iterable[Event]) -> LoanBook:

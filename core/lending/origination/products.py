@@ -118,6 +118,7 @@ class ProductTerms(BaseModel):
     # Payments and collection
     interest_first: Flag = False
     partial_collection: Flag = True
+    collect_from_overdraft: Flag = False
     retry_days: tuple[Annotated[int, Field(strict=True, ge=1, le=60)], ...] = (1, 3, 7)
 
     # Delinquency and recovery, in days past due; "past" a threshold is one day more

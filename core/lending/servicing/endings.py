@@ -110,10 +110,10 @@ def restructure(
     number = old[0].number if old else len(book.current()) + 1
     if any(line.paid.total for line in old):
         fold(book, old, Split(), credit, on)
-        number += 1
+        old, number = [], number + 1
     count = book.terms.instalments(tenure_months)
     basis = Basis(on, book.outstanding, rate, count, number, grace=False)
-    start_schedule(book, basis, on, calendar, carried)
+    start_schedule(book, basis, calendar, carried=carried, replaced=old)
     carry_fee(book, unpaid.fee, tax, on)
     book.move(LoanEvent.RESTRUCTURE, on)
     book.rate, book.tenure_months = rate, tenure_months

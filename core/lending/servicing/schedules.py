@@ -12,26 +12,29 @@ from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.line_fees import keep_fees
 from core.lending.servicing.loan_book import Line, LoanBook
 
+_NOTHING = Split()
+
 
 def start_schedule(
     book: LoanBook,
     basis: Basis,
-    on: date,
     calendar: CollectionCalendar,
-    carried: Split,
+    *,
+    carried: Split = _NOTHING,
+    replaced: Sequence[Line] = (),
 ) -> None:
-    """Give ``book`` the schedule of ``basis`` from ``on``; its first line also asks ``carried``.
+    """Give ``book`` the schedule of ``basis`` in the place of the lines ``replaced``.
 
-    ``carried`` is what an older schedule left unpaid: earned interest and charges, which earn
-    nothing further.
+    Its first line also asks ``carried``: earned interest and charges that an older schedule left
+    unpaid, which earn nothing further.
     """
     schedule = generate(basis.terms(book.terms, book.currency))
     rows = schedule.instalments
     lines = _lines(rows, book.version + 1, basis.first_number - 1)
     lines[0].asked += carried
-    _plan_collection(lines, on, calendar)
-    book.replace_lines(book.upcoming(date.min), lines)
-    book.disbursed_on = book.disbursed_on or on
+    _plan_collection(lines, basis.start, calendar)
+    book.replace_lines(replaced, lines)
+    book.disbursed_on = book.disbursed_on or basis.start
     book.basis = replace(basis, part=schedule.part_minor).to_json()
     book.emi = schedule.emi_minor
     book.window = Window(rows[0].start_date, rows[0].due_date, rows[0].earned_minor)
@@ -43,18 +46,24 @@ def prepay(
     """Pay ``amount`` of principal ahead of time and lay out anew what is not due yet.
 
     Interest must be earned to ``on`` and nothing may be due; ``amount`` is less than the principal
-    outstanding. All that was paid ahead before becomes principal, too: instalments, and interest
-    for time that has not passed. The prepayment counts as principal of the next instalment, as in
-    the amortisation's own prepayments. Interest that is earned and not asked yet stays owed: it
-    falls due with the next instalment that pays interest.
+    outstanding. The prepayment counts as principal of the next instalment that is not paid, as in
+    the amortisation's own prepayments. Instalments that are paid in advance stay paid; interest
+    paid for time that has not passed repays principal. From ``on``, interest is earned on what is
+    left, and asked with the next instalment. What is earned and not asked yet stays owed: it falls
+    due with the next instalment that pays interest.
     """
-    ahead, window = book.ahead(on), book.window
-    if not ahead or window is None:
-        raise ValueError("nothing is left to prepay")
-    first, basis = ahead[0], Basis.from_json(book.basis or "{}")
+    window = book.window
+    if window is None:
+        raise ValueError("a loan with instalments to come earns interest")
+    kept, old = _paid_in_advance(book, on)
+    first, basis = old[0], Basis.from_json(book.basis or "{}")
     credit = book.credit_ahead(on)
-    paid = total(line.paid for line in ahead) + Split(interest=-credit, principal=credit + amount)
-    in_period = first.accrues - window.rest_minor
+    ahead = total(line.paid for line in old)
+    own = min(credit, ahead.interest)
+    paid = ahead + Split(interest=-own, principal=own + amount)
+    kept_now = _credited(kept, credit - own, window, book.version + 1)
+    before = [line for line in book.current() if line.due_date <= on] + kept_now
+    in_period = _earned_by(first, window)
     schedule = reschedule(
         basis.terms(book.terms, book.currency),
         book.outstanding - amount,
@@ -63,16 +72,16 @@ def prepay(
         part_minor=basis.part,
         until=basis.left,
         balance_since=on,
-        unpaid_interest_minor=max(0, _not_asked(book, first) - paid.interest),
-        deferred=_deferred(book, basis, first, in_period),
+        unpaid_interest_minor=max(0, _not_asked(book, before) - paid.interest),
+        deferred=_deferred(book, basis, before, in_period),
     )
     new = _lines(schedule.instalments, book.version + 1, basis.first_number - 1)
     book.window = Window(on, first.due_date, new[0].accrues)
     new[0].accrues += in_period
     _keep_paid(new[0], paid)
-    _keep_charges(book, ahead, new, on)
+    _keep_charges(book, old, new, on)
     _plan_collection(new, on, calendar)
-    book.replace_lines(ahead, new)
+    book.replace_lines([*kept, *old], [*kept_now, *new])
     book.count_paid(Split(principal=amount))
     left = new[-1].number - basis.first_number + 1
     book.basis = replace(basis, part=schedule.part_minor, left=left).to_json()
@@ -80,19 +89,64 @@ def prepay(
         book.emi = schedule.emi_minor
 
 
-def _not_asked(book: LoanBook, first: Line) -> int:
-    """The interest earned so far that no line before ``first`` asks for."""
-    asked = sum(line.asked.interest for line in book.current() if line.number < first.number)
-    return book.interest_accrued - asked
+def _paid_in_advance(book: LoanBook, on: date) -> tuple[list[Line], list[Line]]:
+    """The next instalments that are paid in advance, and those from the first that is not.
+
+    One that asks nothing, in a moratorium or beside a prepayment, is not paid.
+    """
+    ahead = book.ahead(on)
+    count = 0
+    while (
+        count < len(ahead)
+        and ahead[count].paid_on
+        and ahead[count].paid.total > (ahead[count].prepaid)
+    ):
+        count += 1
+    return ahead[:count], ahead[count:]
 
 
-def _deferred(book: LoanBook, basis: Basis, first: Line, in_period: int) -> list[int]:
+def _credited(kept: Sequence[Line], credit: int, window: Window, version: int) -> list[Line]:
+    """``kept`` once more, earning nothing from now on; ``credit`` of the interest paid on them is
+    principal instead, the latest first."""
+    moves, left = dict[int, int](), credit
+    for line in reversed(kept):
+        moves[line.number] = min(left, line.paid.interest)
+        left -= moves[line.number]
+    again, shifted = list[Line](), 0
+    for line in kept:
+        moved = Split(interest=-moves[line.number], principal=moves[line.number])
+        again.append(
+            replace(
+                line,
+                version=version,
+                opening=line.opening - shifted,
+                asked=line.asked + moved,
+                paid=line.paid + moved,
+                accrues=_earned_by(line, window),
+            )
+        )
+        shifted += moved.principal
+    return again
+
+
+def _earned_by(line: Line, window: Window) -> int:
+    """What the line's period has earned when ``window`` is the one that earns now."""
+    if line.due_date == window.end:
+        return line.accrues - window.rest_minor
+    return line.accrues if line.due_date < window.end else 0
+
+
+def _not_asked(book: LoanBook, before: Sequence[Line]) -> int:
+    """The interest earned so far that none of the lines ``before`` asks for."""
+    return book.interest_accrued - total(line.asked for line in before).interest
+
+
+def _deferred(book: LoanBook, basis: Basis, before: Sequence[Line], in_period: int) -> list[int]:
     """What each period of an interest moratorium has earned, while none of it is asked yet."""
-    terms, index = basis.terms(book.terms, book.currency), first.number - basis.first_number
-    if index > terms.interest_moratorium:
+    terms = basis.terms(book.terms, book.currency)
+    periods = [line.accrues for line in before if line.number >= basis.first_number]
+    if len(periods) > terms.interest_moratorium:
         return []
-    numbers = range(basis.first_number, first.number)
-    periods = [line.accrues for line in book.current() if line.number in numbers]
     return [*periods, in_period][: terms.interest_moratorium]
 
 

@@ -2,7 +2,8 @@
 
 What is still unpaid of the instalment when the transaction settles is collected, so that a
 customer's payment that came first is never collected twice. Where the account holds less, the
-product says whether that much is taken.
+product says whether that much is taken. What the account holds is the customer's own money; the
+product says whether an overdraft is drawn on, too.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from core.foundation.database import UnitOfWork
 from core.foundation.errors import InsufficientFunds, Internal
-from core.ledger.balances import Accounts, AccountState, Leg
+from core.ledger.balances import Accounts, AccountState, Leg, own_minor
 from core.lending import notices
 from core.lending.collections.retries import next_attempt_on
 from core.lending.details import CollectionDetails
@@ -19,7 +20,6 @@ from core.lending.servicing import booking
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.kinds.parties import (
     business_date,
-    cover,
     loan_id,
     lock_loans,
     payer,
@@ -130,13 +130,12 @@ async def _try_again_the_day_after(unit: UnitOfWork, transaction_ids: Sequence[U
 
 
 def _collectable(book: LoanBook, line: Line, account: AccountState) -> int:
-    wanted = line.unpaid.total
-    if account.available_minor < wanted:
-        if not book.terms.partial_collection or account.available_minor <= 0:
-            raise InsufficientFunds
-        return account.available_minor
-    cover(account, wanted)
-    return wanted
+    wanted, held = line.unpaid.total, own_minor(account.balance_minor)
+    if book.terms.collect_from_overdraft:
+        held = account.available_minor
+    if held < wanted and (held <= 0 or not book.terms.partial_collection):
+        raise InsufficientFunds
+    return min(held, wanted)
 
 
 def _result(outcome: Outcome, *, is_open: bool) -> tuple[object, ...]:

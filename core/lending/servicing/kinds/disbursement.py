@@ -14,7 +14,6 @@ from core.lending.details import DisbursementDetails
 from core.lending.origination.basis import Basis
 from core.lending.origination.fees import withheld
 from core.lending.servicing import booking
-from core.lending.servicing.allocation import Split
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.events import AgreedParticulars, EventKind
 from core.lending.servicing.kinds.parties import business_date, loan_id, lock_loans, note, receiver
@@ -94,7 +93,7 @@ class DisbursementKind:
         book.move(LoanEvent.ACTIVATE)
         book.outstanding = book.amount
         basis = Basis(on, book.amount, book.rate, book.terms.instalments(book.tenure_months))
-        start_schedule(book, basis, on, self._calendar, Split())
+        start_schedule(book, basis, self._calendar)
 
 
 def _legs(account_id: UUID, book: LoanBook) -> list[Leg]:
