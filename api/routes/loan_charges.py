@@ -16,6 +16,7 @@ from core.approvals.waivers import Waiver
 from core.audit.log import Actor
 from core.foundation import outcome
 from core.foundation.database import Connection, UnitOfWork
+from core.foundation.errors import LoanStateConflict
 from core.foundation.ids import new_id
 from core.lending.collections import charging
 from core.lending.collections.case_work import CaseOfficer
@@ -57,8 +58,15 @@ async def charge_loan(
         earlier = await find_key(connection, key, asked)
         if earlier is None:
             today = await bank_date(services, connection)
-            noted = await _charge(unit, known, charge_id, body, caller, actor, today)
-            earlier = await win_key(connection, key, asked, charge_id)
+            try:
+                noted = await _charge(unit, known, charge_id, body, caller, actor, today)
+            except LoanStateConflict:
+                # The key's first use may have ended a moment ago, and be what refuses this one.
+                earlier = await find_key(connection, key, asked)
+                if earlier is None:
+                    raise
+            else:
+                earlier = await win_key(connection, key, asked, charge_id)
         if earlier is not None:  # what was made here beside it, if anything, is not committed
             noted = await charging.find(connection, known, earlier)
             return _charged(known, earlier, body, noted, replayed=True)

@@ -312,11 +312,6 @@ loan_instalments = Table(
         ),
     ),
     Index(
-        "ix_loan_instalments_fees",
-        "due_date",
-        postgresql_where=text("superseded_at IS NULL AND fee_minor > 0 AND fee_booked_on IS NULL"),
-    ),
-    Index(
         "ix_loan_instalments_unpaid",
         "loan_id",
         "due_date",

@@ -37,21 +37,12 @@ def upgrade() -> None:
     for column in INSTALMENTS:
         op.add_column("loan_instalments", column.copy())
     op.create_check_constraint(op.f("ck_loan_instalments_fees"), "loan_instalments", FEES)
-    op.create_index(
-        "ix_loan_instalments_fees",
-        "loan_instalments",
-        ["due_date"],
-        postgresql_where=sa.text(
-            "superseded_at IS NULL AND fee_minor > 0 AND fee_booked_on IS NULL"
-        ),
-    )
     op.execute(LEDGER_ACCOUNTS)
     _deeds(f"{DEEDS}, 'waiver'")
 
 
 def downgrade() -> None:
     _deeds(DEEDS)
-    op.drop_index("ix_loan_instalments_fees", "loan_instalments")
     op.drop_constraint(op.f("ck_loan_instalments_fees"), "loan_instalments")
     for column in INSTALMENTS:
         op.drop_column("loan_instalments", column.name)

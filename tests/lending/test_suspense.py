@@ -8,7 +8,8 @@ from core.lending.collections import case_work
 from core.lending.collections.lateness import close_day
 from core.lending.servicing import suspense
 from core.lending.servicing.accrual import Window
-from core.lending.servicing.allocation import Split
+from core.lending.servicing.allocation import Component, Split
+from core.lending.servicing.charges import waive
 from core.lending.servicing.endings import settle, write_off
 from core.lending.states import Classification
 from tests.lending.test_late_interest import DUE, EVERY_DAY, book, line_of
@@ -69,6 +70,16 @@ def test_a_settlement_makes_income_of_what_it_pays_and_takes_the_rest_from_suspe
     assert ending.paid == Split(penalty=20_00, interest=50_00)
     assert ending.suspended == Split(interest=50_00)
     assert in_suspense(loan) == (0, 0)
+
+
+def test_a_waiver_lets_go_of_what_stands_in_suspense_before_it_costs_income():
+    loan = npa(penalty=20_00)
+    waived = waive(loan, Component.INTEREST, 30_00, LATER)
+    assert (waived.booked, waived.suspended) == (30_00, 30_00)
+    assert waive(loan, Component.PENALTY, 5_00, LATER).suspended == 5_00
+    assert in_suspense(loan) == (70_00, 15_00)
+    loan.pay(85_00, loan.due(LATER), LATER)
+    assert in_suspense(loan) == (0, 0), "all else came in"
 
 
 def test_under_ifrs_9_only_the_allowances_share_is_no_income_and_nothing_is_reversed():

@@ -6,14 +6,15 @@ from core.lending.amortisation import Fee
 from core.lending.details import FeeDetails
 from core.lending.servicing import booking
 
-# The loan's lock orders this and a payment that books the same fee.
+# The loan's lock orders this and a payment that books the same fee. What is paid in part before it
+# is due is booked then, so that a loan with a fee to book has something due that is unpaid.
 _LOCK_ASKING = """
 SELECT l.id FROM loans l
 WHERE l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
-  AND l.status IN ('active', 'restructured')
-  AND l.id IN (
-    SELECT loan_id FROM loan_instalments
-    WHERE due_date <= $3 AND superseded_at IS NULL AND fee_minor > 0 AND fee_booked_on IS NULL
+  AND l.status IN ('active', 'restructured') AND l.oldest_unpaid_on <= $3
+  AND EXISTS (
+    SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.due_date <= $3
+      AND i.superseded_at IS NULL AND i.fee_minor > 0 AND i.fee_booked_on IS NULL
   )
 ORDER BY l.id FOR NO KEY UPDATE
 """
