@@ -146,6 +146,25 @@ _PRINCIPAL_ADDS_UP: Final = (
     ),
     Check(
         7,
+        "loan overpayments equal what borrowers paid beyond what they owed",
+        "SELECT count(*) FROM loans WHERE overpaid_minor > 0",
+        """
+        SELECT format('loan overpayments are %s %s, loans say %s', coalesce(p.amount, 0),
+                      coalesce(p.currency, o.currency), coalesce(o.amount, 0)) AS what
+        FROM (
+          SELECT currency, sum(amount_minor) AS amount FROM postings WHERE ledger_code = '2200'
+          GROUP BY currency
+        ) p FULL JOIN (
+          SELECT currency, sum(overpaid_minor) AS amount FROM loans GROUP BY currency
+        ) o USING (currency)
+        WHERE coalesce(p.amount, 0) <> coalesce(o.amount, 0)
+        UNION ALL
+        SELECT format('loan %s is %s and was overpaid %s', id, status, overpaid_minor)
+        FROM loans WHERE overpaid_minor > 0 AND status NOT IN ('closed', 'foreclosed')
+        """,
+    ),
+    Check(
+        7,
         "interest receivable equals what all loans have earned and not been paid",
         "SELECT count(*) FROM loans WHERE disbursed_at IS NOT NULL",
         """
