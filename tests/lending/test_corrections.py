@@ -235,6 +235,28 @@ async def interest(lender, loan_id):
     return sum(view.line.asked.interest for view in (await lender.schedule(loan_id)).lines)
 
 
+@pytest.mark.parametrize("npa_income", ["suspense", "net"])
+async def test_what_stands_in_suspense_follows_the_loan(lender, npa_income):
+    product = await lender.product(f"npa-{npa_income}", npa_income=npa_income)
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower, product=product)
+    await lender.withdraw_all(borrower)
+    due = (await lender.line(loan_id, 1)).line.due_date
+    await lender.close_through(due + timedelta(days=95))
+    assert (await lender.view(loan_id)).classification == "npa"
+    await lender.deposit(borrower, 1_500_00)
+    paid = await enter(lender, loan_id, "1500", due + timedelta(days=2))
+    await lender.verify()
+    await adjust(lender, loan_id, paid, "700")
+    await lender.verify()
+    now, again = await lived(lender, loan_id)
+    assert again == now
+    await lender.deposit(borrower, 15_000_00)
+    await enter(lender, loan_id, "13500", due)
+    loan = await lender.view(loan_id)
+    assert (loan.status, loan.classification) == ("foreclosed", "standard")
+
+
 async def test_what_was_given_up_is_not_put_right(lender):
     borrower = await lender.borrower(balance_minor=100_00)
     loan_id = await lender.loan(borrower)

@@ -13,8 +13,9 @@ from core.foundation.errors import LoanStateConflict
 from core.lending.collections.delinquency import Arrears, classify
 from core.lending.corrections.life import Days, live
 from core.lending.corrections.position import Position, difference, position
+from core.lending.origination.products import NpaIncome
 from core.lending.servicing.events import Event
-from core.lending.servicing.loan_book import Line, LoanBook
+from core.lending.servicing.loan_book import Line, LoanBook, owed_in_all
 from core.lending.states import PAID_OFF, REPAYING, Classification
 
 # What a life leads to; the rest of a book is what the loan was made with, or the borrower's.
@@ -72,10 +73,10 @@ def _stay_as_classified(book: LoanBook, lived: LoanBook) -> None:
 
 
 def _suspend(book: LoanBook, lived: LoanBook) -> None:
-    """In suspense stands all that is owed, or of a part of it no more than that."""
+    """In suspense stands all that is owed; on the net amount what stood there, if it is owed."""
     interest = max(0, lived.interest_owed())
-    penalty = sum(line.unpaid.penalty for line in lived.current())
-    if book.suspended_percent < 100:
+    penalty = owed_in_all(lived.current()).penalty
+    if book.terms.npa_income is NpaIncome.NET:
         interest = min(interest, book.interest_suspended)
         penalty = min(penalty, book.penalty_suspended)
     lived.interest_suspended, lived.penalty_suspended = interest, penalty
