@@ -89,6 +89,9 @@ NOT_FOUND: Final[dict[str, dict[str, Any]]] = {"404": _described("Unknown, or no
 ALSO: Final = {
     ("get", "/loans/{loan_id}/payoff"): {"409": WITH_BODY["409"]},
     ("get", "/loans/{loan_id}/disclosure"): {"409": WITH_BODY["409"]},
+    ("get", "/loans/{loan_id}/statement"): {"409": WITH_BODY["409"]},
+    ("get", "/loans/{loan_id}/certificate/{year}"): {"409": WITH_BODY["409"]},
+    ("get", "/loans/{loan_id}/no-dues"): {"409": WITH_BODY["409"]},
     ("get", "/metrics"): {"404": _described("Closed to who brings no token, in production")},
 }
 

@@ -1,13 +1,19 @@
 """What a borrower is given to keep, on the wire."""
 
-from datetime import date
+from datetime import date, datetime
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import Field
 
 from api.schemas.answers import ViewAnswer
 from api.schemas.fields import Money
 from api.schemas.terms import Percent
 from core.documents.document import Document
+from core.foundation.money import to_major
 from core.lending.disclosure.disclosures import Disclosure, Form
+from core.lending.states import LoanStatus
+from core.reporting.loan_statement import LoanStatement, StatementLine
 
 
 class PaymentRunAnswer(ViewAnswer):
@@ -60,3 +66,81 @@ class DisclosureAnswer(ViewAnswer):
             payments=runs,
             document=disclosure.forms[form],
         )
+
+
+class LoanPostingAnswer(ViewAnswer):
+    """One leg: an account's number, or a ledger account by code and name. A credit is positive."""
+
+    ledger_code: str | None
+    account: str
+    amount: Money
+
+
+class LoanEntryAnswer(ViewAnswer):
+    """What was booked at once. ``principal``, ``interest`` and ``charges`` say by how much more is
+    owed of each; ``paid`` is what accounts of customers paid, negative where they received."""
+
+    transaction_id: UUID
+    type: str
+    description: str
+    value_date: date | None
+    accounting_date: date
+    booked_at: datetime
+    paid: Money
+    principal: Money
+    interest: Money
+    charges: Money
+    principal_balance: Money
+    postings: list[LoanPostingAnswer]
+
+    @classmethod
+    def made_of(cls, line: StatementLine, currency: str) -> "LoanEntryAnswer":
+        """The answer of a statement's line."""
+        legs = [LoanPostingAnswer.of(leg, currency) for leg in line.entry.postings]
+        balance = to_major(line.balance_minor, currency)
+        return cls.of(line.entry, currency, principal_balance=balance, postings=legs)
+
+
+class LoanStatementAnswer(ViewAnswer):
+    """A loan's statement of account, by accounting dates."""
+
+    loan_id: UUID
+    currency: str
+    since: Annotated[date, Field(serialization_alias="from")]
+    until: Annotated[date, Field(serialization_alias="to")]
+    opening_principal: Money
+    closing_principal: Money
+    items: list[LoanEntryAnswer]
+
+    @classmethod
+    def made_of(cls, found: LoanStatement) -> "LoanStatementAnswer":
+        """The answer of a statement."""
+        items = [LoanEntryAnswer.made_of(line, found.currency) for line in found.lines]
+        return cls.of(found, items=items)
+
+
+class CertificateAnswer(ViewAnswer):
+    """What was paid on a loan in a year."""
+
+    loan_id: UUID
+    currency: str
+    since: Annotated[date, Field(serialization_alias="from")]
+    until: Annotated[date, Field(serialization_alias="to")]
+    principal: Money
+    interest: Money
+    charges: Money
+    recovered: Money
+    outstanding: Money
+
+
+class NoDuesAnswer(ViewAnswer):
+    """That nothing is owed on a loan any more."""
+
+    loan_id: UUID
+    status: LoanStatus
+    borrower: str
+    amount: Money
+    currency: str
+    disbursed_on: date
+    ended_on: date | None
+    issued_on: date

@@ -382,6 +382,11 @@ class LastAdmin(Conflict):
     title = "The last active admin cannot be taken away"
 
 
+class DuesRemain(Conflict):
+    code = "dues_remain"
+    title = "Something is still owed on this loan"
+
+
 class LoanStateConflict(Conflict):
     code = "loan_state_conflict"
     title = "The loan's state does not allow this"

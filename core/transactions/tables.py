@@ -86,6 +86,14 @@ class Transaction(Base):
             postgresql_where=text("reverses IS NOT NULL AND status <> 'failed'"),
         ),
         Index("ix_transactions_created_at", "created_at", postgresql_using="brin"),
+        # What the bank booked by itself on a loan; no movement of a customer's is in it.
+        Index(
+            "ix_transactions_loan_entries",
+            text("(details->>'loan_id')"),
+            postgresql_where=text(
+                "debit_account_id IS NULL AND credit_account_id IS NULL AND details ? 'loan_id'"
+            ),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

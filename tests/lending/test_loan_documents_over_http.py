@@ -45,3 +45,37 @@ async def test_a_disclosure_before_and_with_the_agreement(bank, officer):
     assert "Key Facts Statement" in await as_pdf(customer, f"/loans/{loan_id}/disclosure?form=kfs")
     assert (await stranger.get(path)).status_code == 404
     assert (await customer.get(f"/loans/{loan_id}/disclosure")).status_code == 422
+
+
+async def test_a_statement_a_certificate_and_no_dues_letter(bank, officer):
+    customer = await bank.customer(full_name="Łucja Żółć")
+    await customer.open_account(1_000)
+    loan_id = await apply(customer)
+    assert (await customer.get(f"/loans/{loan_id}/statement")).status_code == 409
+    await disburse(officer, loan_id)
+
+    found = (await customer.get(f"/loans/{loan_id}/statement")).json()
+    day = found["from"]
+    assert (found["opening_principal"], found["closing_principal"]) == (0, 12_000)
+    (payout,) = found["items"]
+    assert (payout["type"], payout["paid"], payout["principal_balance"]) == (
+        "disbursement", -12_000, 12_000,
+    )  # fmt: skip
+    assert [leg["amount"] for leg in payout["postings"]] == [-12_000, 12_000]
+    wrong = await customer.get(f"/loans/{loan_id}/statement?from={day}&to=2020-01-01")
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "to")
+    table = await customer.get(f"/loans/{loan_id}/statement", headers={"Accept": "text/csv"})
+    assert table.headers["content-type"].startswith("text/csv")
+    assert table.text.splitlines()[1].endswith(",-12000,12000,0,0,12000")
+    assert "Łucja Żółć" in await as_pdf(customer, f"/loans/{loan_id}/statement")
+
+    refused = await customer.get(f"/loans/{loan_id}/no-dues")
+    assert (refused.status_code, refused.json()["code"]) == (409, "dues_remain")
+    paid = await customer.post(f"/loans/{loan_id}/pay", {"mode": "foreclose"})
+    assert (await customer.final(paid.json()["transaction_id"]))["status"] == "success"
+    year = (await customer.get(f"/loans/{loan_id}/certificate/{day[:4]}")).json()
+    assert (year["principal"], year["outstanding"]) == (12_000, 0)
+    assert "12,000.00 EUR" in await as_pdf(customer, f"/loans/{loan_id}/certificate/{day[:4]}")
+    letter = (await customer.get(f"/loans/{loan_id}/no-dues")).json()
+    assert (letter["status"], letter["borrower"]) == ("foreclosed", "Łucja Żółć")
+    assert "nothing is owed" in await as_pdf(customer, f"/loans/{loan_id}/no-dues")
