@@ -20,13 +20,13 @@ _ENDINGS: Final = {
     LoanStatus.SETTLED: "settled: the bank accepted an agreed sum for all that was owed",
     LoanStatus.WRITTEN_OFF: "written off, and all of it recovered since",
 }
-# As income, or in suspense (2300 and 2310) while the loan does not perform.
-_INTEREST_EARNED: Final = (LedgerCode.INTEREST_INCOME.value, "2300")
+# As income, or in suspense while the loan does not perform.
+_INTEREST_EARNED: Final = (LedgerCode.INTEREST_INCOME.value, LedgerCode.INTEREST_IN_SUSPENSE.value)
 _CHARGES_EARNED: Final = (
     LedgerCode.PENALTY_INCOME.value,
     LedgerCode.FEE_INCOME.value,
     LedgerCode.TAX_PAYABLE.value,
-    "2310",
+    LedgerCode.PENALTIES_IN_SUSPENSE.value,
 )
 
 

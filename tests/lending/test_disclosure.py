@@ -8,7 +8,7 @@ import pytest
 
 from core.documents.document import Boxes, Document, Facts, Grid
 from core.foundation.errors import DisclosureNotKept, LoanNotFound, LoanStateConflict
-from core.lending.amortisation import Terms, generate
+from core.lending.amortisation import Method, Terms, generate
 from core.lending.disclosure.disclosures import Disclosure, Form, disclose
 from core.lending.disclosure.offer import Creditor, Offer, OfferedFee
 from core.lending.origination import decisions, offers
@@ -159,6 +159,17 @@ def test_a_moratorium_leaves_out_payments_of_nothing() -> None:
     assert sum(run.count for run in runs) == 4
     assert sum(run.count * run.amount_minor for run in runs) == found.figures.total_payable_minor
     assert runs[0].first_due_date == date(2026, 4, 1)
+
+
+def test_instalments_that_all_differ_fit_the_page() -> None:
+    falling = offer("12000", "12", 360, currency="EUR", method=Method.EQUAL_PRINCIPAL)
+
+    found = disclose(falling, given=False)
+
+    assert told(found.forms[Form.SECCI])["Instalments"].startswith(
+        "Monthly: 360 payments, at first"
+    )
+    assert len(grids(found.forms[Form.REGZ])[0].rows) > 300
 
 
 async def disclosure(lender, loan_id, owner=None) -> Disclosure:

@@ -9,6 +9,7 @@ from core.documents.document import Document, Facts, Section
 from core.lending.disclosure.offer import Offer
 from core.lending.disclosure.words import NONE, counted, money, percent, plain_percent
 
+MANY_AMOUNTS = 6
 TITLE = "Standard European Consumer Credit Information"
 
 
@@ -62,9 +63,13 @@ def _features(offer: Offer) -> Facts:
 
 
 def _payments(offer: Offer) -> str:
-    return ", then ".join(
-        f"{run.count} of {money(run.amount_minor, offer.currency)}" for run in offer.payments()
-    )
+    """The amounts and numbers of the payments; many that differ are told by first and last."""
+    runs = list(offer.payments())
+    told = [f"{run.count} of {money(run.amount_minor, offer.currency)}" for run in runs]
+    if len(runs) <= MANY_AMOUNTS:
+        return ", then ".join(told)
+    count = sum(run.count for run in runs)
+    return f"{count} payments, at first {told[0]}, at last {told[-1]}; all of them upon request"
 
 
 def _costs(offer: Offer) -> Facts:
@@ -95,7 +100,7 @@ def _rights(offer: Offer) -> Facts:
         (
             "Right of withdrawal",
             f"Within {counted(days, 'day')} of the disbursement the loan may be repaid with the"
-            " interest earned to that day and no other charge"
+            " interest earned to that day, and no fee for ending it is asked"
             if days
             else NONE,
         ),
