@@ -15,18 +15,34 @@ import pytest
 from core.business_day import chunks, close
 from core.foundation.errors import GiroError
 from core.lending import borrowers
-from core.lending.collections import case_work
+from core.lending.collections import case_work, charging
 from core.lending.collections.case_work import CaseOfficer
+from core.lending.collections.charging import WaiverAsked
+from core.lending.origination.charges import When
+from core.lending.servicing.allocation import Component
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.events import ChargeParticulars
 from core.lending.steps import EMI_COLLECTION
 from tests.lending.lender import OFFICER, SUBMITTING, Borrower, Lender
 
+TAXED = {"name": "A fee", "percent": "0.7", "amount": "1.11", "tax_percent": 18}
+CHARGES = {when.value: {**TAXED, "code": when.value, "when": when.value} for when in When}
 PRODUCTS = {
-    "year-reducing": {},
+    "year-reducing": {"charges": list(CHARGES.values()), "fee_tax_percent": 19},
     "year-flat": {"method": "flat", "foreclosure_fee_percent": 2, "retry_days": [2]},
-    "year-equal": {"method": "equal_principal", "day_count": "actual/365", "interest_first": True},
-    "year-bullet": {"method": "bullet", "processing_fee_percent": 1},
-    "year-weekly": {"frequency": "weekly", "grace_days": 0, "late_fee": 5},
+    "year-equal": {
+        "method": "equal_principal",
+        "day_count": "actual/365",
+        "interest_first": True,
+        "charges": [CHARGES["instalment"]],
+    },
+    "year-bullet": {"method": "bullet", "processing_fee_percent": 1, "fee_tax_percent": 18},
+    "year-weekly": {
+        "frequency": "weekly",
+        "grace_days": 0,
+        "late_fee": 5,
+        "charges": [CHARGES["overdue"]],
+    },
     "year-free": {"min_rate": 0, "default_rate": 0, "partial_collection": False},
     "year-grace": {"moratorium_months": 2, "rounding": "up", "rounding_unit": 1},
     "year-strict": {"sma0_to": 5, "sma1_to": 10, "npa_after_dpd": 15, "default_after_dpd": 20},
@@ -75,7 +91,10 @@ class Year:
         await self.lender.deposit(borrower, self.chance.randrange(1_00, 4_000_00))
 
     async def officer(self, _borrower: Borrower, loan: object) -> None:
-        if self.chance.random() < 0.7:
+        if self.chance.random() < 0.6:
+            return
+        if self.chance.random() < 0.5:
+            await self.clerk(loan)
             return
         step, fields = self.chance.choice(
             (
@@ -96,6 +115,26 @@ class Year:
             officer = CaseOfficer(OFFICER, is_admin=True, today=await self.lender.today())
             doors = (unit, self.lender.quiet.intake) if step in SUBMITTING else (unit,)
             await step(*doors, loan, officer, **fields)
+            await unit.commit()
+
+    async def clerk(self, loan: object) -> None:
+        """A fee by hand, or a waiver."""
+        today = await self.lender.today()
+        soon = today + timedelta(days=self.chance.randrange(60))
+        rate, amount = Decimal(self.chance.choice((0, 18))), self.chance.randrange(1, 30_00)
+        fee = ChargeParticulars("letter", "Letter", amount, tax_percent=rate, on=soon)
+        always = ChargeParticulars("service", "Service", amount, when=When.INSTALMENT)
+        component = self.chance.choice((Component.FEE, Component.PENALTY, Component.INTEREST))
+        waiver = WaiverAsked(component, Decimal(amount) / 100, "by chance")
+        async with self.lender.quiet.database.unit_of_work() as unit:
+            officer = CaseOfficer(OFFICER, is_admin=False, today=today)
+            match self.chance.randrange(4):
+                case 0:
+                    await charging.charge(unit, loan, officer, fee, reason="by chance")
+                case 1:
+                    await charging.charge(unit, loan, officer, always, reason="by chance")
+                case _:
+                    await charging.waive(unit, loan, officer, waiver)
             await unit.commit()
 
     async def night(self, day) -> None:

@@ -219,11 +219,11 @@ async def test_a_fee_by_hand_may_come_with_every_instalment_to_come(lender, offi
     assert [line.asked.fee for line in lines] == [0] + [3_00] * 11
     with pytest.raises(LoanStateConflict):
         await charge(lender, loan_id, "service", flat_minor=1_00, when=When.INSTALMENT)
-    # What was paid in advance became principal: its instalment falls due again, as all others do
+    # An instalment that is paid in advance stays paid, and asks for nothing more
     await lender.pay(borrower, loan_id, "6000", "prepay_reduce_emi")
     await lender.settle()
     lines = [view.line for view in (await lender.schedule(loan_id)).lines]
-    assert [line.asked.fee for line in lines] == [3_00] * 12
+    assert [line.asked.fee for line in lines] == [0] + [3_00] * 11
 
 
 async def test_what_is_waived_is_no_income_and_no_debt_and_its_tax_comes_back(lender, officer):
