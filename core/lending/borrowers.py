@@ -50,7 +50,8 @@ SELECT id FROM loans WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
   AND status IN ('active', 'restructured') ORDER BY id
 """
 _OPEN_SINCE = """
-SELECT min(last_closed_on) + 1 FROM loans WHERE status IN ('active', 'restructured')
+SELECT coalesce((SELECT accrued_through FROM lending_day WHERE id = 1), min(disbursed_on)) + 1
+FROM loans WHERE status IN ('active', 'restructured') HAVING count(*) > 0
 """
 
 

@@ -17,7 +17,7 @@ from core.lending.collections.classify import classify
 from core.lending.collections.collect import announce_due, submit_due
 from core.lending.collections.fees_due import book_fees_due
 from core.lending.collections.pursue import close_cured, open_cases, set_off
-from core.lending.servicing.accrue import accrue
+from core.lending.servicing.accrue import accrue, begin_periods
 from core.lending.servicing.calendar import CollectionCalendar
 from core.transactions.intake import Intake
 from core.transactions.results import count_results
@@ -39,7 +39,7 @@ def register(steps: Steps, intake: Intake, *, holiday_country: str = "") -> None
     follow_up = Phase("recover", (reassess, close_cured), follow_up=True)
     borrowers = Borrowers()
     of_loans = partial(Part, PART, borrowers, counted=True)
-    collecting = Phase("collect", (accrue, book_fees_due, announce_due, submit))
+    collecting = Phase("collect", (accrue, begin_periods, book_fees_due, announce_due, submit))
     assessing = Phase("assess", (charge_late, *recovering))
     steps.register(CLOSE_DAY, of_loans((collecting, assessing, follow_up)))
     steps.register(DEFAULT_RECOVERY, of_loans((Phase("assess", recovering), follow_up)))

@@ -55,8 +55,10 @@ loan_products = Table(
 
 # One loan, from application to its end, with the terms it was made with.
 #
-# ``period_*`` is the instalment period that accrues interest now; ``interest_accrued_minor`` is
-# what the books have recognised since disbursal.
+# ``period_*`` is the instalment period that accrues interest now. ``interest_accrued_minor`` is
+# what was earned since disbursal, ``period_accrued_minor`` of this period included; what the period
+# has earned beyond that follows from the day (``servicing/accrual``), and ``lending_day`` says
+# through which day it is booked.
 loans = Table(
     "loans",
     Base.metadata,
@@ -105,7 +107,6 @@ loans = Table(
     Column("period_end", Date),
     Column("period_interest_minor", BigInteger, server_default=ZERO, nullable=False),
     Column("period_accrued_minor", BigInteger, server_default=ZERO, nullable=False),
-    Column("last_closed_on", Date),
     Column("dpd", Integer, server_default=ZERO, nullable=False),
     Column("worst_dpd", Integer, server_default=ZERO, nullable=False),
     Column("classification", Text, server_default="standard", nullable=False),
@@ -190,14 +191,18 @@ loans = Table(
         postgresql_where=text("status IN ('active', 'restructured')"),
     ),
     Index(
+        "ix_loans_earning",
+        "user_id",
+        "period_end",
+        postgresql_where=text("status IN ('active', 'restructured')"),
+    ),
+    Index(
         "ix_loans_flagged",
         "user_id",
         postgresql_where=text(
             "status IN ('active', 'restructured') AND (dpd > 0 OR classification <> 'standard')"
         ),
     ),
-    # Accrual rewrites every running loan once a day, in place.
-    postgresql_with={"fillfactor": "70"},
 )
 
 
@@ -349,23 +354,28 @@ lending_accruals = Table(
 
 
 # A window of a loan's interest that has ended or was replaced: it was the loan's in the accruals of
-# all loans through ``accrued_through``; ``own_minor`` was booked for this loan alone at its end.
+# all loans through ``accrued_through``; ``own_minor`` was booked for this loan alone at its end (of
+# a loan's first window: at its beginning, and there is none before it).
 loan_accruals = Table(
     "loan_accruals",
     Base.metadata,
     Column("loan_id", Uuid, ForeignKey("loans.id"), nullable=False),
     Column("id", BigInteger, Identity(always=True), nullable=False),
-    Column("period_start", Date, nullable=False),
-    Column("period_end", Date, nullable=False),
-    Column("period_interest_minor", BigInteger, nullable=False),
-    Column("period_accrued_minor", BigInteger, nullable=False),
+    Column("period_start", Date),
+    Column("period_end", Date),
+    Column("period_interest_minor", BigInteger),
+    Column("period_accrued_minor", BigInteger),
     Column("suspended_percent", SmallInteger, nullable=False, server_default=ZERO),
     Column("accrued_through", Date),
     Column("own_on", Date),
     Column("own_minor", BigInteger, nullable=False, server_default=ZERO),
     Column("transaction_id", Uuid, ForeignKey("transactions.id")),
     PrimaryKeyConstraint("loan_id", "id"),
-    CheckConstraint("period_start <= period_end", name="period"),
+    CheckConstraint(
+        "num_nonnulls(period_start, period_end, period_interest_minor, period_accrued_minor)"
+        " IN (0, 4) AND period_start <= period_end",
+        name="period",
+    ),
     CheckConstraint("(transaction_id IS NULL) = (own_minor = 0)", name="own"),
 )
 

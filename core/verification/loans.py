@@ -165,23 +165,6 @@ _PRINCIPAL_ADDS_UP: Final = (
     ),
     Check(
         7,
-        "interest receivable equals what all loans have earned and not been paid",
-        "SELECT count(*) FROM loans WHERE disbursed_at IS NOT NULL",
-        """
-        SELECT format('interest receivable is %s %s, loans say %s', coalesce(p.amount, 0),
-                      coalesce(p.currency, o.currency), coalesce(o.amount, 0)) AS what
-        FROM (
-          SELECT currency, -sum(amount_minor) AS amount FROM postings WHERE ledger_code = '1200'
-          GROUP BY currency
-        ) p FULL JOIN (
-          SELECT currency, sum(interest_accrued_minor - interest_paid_minor) AS amount
-          FROM loans GROUP BY currency
-        ) o USING (currency)
-        WHERE coalesce(p.amount, 0) <> coalesce(o.amount, 0)
-        """,
-    ),
-    Check(
-        7,
         "every loan knows its oldest unpaid due date",
         "SELECT count(*) FROM loans WHERE status IN ('active', 'restructured')",
         """
@@ -194,34 +177,6 @@ _PRINCIPAL_ADDS_UP: Final = (
         ) s ON s.loan_id = l.id
         WHERE l.status IN ('active', 'restructured')
           AND l.oldest_unpaid_on IS DISTINCT FROM s.due_date
-        """,
-    ),
-    Check(
-        7,
-        "what stands in suspense is what the loans say, and no more than they owe",
-        "SELECT count(*) FROM loans WHERE suspended_percent > 0",
-        """
-        SELECT format('%s in suspense is %s %s, loans say %s', coalesce(p.what, o.what),
-                      coalesce(p.amount, 0), coalesce(p.currency, o.currency),
-                      coalesce(o.amount, 0)) AS what
-        FROM (
-          SELECT currency, CASE ledger_code WHEN '2300' THEN 'interest' ELSE 'penalty' END AS what,
-                 sum(amount_minor) AS amount
-          FROM postings WHERE ledger_code IN ('2300', '2310') GROUP BY currency, ledger_code
-        ) p FULL JOIN (
-          SELECT currency, 'interest' AS what, sum(interest_suspended_minor) AS amount
-          FROM loans GROUP BY currency
-          UNION ALL
-          SELECT currency, 'penalty', sum(penalty_suspended_minor) FROM loans GROUP BY currency
-        ) o USING (currency, what)
-        WHERE coalesce(p.amount, 0) <> coalesce(o.amount, 0)
-        UNION ALL
-        SELECT format('loan %s is %s and %s, with %s and %s in suspense', id, status,
-                      classification, interest_suspended_minor, penalty_suspended_minor)
-        FROM loans
-        WHERE interest_suspended_minor > greatest(0, interest_accrued_minor - interest_paid_minor)
-           OR (interest_suspended_minor + penalty_suspended_minor > 0
-               AND (classification <> 'npa' OR status NOT IN ('active', 'restructured')))
         """,
     ),
     Check(

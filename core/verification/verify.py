@@ -4,11 +4,14 @@ from typing import Final
 
 from core.foundation.database import Database, Reader
 from core.privileges import CATALOG, differences
-from core.verification import books, guards, loans
+from core.verification import accruals, books, guards, loans
 from core.verification.checks import SHOWN, Breach, Check, Result
 
 CHECKS: Final = tuple(
-    sorted((*books.CHECKS, *loans.CHECKS, *guards.CHECKS), key=lambda check: check.promise)
+    sorted(
+        (*books.CHECKS, *loans.CHECKS, *accruals.CHECKS, *guards.CHECKS),
+        key=lambda check: check.promise,
+    )
 )
 
 

@@ -116,10 +116,10 @@ def _make_tables() -> None:
         "loan_accruals",
         sa.Column("loan_id", sa.Uuid, nullable=False),
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
-        sa.Column("period_start", sa.Date, nullable=False),
-        sa.Column("period_end", sa.Date, nullable=False),
-        sa.Column("period_interest_minor", sa.BigInteger, nullable=False),
-        sa.Column("period_accrued_minor", sa.BigInteger, nullable=False),
+        sa.Column("period_start", sa.Date),
+        sa.Column("period_end", sa.Date),
+        sa.Column("period_interest_minor", sa.BigInteger),
+        sa.Column("period_accrued_minor", sa.BigInteger),
         sa.Column("suspended_percent", sa.SmallInteger, server_default=ZERO, nullable=False),
         sa.Column("accrued_through", sa.Date),
         sa.Column("own_on", sa.Date),
@@ -134,7 +134,11 @@ def _make_tables() -> None:
             ["transactions.id"],
             name=op.f("fk_loan_accruals_transaction_id_transactions"),
         ),
-        sa.CheckConstraint("period_start <= period_end", name=op.f("ck_loan_accruals_period")),
+        sa.CheckConstraint(
+            "num_nonnulls(period_start, period_end, period_interest_minor, period_accrued_minor)"
+            " IN (0, 4) AND period_start <= period_end",
+            name=op.f("ck_loan_accruals_period"),
+        ),
         sa.CheckConstraint(
             "(transaction_id IS NULL) = (own_minor = 0)", name=op.f("ck_loan_accruals_own")
         ),

@@ -44,17 +44,17 @@ _LOANS = """
 INSERT INTO loans (id, user_id, account_id, product_code, status, currency, amount_minor,
   interest_rate, tenure_months, terms, emi_minor, monthly_emi_minor, applied_at, disbursed_at,
   disbursed_on, principal_disbursed_minor, principal_outstanding_minor, schedule_version,
-  period_start, period_end, period_interest_minor, last_closed_on, oldest_unpaid_on)
+  period_start, period_end, period_interest_minor, oldest_unpaid_on)
 SELECT gen_random_uuid(), owner_id, id, 'standard', 'active', currency, $1::bigint, 12, $2::int,
   $3::jsonb, $4::bigint, $4::bigint, now(), now(), $5::date, $1, $1, 1, $5, $6::date, $7::bigint,
-  $5, $6
+  $6
 FROM accounts CROSS JOIN generate_series(1, $8::int)
 """
 _INSTALMENTS = """
 INSERT INTO loan_instalments (loan_id, version, number, period_start, due_date, opening_minor,
-                              principal_minor, interest_minor, next_attempt_on)
+                              principal_minor, interest_minor, accrues_minor, next_attempt_on)
 SELECT l.id, 1, d.number, d.starts, d.due, l.amount_minor * (1 + $4::int - d.number) / $4,
-       l.amount_minor / $4, $3::bigint, d.due
+       l.amount_minor / $4, $3::bigint, $3::bigint, d.due
 FROM loans l CROSS JOIN unnest($1::date[], $2::date[]) WITH ORDINALITY AS d (starts, due, number)
 """
 

@@ -16,6 +16,7 @@ from core.foundation.errors import RunNotFound
 from core.foundation.ids import new_id
 from core.lending import borrowers
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.storage import read_book
 from core.lending.steps import EMI_COLLECTION
 from tests.lending.lender import every_step
 
@@ -64,14 +65,21 @@ async def test_closing_a_date_twice_changes_nothing(lender):
 
 
 async def test_missed_days_are_closed_one_by_one(lender):
-    loans = await some_loans(lender, 2)
+    await some_loans(lender, 2)
     today = await lender.today()
     done = await lender.close_through(today + timedelta(days=5))
     assert [run.business_date for run in done][-5:] == [
         today + timedelta(days=days) for days in range(1, 6)
     ]
-    closed = await lender.value("SELECT last_closed_on FROM loans WHERE id = $1", loans[0])
-    assert closed == today + timedelta(days=5)
+    assert await lender.value("SELECT accrued_through FROM lending_day") == today + timedelta(5)
+
+
+async def accrued(lender, loan_id):
+    """What the books have of the loan's interest."""
+    async with lender.quiet.database.read() as reader:
+        book = await read_book(reader, loan_id)
+    book.count_booked()
+    return book.interest_accrued
 
 
 async def test_interest_is_earned_by_the_day_and_exactly_by_the_period(lender):
@@ -79,16 +87,18 @@ async def test_interest_is_earned_by_the_day_and_exactly_by_the_period(lender):
     loan_id = await lender.loan(borrower)
     line = (await lender.line(loan_id, 1)).line
     days = (line.due_date - line.period_start).days
-    accrued = "SELECT interest_accrued_minor FROM loans WHERE id = $1"
+    row = "SELECT xmin::text FROM loans WHERE id = $1"
+    before = await lender.value(row, loan_id)
     for day in (1, 2, 7, days - 1):
         await lender.close_through(line.period_start + timedelta(days=day))
         expected = (2 * 120_00 * day + days) // (2 * days)
-        assert await lender.value(accrued, loan_id) == expected
+        assert await accrued(lender, loan_id) == expected
+        assert await lender.value(row, loan_id) == before  # nothing is written for an idle loan
     await lender.close_through(line.due_date)
-    assert await lender.value(accrued, loan_id) == 120_00
+    assert await accrued(lender, loan_id) == 120_00
     second = (await lender.line(loan_id, 2)).line
     await lender.close_through(second.due_date)
-    assert await lender.value(accrued, loan_id) == 120_00 + second.asked.interest
+    assert await accrued(lender, loan_id) == 120_00 + second.asked.interest
 
 
 async def test_three_schedulers_at_once_close_the_day_once(lender):

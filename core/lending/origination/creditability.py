@@ -22,8 +22,8 @@ from core.transactions.results import bounced_debits, flows
 
 # A loan of which nothing has fallen due yet says nothing of how its borrower pays.
 _WORST_DPD = """
-SELECT max(worst_dpd) FROM loans l WHERE user_id = $1 AND EXISTS (
-  SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.due_date <= l.last_closed_on
+SELECT max(worst_dpd) FROM loans l CROSS JOIN lending_day d WHERE user_id = $1 AND EXISTS (
+  SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.due_date <= d.accrued_through
 )
 """
 # Running and approved loans, and applications made before this one: what is asked for in parallel

@@ -1,98 +1,116 @@
-"""A step of the business day: interest earned through a date, for all loans of a share at once.
+"""Steps of the business day: interest earned through a date, booked for all loans of the bank.
 
-A loan that has closed the date already is left alone.
+Income is booked by a sum over the rows of all running loans, one entry for each currency; no row is
+written for it. What a loan alone has of it is told by ``accrual_history``. The rows of which an
+instalment's period has ended go on to the next one.
 """
 
-from collections.abc import Sequence
-
-from asyncpg import Record
+from datetime import date
+from typing import Final
 
 from core.business_day.steps import Work
+from core.foundation.database import Connection
 from core.foundation.unit_of_work import UnitOfWork
 from core.lending.details import AccrualDetails
-from core.lending.servicing import booking
-from core.lending.servicing.accrual import EARNED
+from core.lending.servicing import accrual_lock, booking
+from core.lending.servicing.accrual import earned_sql, suspended_sql
+from core.lending.servicing.storage import LoansAtHand
 
-# Of what is earned, the part that goes to suspense: half up, of a period's running total, and only
-# while it is owed: what was paid ahead was income when it came in.
-_SUSPENDED = """
-greatest(0, least(
-  (o.percent * o.target + 50) / 100 - (o.percent * o.booked + 50) / 100,
-  o.owed + o.target - o.booked - o.suspended
-))
+_ACCRUED_THROUGH = "SELECT accrued_through FROM lending_day WHERE id = 1"
+# Of the days after $1 (null: from the beginning) through $2.
+_EARNED: Final = f"""
+SELECT currency, sum(after - before)::bigint AS earned,
+       sum({suspended_sql("after")} - {suspended_sql("before")})::bigint AS suspended
+FROM (
+  SELECT currency, suspended_percent, interest_suspended_minor, interest_accrued_minor,
+         interest_paid_minor, {earned_sql("$1::date")} - period_accrued_minor AS before,
+         {earned_sql("$2::date")} - period_accrued_minor AS after
+  FROM loans WHERE status IN ('active', 'restructured') AND period_end IS NOT NULL
+) AS windows
+GROUP BY currency ORDER BY currency
+"""  # noqa: S608 - the rule of another file
+_KEEP = """
+INSERT INTO lending_accruals
+  (business_date, currency, since, earned_minor, suspended_minor, transaction_id)
+SELECT $1, currency, $2, earned, suspended, transaction_id
+FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::uuid[])
+  AS a (currency, earned, suspended, transaction_id)
 """
-# Periods that have ended: book their rest and open the next one, if there is one. Where the period
-# ends on the very day, the next has earned nothing yet and the loan's day is closed.
+_MOVE_ON = "UPDATE lending_day SET accrued_through = $1 WHERE id = 1"
+
+_ENDED = """
+user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2) AND status IN ('active', 'restructured')
+"""
+# Periods that ended on the very day through which the books have everything: all of it was booked,
+# and the next period has earned nothing yet.
 _ROLL = f"""
 WITH ended AS (
-  SELECT id, period_end, suspended_percent AS percent, period_accrued_minor AS booked,
-         interest_accrued_minor - interest_paid_minor AS owed,
-         interest_suspended_minor AS suspended,
-         {EARNED} AS target
-  FROM loans
-  WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
-    AND status IN ('active', 'restructured') AND period_end <= $3 AND last_closed_on < $3
+  SELECT id, period_start, period_end, period_interest_minor AS interest, suspended_percent,
+         period_accrued_minor AS counted, period_interest_minor - period_accrued_minor AS rest,
+         {suspended_sql("period_interest_minor - period_accrued_minor")} AS suspended
+  FROM loans WHERE {_ENDED} AND period_end = $3
   ORDER BY id FOR NO KEY UPDATE
-), rolled AS (
-  UPDATE loans l SET
-    interest_accrued_minor = l.interest_accrued_minor + o.target - o.booked,
-    interest_suspended_minor = l.interest_suspended_minor + {_SUSPENDED},
-    period_start = n.period_start, period_end = n.due_date,
-    period_interest_minor = coalesce(n.accrues_minor, 0), period_accrued_minor = 0,
-    last_closed_on = CASE WHEN o.period_end = $3 THEN $3 ELSE l.last_closed_on END
-  FROM ended o LEFT JOIN LATERAL (
-    SELECT period_start, due_date, accrues_minor FROM loan_instalments i
-    WHERE i.loan_id = o.id AND i.superseded_at IS NULL AND i.period_start >= o.period_end
-    ORDER BY i.number LIMIT 1
-  ) n ON true
-  WHERE l.id = o.id
-  RETURNING l.currency, o.target - o.booked AS earned, {_SUSPENDED} AS suspended
+), kept AS (
+  INSERT INTO loan_accruals (loan_id, period_start, period_end, period_interest_minor,
+                             period_accrued_minor, suspended_percent, accrued_through)
+  SELECT id, period_start, period_end, interest, counted, suspended_percent, $3 FROM ended
 )
-SELECT currency, sum(earned)::bigint AS earned, sum(suspended)::bigint AS suspended
-FROM rolled GROUP BY currency
-"""  # noqa: S608 - the rule of another file
-_EARN = f"""
-WITH open AS (
-  SELECT id, suspended_percent AS percent, period_accrued_minor AS booked,
-         interest_accrued_minor - interest_paid_minor AS owed,
-         interest_suspended_minor AS suspended,
-         CASE WHEN period_end IS NULL THEN 0 ELSE {EARNED} END AS target
-  FROM loans
-  WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
-    AND status IN ('active', 'restructured') AND last_closed_on < $3
-  ORDER BY id FOR NO KEY UPDATE
-), closed AS (
-  UPDATE loans l SET
-    interest_accrued_minor = l.interest_accrued_minor + o.target - o.booked,
-    interest_suspended_minor = l.interest_suspended_minor + {_SUSPENDED},
-    period_accrued_minor = o.target, last_closed_on = $3
-  FROM open o WHERE l.id = o.id
-  RETURNING l.currency, o.target - o.booked AS earned, {_SUSPENDED} AS suspended
-)
-SELECT currency, sum(earned)::bigint AS earned, sum(suspended)::bigint AS suspended
-FROM closed GROUP BY currency
-"""  # noqa: S608 - the rule of another file
+UPDATE loans l SET
+  interest_accrued_minor = l.interest_accrued_minor + e.rest,
+  interest_suspended_minor = e.suspended,
+  period_start = n.period_start, period_end = n.due_date,
+  period_interest_minor = coalesce(n.accrues_minor, 0), period_accrued_minor = 0
+FROM ended e LEFT JOIN LATERAL (
+  SELECT period_start, due_date, accrues_minor FROM loan_instalments i
+  WHERE i.loan_id = e.id AND i.superseded_at IS NULL AND i.period_start >= e.period_end
+  ORDER BY i.number LIMIT 1
+) n ON true
+WHERE l.id = e.id
+"""  # noqa: S608 - our own condition
+_LEFT_BEHIND = f"SELECT id FROM loans WHERE {_ENDED} AND period_end < $3"  # noqa: S608 - as above
 
 
 async def accrue(unit: UnitOfWork, work: Work) -> None:
-    """Book the interest earned through the date, and close the day for these loans."""
-    connection = unit.connection
-    share, day = work.share, work.business_date
-    earned: dict[str, tuple[int, int]] = {}
-    rows = await connection.fetch(_ROLL, share.first_id, share.next_id, day)
-    while rows:
-        _add(earned, rows)
-        rows = await connection.fetch(_ROLL, share.first_id, share.next_id, day)
-    _add(earned, await connection.fetch(_EARN, share.first_id, share.next_id, day))
+    """Book what all loans of the bank have earned through the date; once, whichever share comes
+    first."""
+    connection, day = unit.connection, work.business_date
+    if await _is_booked(connection, day):
+        return
+    await accrual_lock.hold_alone(connection)
+    if await _is_booked(connection, day):
+        return
+    since: date | None = await connection.fetchval(_ACCRUED_THROUGH)
+    rows = [row for row in await connection.fetch(_EARNED, since, day) if row["earned"]]
     about = AccrualDetails(day)
     entries = [
-        booking.interest_earned(currency, amount, about, suspended_minor=suspended)
-        for currency, (amount, suspended) in sorted(earned.items())
+        booking.interest_earned(currency, earned, about, suspended_minor=suspended)
+        for currency, earned, suspended in rows
     ]
-    await booking.post(connection, entries)
+    transactions = await booking.post(connection, entries)
+    if rows:
+        await connection.execute(
+            _KEEP, day, since, *map(list, zip(*rows, strict=True)), transactions
+        )
+    await connection.execute(_MOVE_ON, day)
 
 
-def _add(earned: dict[str, tuple[int, int]], rows: Sequence[Record]) -> None:
-    for currency, amount, suspended in rows:
-        before = earned.get(currency, (0, 0))
-        earned[currency] = before[0] + amount, before[1] + suspended
+async def begin_periods(unit: UnitOfWork, work: Work) -> None:
+    """Let the share's loans of which a period has ended earn by the next one."""
+    connection, share = unit.connection, work.share
+    await accrual_lock.hold(connection)
+    through: date | None = await connection.fetchval(_ACCRUED_THROUGH)
+    if through is None:
+        return
+    await connection.execute(_ROLL, share.first_id, share.next_id, through)
+    behind = await connection.fetch(_LEFT_BEHIND, share.first_id, share.next_id, through)
+    if behind:  # set aside when it ended: what the next period has earned since is not booked
+        loans = LoansAtHand()
+        await loans.load_all(connection, [row["id"] for row in behind])
+        for book in loans.books.values():
+            book.accrue_to(through)
+        await loans.write(connection)
+
+
+async def _is_booked(connection: Connection, day: date) -> bool:
+    through: date | None = await connection.fetchval(_ACCRUED_THROUGH)
+    return through is not None and through >= day

@@ -5,7 +5,7 @@ minor units of the loan's currency.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -13,7 +13,15 @@ from uuid import UUID
 from core.foundation.errors import NothingDue
 from core.lending.amortisation import NO_FEE, Fee
 from core.lending.origination.products import ProductTerms
-from core.lending.servicing.accrual import Window, advance
+from core.lending.servicing.accrual import (
+    NOT_COUNTED,
+    Counted,
+    Window,
+    advance,
+    earned,
+    is_by_year,
+    suspended,
+)
 from core.lending.servicing.allocation import Allocation, Owed, Split, allocate, total
 from core.lending.states import (
     PAID_OFF,
@@ -126,6 +134,7 @@ class LoanBook:
     newly_credited: int = 0
     newly_asked: Fee = NO_FEE
     newly_on: date = date.min
+    counted: Counted = NOT_COUNTED  # what the books had of its window when it was read
     # What moved from income to suspense in it, and back (below zero).
     newly_suspended: int = 0
     newly_suspended_penalty: int = 0
@@ -225,6 +234,8 @@ class LoanBook:
 
     def count_paid(self, split: Split) -> None:
         """Move the totals by what was paid."""
+        if self.suspended_percent and self.window is self.counted.window:
+            self.count_booked()
         self.outstanding -= split.principal
         self.repaid += split.principal
         self.interest_paid += split.interest
@@ -232,20 +243,35 @@ class LoanBook:
         self._receive(split.penalty)
 
     def accrue_to(self, day: date) -> None:
-        """Earn interest through ``day``, period by period; needs the whole schedule loaded."""
+        """Earn interest through ``day``, period by period; needs the whole schedule loaded.
+
+        Until then a book that was read does not count what the days' accruals booked since its
+        window began.
+        """
         self.newly_on = max(self.newly_on, day)
         if self.window is None:
             return
         periods = (Window(x.period_start, x.due_date, x.accrues) for x in self.current())
-        fresh, self.window = advance(self.window, periods, day)
+        fresh, self.window = advance(self.window, periods, day, by_year=is_by_year(self.terms))
         self._earn(fresh, day)
+        self.reshaped = self.changed = True
+
+    def count_booked(self) -> None:
+        """Earn, within the window, what the days' accruals have booked for it."""
+        through = self.counted.through
+        if self.window is None or through is None:
+            return
+        so_far = earned(self.window, through, by_year=is_by_year(self.terms))
+        fresh = so_far - self.window.accrued_minor
+        self.window = replace(self.window, accrued_minor=so_far)
+        self._earn(fresh, through)
         self.reshaped = self.changed = True
 
     def book_earned(self, amount: int, on: date) -> None:
         """The bank's books have yet to hear of ``amount`` of interest that was earned."""
         self.newly_accrued += amount
         self.newly_on = max(self.newly_on, on)
-        self.suspend((self.suspended_percent * amount + 50) // 100, 0)
+        self.suspend(suspended(amount, self.suspended_percent), 0)
         self._receive(0)  # what was paid ahead was income when it came in
 
     def credit_ahead(self, on: date) -> int:

@@ -1,12 +1,14 @@
 """A loan's row: read as a ``LoanBook``, and written back, set-based."""
 
 from collections.abc import Sequence
+from copy import copy
+from datetime import date
 
 from asyncpg import Record
 
 from core.foundation.database import Connection
 from core.lending.origination.products import parse_terms
-from core.lending.servicing.accrual import Window
+from core.lending.servicing.accrual import Counted, Window, earned, is_by_year
 from core.lending.servicing.loan_book import ENDED, LoanBook
 from core.lending.states import Classification, LoanStatus
 
@@ -23,7 +25,8 @@ SELECT id, user_id, account_id, status, currency, amount_minor AS amount, intere
        interest_suspended_minor AS interest_suspended,
        penalty_suspended_minor AS penalty_suspended, overpaid_minor AS overpaid,
        restructured_count, specified_until, disbursed_on,
-       period_start, period_end, period_interest_minor, period_accrued_minor
+       period_start, period_end, period_interest_minor, period_accrued_minor,
+       (SELECT accrued_through FROM lending_day WHERE id = 1) AS accrued_through
 FROM loans WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE
 """
 LOCK_FREE_LOANS = f"{LOCK_LOANS} SKIP LOCKED"
@@ -74,13 +77,31 @@ def book_of(row: Record) -> LoanBook:
     values = dict(row)
     start, end = values.pop("period_start"), values.pop("period_end")
     interest, accrued = values.pop("period_interest_minor"), values.pop("period_accrued_minor")
-    return LoanBook(
+    window = Window(start, end, interest, accrued) if end is not None else None
+    through = values.pop("accrued_through")
+    book = LoanBook(
         status=LoanStatus(values.pop("status")),
         classification=Classification(values.pop("classification")),
         terms=parse_terms(values.pop("terms")),
-        window=Window(start, end, interest, accrued) if end is not None else None,
+        window=window,
         **values,
     )
+    book.counted = _counted(book, through)
+    return book
+
+
+def _counted(book: LoanBook, through: date | None) -> Counted:
+    """What the days' accruals booked for the loan beyond what its row counts."""
+    window, percent = book.window, book.suspended_percent
+    if window is None or through is None:
+        return Counted(through, window, percent)
+    if not percent:  # the usual case, and the one that comes by the thousand
+        so_far = earned(window, through, by_year=is_by_year(book.terms))
+        return Counted(through, window, percent, so_far - window.accrued_minor)
+    known = copy(book)
+    known.counted = Counted(through)
+    known.count_booked()
+    return Counted(through, window, percent, known.newly_accrued, known.newly_suspended)
 
 
 async def write_loans(connection: Connection, changed: Sequence[LoanBook]) -> None:

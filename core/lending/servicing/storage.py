@@ -18,7 +18,7 @@ from core.foundation.database import Connection, Reader
 from core.foundation.errors import LoanNotFound
 from core.lending.amortisation import NO_FEE
 from core.lending.details import AccrualDetails, CollectionDetails, FeeDetails
-from core.lending.servicing import booking, event_rows
+from core.lending.servicing import accrual_lock, accrual_rows, booking, event_rows
 from core.lending.servicing.events import Event
 from core.lending.servicing.line_rows import ALL_LINES, DUE_LINES, line_of, write_lines
 from core.lending.servicing.loan_book import LoanBook
@@ -53,10 +53,16 @@ class LoansAtHand:
             raise LoanNotFound
         return self.books[loan_id]
 
+    # Whether no day can be counted until the end of the unit of work.
+    held: bool = False
+
     async def lock(self, connection: Connection, loan_ids: Iterable[UUID]) -> None:
         """Lock and read the loans that are not at hand yet, in id order, without lines."""
         wanted = sorted(set(loan_ids) - self.books.keys())
         if wanted:
+            if not self.held:
+                await accrual_lock.hold(connection)
+                self.held = True
             for row in await connection.fetch(LOCK_LOANS, wanted):
                 self.books[row["id"]] = book_of(row)
 
@@ -65,6 +71,9 @@ class LoansAtHand:
         wanted = sorted(set(loan_ids) - self.books.keys())
         if not wanted:
             return set()
+        self.held = self.held or await accrual_lock.hold_if_free(connection)
+        if not self.held:
+            return set(wanted)
         for row in await connection.fetch(LOCK_FREE_LOANS, wanted):
             self.books[row["id"]] = book_of(row)
         missing = [loan_id for loan_id in wanted if loan_id not in self.books]
@@ -86,14 +95,16 @@ class LoansAtHand:
         """Write back every change, the entries and the notices; what is written is clean."""
         changed = [book for book in self.books.values() if book.changed]
         await write_lines(connection, self.books.values())
+        rebased = accrual_rows.rebase(changed)
         await write_loans(connection, changed)
+        await accrual_rows.book(connection, rebased)
         own = [entry for book in changed for entry in _own_entries(book)]
         await booking.post(connection, [*own, *self.entries])
         await event_rows.add(connection, self.events)
         await inbox.write(connection, self.notices)
         for book in changed:
             book.changed = book.reshaped = False
-            book.newly_accrued = book.newly_credited = 0
+            book.newly_credited = 0
             book.newly_asked = NO_FEE
             book.newly_suspended = book.newly_suspended_penalty = 0
         self.entries, self.notices, self.events, self.collected = [], [], [], []
@@ -127,8 +138,6 @@ def _add_lines(books: Mapping[UUID, LoanBook], rows: Sequence[Record]) -> None:
 def _own_entries(book: LoanBook) -> Iterator[JournalEntry]:
     """What the loan has earned, moved and asked in this unit of work."""
     about = AccrualDetails(book.newly_on, book.id)
-    if book.newly_accrued:
-        yield booking.interest_earned(book.currency, book.newly_accrued, about)
     if book.newly_credited:
         yield booking.interest_to_principal(book.currency, book.newly_credited, about)
     if book.newly_asked.total_minor:

@@ -21,6 +21,7 @@ from core.lending.servicing.loan_book import LoanBook, owed_in_all
 
 def enter(book: LoanBook, on: date) -> None:
     """The loan is non-performing from the close of ``on``; needs the whole schedule loaded."""
+    book.accrue_to(on)
     if book.terms.npa_income is NpaIncome.NET:
         book.suspended_percent = book.terms.npa_allowance_percent
     else:
@@ -32,7 +33,11 @@ def enter(book: LoanBook, on: date) -> None:
 
 
 def leave(book: LoanBook, on: date) -> None:
-    """The loan performs again from the close of ``on``: all that stands in suspense is income."""
+    """The loan performs again from the close of ``on``: all that stands in suspense is income.
+
+    Needs the whole schedule loaded.
+    """
+    book.accrue_to(on)
     book.suspended_percent = 0
     book.suspend(-book.interest_suspended, -book.penalty_suspended)
     book.newly_on = on

@@ -28,7 +28,7 @@ from core.transactions.decide import Movement, Outcome, Rule
 _ACTIVATE = """
 UPDATE loans l SET status = 'active', disbursed_at = clock_timestamp(), disbursed_on = d.on_date,
   principal_disbursed_minor = l.amount_minor, principal_outstanding_minor = l.amount_minor,
-  last_closed_on = d.on_date, disbursement_failure = NULL
+  disbursement_failure = NULL
 FROM unnest($1::uuid[], $2::date[]) AS d (id, on_date) WHERE l.id = d.id
 """
 _NOTE_FAILURE = """
