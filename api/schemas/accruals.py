@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from api.schemas.fields import Money
 from core.foundation.money import to_major
-from core.lending.servicing.accrual_history import Earned
+from core.lending.servicing.accrual_history import InterestEntry
 
 
 class AccrualAnswer(BaseModel):
@@ -23,7 +23,7 @@ class AccrualAnswer(BaseModel):
     transaction_id: UUID
 
     @classmethod
-    def of(cls, earned: Earned, currency: str) -> "AccrualAnswer":
+    def of(cls, earned: InterestEntry, currency: str) -> "AccrualAnswer":
         """The entry as answered."""
         return cls(
             date=earned.on,

@@ -2,17 +2,18 @@
 
 from typing import Final
 
-from core.lending.servicing.accrual import earned_sql, suspended_sql
+from core.lending.servicing.accrual import EARNED_AT, SUSPENDED_WITH
 from core.verification.checks import Check
 
 # What the days' accruals have booked for each loan beyond what its row counts.
 _LOANS: Final = f"""
 SELECT id, status, classification, currency, suspended_percent, interest_paid_minor AS paid,
        penalty_suspended_minor AS penalty_suspended, interest_accrued_minor + booked AS accrued,
-       {suspended_sql("booked")} AS suspended
+       {SUSPENDED_WITH.format(amount="booked")} AS suspended
 FROM loans l CROSS JOIN LATERAL (
   SELECT CASE WHEN l.status IN ('active', 'restructured') AND l.period_end IS NOT NULL
-              THEN {earned_sql("accrued_through")} - period_accrued_minor ELSE 0 END AS booked
+              THEN {EARNED_AT.format(day="accrued_through")} - period_accrued_minor
+              ELSE 0 END AS booked
   FROM lending_day
 ) AS day
 """  # noqa: S608 - the rule of another file
@@ -33,8 +34,8 @@ WITH replaced AS (
   WHERE r.id IS NOT NULL OR l.status IN ('active', 'restructured')
 ), of_loans AS (
   SELECT a.business_date, a.currency, a.earned_minor,
-         {earned_sql("a.since")} - period_accrued_minor AS before,
-         {earned_sql("a.business_date")} - period_accrued_minor AS after
+         {EARNED_AT.format(day="a.since")} - period_accrued_minor AS before,
+         {EARNED_AT.format(day="a.business_date")} - period_accrued_minor AS after
   FROM lending_accruals a JOIN windows w ON w.currency = a.currency AND w.period_end IS NOT NULL
   WHERE a.business_date = (SELECT accrued_through FROM lending_day)
 )

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from core.business_day.steps import Share, Work
 from core.foundation.ids import new_id
-from core.lending.servicing.accrual import Window, advance, earned, earned_sql
+from core.lending.servicing.accrual import EARNED_AT, Window, advance, earned
 from core.lending.servicing.accrue import accrue, begin_periods
 from core.lending.servicing.storage import read_book
 
 START = date(2026, 1, 31)
 EVERYBODY = Share(UUID(int=0), None, 0)
 _EARNED = f"""
-SELECT {earned_sql("$3::date")}
+SELECT {EARNED_AT.format(day="$3::date")}
 FROM unnest($1::date[], $2::date[], $4::bigint[], $5::bigint[], $6::bool[]) WITH ORDINALITY
   AS l (period_start, period_end, period_interest_minor, period_accrued_minor, by_year, place)
 ORDER BY place

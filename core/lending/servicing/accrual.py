@@ -25,6 +25,37 @@ from core.lending.origination.products import ProductTerms
 # year is 366 of them, of a leap year 365.
 _YEAR: Final = 365 * 366
 
+# The same in SQL, of the end of the day {0} on the scale of years.
+_YEARS: Final = """(
+  extract(year FROM {0})::int * 133590 + extract(doy FROM {0})::int * (
+    133590 / extract(doy FROM make_date(extract(year FROM {0})::int, 12, 31))::int
+  )
+)"""
+_PART: Final = f"""(
+  CASE WHEN by_year THEN {_YEARS.format("{day}")} - {_YEARS.format("period_start")}
+       ELSE {{day}} - period_start END
+)::bigint"""
+_WHOLE: Final = f"""(
+  CASE WHEN by_year THEN {_YEARS.format("period_end")} - {_YEARS.format("period_start")}
+       ELSE period_end - period_start END
+)::bigint"""
+# ``earned`` of a row of ``loans`` at the end of {day}, of which nothing was earned where it is
+# null. Divided first, so that no product grows too large.
+EARNED_AT: Final = f"""
+CASE WHEN {{day}} >= period_end THEN period_interest_minor
+     WHEN {{day}} <= period_start THEN period_accrued_minor
+     ELSE greatest(period_accrued_minor, period_interest_minor / {_WHOLE} * {_PART}
+       + (2 * (period_interest_minor % {_WHOLE}) * {_PART} + {_WHOLE}) / (2 * {_WHOLE})) END
+"""
+# What stands in suspense of a row of ``loans`` that earned {amount} beyond what it counts. No more
+# than is owed: what was paid ahead was income when it came in.
+SUSPENDED_WITH: Final = """
+CASE WHEN suspended_percent = 0 THEN interest_suspended_minor ELSE least(
+  interest_suspended_minor + (({amount}) * suspended_percent + 50) / 100,
+  greatest(interest_accrued_minor + {amount} - interest_paid_minor, 0)
+) END
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -108,34 +139,6 @@ def advance(
         window = following
 
 
-def earned_sql(day: str) -> str:
-    """``earned`` of a row of ``loans`` at the end of ``day``, an expression of SQL.
-
-    Of a day that is null nothing was earned. Divided first, so that no product grows too large.
-    """
-    part, whole = _weight_sql("period_start", day), _weight_sql("period_start", "period_end")
-    interest, counted = "period_interest_minor", "period_accrued_minor"
-    return f"""
-    CASE WHEN {day} >= period_end THEN {interest} WHEN {day} <= period_start THEN {counted}
-         ELSE greatest({counted}, {interest} / {whole} * {part}
-           + (2 * ({interest} % {whole}) * {part} + {whole}) / (2 * {whole})) END
-    """
-
-
-def suspended_sql(amount: str) -> str:
-    """What stands in suspense of a row of ``loans`` that earned an amount beyond what it counts.
-
-    An expression of SQL. No more stands there than is owed: what was paid ahead was income when it
-    came in.
-    """
-    return f"""
-    CASE WHEN suspended_percent = 0 THEN interest_suspended_minor ELSE least(
-      interest_suspended_minor + (({amount}) * suspended_percent + 50) / 100,
-      greatest(interest_accrued_minor + {amount} - interest_paid_minor, 0)
-    ) END
-    """
-
-
 def _weight(start: date, end: date, *, by_year: bool) -> int:
     """The days after ``start`` through ``end``, or what they are of a year, in ``_YEAR`` parts."""
     return _years(end) - _years(start) if by_year else (end - start).days
@@ -147,16 +150,3 @@ def _years(day: date) -> int:
     return (
         day.year * _YEAR + (day - date(day.year, 1, 1)).days * (_YEAR // length) + _YEAR // length
     )
-
-
-def _weight_sql(start: str, end: str) -> str:
-    return (
-        f"(CASE WHEN by_year THEN {_years_sql(end)} - {_years_sql(start)}"
-        f" ELSE {end} - {start} END)::bigint"
-    )
-
-
-def _years_sql(day: str) -> str:
-    year = f"extract(year FROM {day})::int"
-    length = f"extract(doy FROM make_date({year}, 12, 31))::int"
-    return f"({year} * {_YEAR} + extract(doy FROM {day})::int * ({_YEAR} / {length}))"

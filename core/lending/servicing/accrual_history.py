@@ -38,7 +38,7 @@ GROUP BY business_date, transaction_id
 """
 
 
-class Earned(NamedTuple):
+class InterestEntry(NamedTuple):
     """Interest that a loan earned by a transaction, for the day ``on``; below zero: taken back."""
 
     on: date
@@ -55,12 +55,12 @@ class BankDay(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptWindow:
     """A window that was the loan's through the accrual of a day, and what came at its end."""
 
     window: Window | None
     through: date
-    own: Earned | None = None
+    own: InterestEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class History:
     """A loan's interest entry by entry, the latest first."""
 
     currency: str
-    entries: Sequence[Earned]
+    entries: Sequence[InterestEntry]
 
 
 async def find_history(
@@ -82,19 +82,21 @@ async def find_history(
     if loan is None:
         raise LoanNotFound
     rows = await reader.fetch(_WINDOWS, loan_id)
-    kept = [Kept(_window(*row[:4]), row[4] or date.min, _own(*row[5:8])) for row in rows]
-    kept.append(Kept(_window(*loan[3:7]), date.max))
+    kept = [KeptWindow(_window(*row[:4]), row[4] or date.min, _own(*row[5:8])) for row in rows]
+    kept.append(KeptWindow(_window(*loan[3:7]), date.max))
     begun = loan["disbursed_on"] or date.max
     days = [
         BankDay(*row) for row in await reader.fetch(_DAYS, loan["currency"], begun, first, last)
     ]
-    late = [Earned(*row) for row in await reader.fetch(_LATE, loan_id, first, last)]
+    late = [InterestEntry(*row) for row in await reader.fetch(_LATE, loan_id, first, last)]
     parts = by_day(kept, days, by_year=loan["by_year"])
     entries = [*late, *(each for each in parts if first <= each.on <= last)]
     return History(loan["currency"], sorted(entries, key=_newest, reverse=True))
 
 
-def by_day(kept: Sequence[Kept], days: Sequence[BankDay], *, by_year: bool) -> Iterator[Earned]:
+def by_day(
+    kept: Sequence[KeptWindow], days: Sequence[BankDay], *, by_year: bool
+) -> Iterator[InterestEntry]:
     """A loan's part of each day's accrual, and what was booked for it alone, window by window."""
     after = date.min
     for each in kept:
@@ -106,7 +108,7 @@ def by_day(kept: Sequence[Kept], days: Sequence[BankDay], *, by_year: bool) -> I
                     before = earned(each.window, day.since, by_year=by_year)
                 amount = earned(each.window, day.on, by_year=by_year) - before
                 if amount:
-                    yield Earned(day.on, amount, day.transaction_id)
+                    yield InterestEntry(day.on, amount, day.transaction_id)
         if each.own is not None:
             yield each.own
         after = each.through
@@ -116,9 +118,9 @@ def _window(start: date | None, end: date, interest: int, accrued: int) -> Windo
     return None if start is None else Window(start, end, interest, accrued)
 
 
-def _own(on: date, amount: int, transaction_id: UUID | None) -> Earned | None:
-    return None if transaction_id is None else Earned(on, amount, transaction_id)
+def _own(on: date, amount: int, transaction_id: UUID | None) -> InterestEntry | None:
+    return None if transaction_id is None else InterestEntry(on, amount, transaction_id)
 
 
-def _newest(entry: Earned) -> tuple[date, UUID]:
+def _newest(entry: InterestEntry) -> tuple[date, UUID]:
     return entry.on, entry.transaction_id

@@ -13,18 +13,19 @@ from core.foundation.database import Connection
 from core.foundation.unit_of_work import UnitOfWork
 from core.lending.details import AccrualDetails
 from core.lending.servicing import accrual_lock, booking
-from core.lending.servicing.accrual import earned_sql, suspended_sql
+from core.lending.servicing.accrual import EARNED_AT, SUSPENDED_WITH
 from core.lending.servicing.storage import LoansAtHand
 
 _ACCRUED_THROUGH = "SELECT accrued_through FROM lending_day WHERE id = 1"
 # Of the days after $1 (null: from the beginning) through $2.
 _EARNED: Final = f"""
 SELECT currency, sum(after - before)::bigint AS earned,
-       sum({suspended_sql("after")} - {suspended_sql("before")})::bigint AS suspended
+       sum({SUSPENDED_WITH.format(amount="after")}
+         - {SUSPENDED_WITH.format(amount="before")})::bigint AS suspended
 FROM (
   SELECT currency, suspended_percent, interest_suspended_minor, interest_accrued_minor,
-         interest_paid_minor, {earned_sql("$1::date")} - period_accrued_minor AS before,
-         {earned_sql("$2::date")} - period_accrued_minor AS after
+         interest_paid_minor, {EARNED_AT.format(day="$1::date")} - period_accrued_minor AS before,
+         {EARNED_AT.format(day="$2::date")} - period_accrued_minor AS after
   FROM loans WHERE status IN ('active', 'restructured') AND period_end IS NOT NULL
 ) AS windows
 GROUP BY currency ORDER BY currency
@@ -47,7 +48,7 @@ _ROLL = f"""
 WITH ended AS (
   SELECT id, period_start, period_end, period_interest_minor AS interest, suspended_percent,
          period_accrued_minor AS counted, period_interest_minor - period_accrued_minor AS rest,
-         {suspended_sql("period_interest_minor - period_accrued_minor")} AS suspended
+         {SUSPENDED_WITH.format(amount="period_interest_minor - period_accrued_minor")} AS suspended
   FROM loans WHERE {_ENDED} AND period_end = $3
   ORDER BY id FOR NO KEY UPDATE
 ), kept AS (
