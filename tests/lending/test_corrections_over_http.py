@@ -68,3 +68,20 @@ async def test_a_customer_enters_nothing_for_another_day(bank):
     assert (await stranger.post(f"/loans/{loan_id}/refund")).status_code == 404
     future = {"amount": 1, "value_date": "2999-01-01"}
     assert (await officer.post(f"/loans/{loan_id}/pay", future)).status_code == 422
+
+
+async def test_a_large_payment_is_entered_by_two(bank):
+    officer, other = await bank.officer(), await bank.officer()
+    customer, loan_id = await lent(bank, officer)
+    today = (await customer.get(f"/loans/{loan_id}/payoff")).json()["on"]
+    body = {"amount": 2_000_000, "value_date": today}
+    proposed = await officer.post(f"/loans/{loan_id}/pay", body)
+    assert (proposed.status_code, proposed.json()["deed"]) == (202, "adjustment"), proposed.text
+    path = f"/admin/approvals/{proposed.json()['approval_id']}/approve"
+    assert (await officer.post(path)).json()["code"] == "four_eyes"
+    approved = await other.post(path)
+    assert approved.json()["status"] == "approved", approved.text
+    ended = await officer.final(approved.json()["result"]["transaction_id"])
+    assert (ended["status"], ended["failure_code"]) == ("failed", "insufficient_funds")
+    page = (await customer.get(f"/loans/{loan_id}/history")).json()
+    assert [event["kind"] for event in page["items"]] == ["disbursement"]
