@@ -197,6 +197,7 @@ class LoanAnswer(ViewAnswer):
     next_due_amount: Money | None
     overdue_amount: Money
     overpaid: Money
+    suspended_interest: Money
     dpd: int
     classification: Literal["standard", "sma0", "sma1", "sma2", "npa"]
     in_default: bool

@@ -23,5 +23,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    settings = "'npa_income' - 'npa_allowance_percent' - 'specified_period_days'"
     for table in ("loans", "loan_products"):
-        op.execute(f"UPDATE {table} SET terms = terms - 'npa_income' - 'npa_allowance_percent'")
+        op.execute(f"UPDATE {table} SET terms = terms - {settings}")

@@ -11,6 +11,7 @@ from core.lending.collections.delinquency import (
     bucket,
     classify_borrower,
     days_past_due,
+    specified_until,
     worst,
 )
 from core.lending.origination.products import BucketEdges
@@ -77,6 +78,26 @@ def test_arrears_that_a_new_schedule_put_off_keep_an_npa_an_npa():
     assert classify_borrower([Arrears(0, NPA, carried=True)]) == [NPA]
     assert classify_borrower([Arrears(0, NPA, carried=True), Arrears(0, NPA)]) == [NPA, NPA]
     assert classify_borrower([Arrears(0, SMA2, carried=True)]) == [STANDARD]
+
+
+def test_a_restructured_loan_is_an_npa_through_the_specified_period_whatever_it_was():
+    assert classify_borrower([Arrears(0, STANDARD, specified=True)]) == [NPA]
+    assert classify_borrower([Arrears(0, NPA, specified=True), Arrears(0, STANDARD)]) == [NPA, NPA]
+    assert classify_borrower([Arrears(0, NPA), Arrears(0, NPA)]) == [STANDARD, STANDARD]
+
+
+def test_the_specified_period_begins_again_when_arrears_of_more_than_30_days_are_paid():
+    until, day = DUE + timedelta(days=365), DUE + timedelta(days=100)
+    paid, late = Arrears(0, NPA), Arrears(30, NPA)
+    assert specified_until(None, day, Arrears(90, NPA), 365) is None
+    assert specified_until(until, day, paid, 365) == until
+    assert specified_until(until, day, late, 365) == until
+    broken = specified_until(until, day, Arrears(31, NPA), 365)
+    assert broken == date.max
+    assert specified_until(broken, day, late, 365) == date.max
+    assert specified_until(broken, day, Arrears(0, NPA, carried=True), 365) == date.max
+    assert specified_until(broken, day, paid, 365) == day + timedelta(days=365)
+    assert specified_until(until, until, Arrears(90, NPA), 365) == until, "it is over"
 
 
 def test_an_sma_follows_its_days_both_ways():

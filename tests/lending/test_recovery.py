@@ -1,6 +1,6 @@
 """Default and recovery: classes, cases, set-off, restructure, settlement, write-off."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -198,16 +198,40 @@ async def test_a_restructured_loan_gets_a_new_schedule_and_keeps_the_old_one(len
     assert (await lender.view(loan_id)).status == "closed"
 
 
-async def test_a_new_schedule_alone_upgrades_no_npa(lender, officer):
-    borrower, loan_id, due = await broke(lender)
-    await lender.close_through(due + timedelta(days=100))
+async def test_restructuring_downgrades_and_one_instalment_upgrades_nothing(lender, officer):
+    product = await lender.product("specified", specified_period_days=50)
+    borrower, loan_id, due = await broke(lender, product=product)
+    await lender.close_through(due + timedelta(days=10))
+    assert await standing(lender, loan_id) == (11, "sma0", False)
     await restructure(lender, loan_id, None)
-    first = (await lender.schedule(loan_id)).lines[0].line
-    await lender.close_through(first.due_date - timedelta(days=1))
+    day = await lender.today()
+    await lender.close_through(day + timedelta(days=1))
     assert await standing(lender, loan_id) == (0, "npa", False)
-    await lender.deposit(borrower, first.unpaid.total)  # with the arrears it carries
-    await lender.close_through(first.due_date + timedelta(days=1))
+    # When the arrears, and whatever falls due, are paid
+    await lender.deposit(borrower, 5_000_00)
+    await lender.close_through(day + timedelta(days=49))
+    assert await standing(lender, loan_id) == (0, "npa", False)
+    # Then it is standard again when the specified period has passed
+    await lender.close_through(day + timedelta(days=50))
     assert await standing(lender, loan_id) == (0, "standard", False)
+
+
+async def test_a_specified_period_that_was_broken_begins_again(lender, officer):
+    product = await lender.product("specified-again", specified_period_days=70)
+    borrower, loan_id, due = await broke(lender, product=product)
+    await lender.close_through(due + timedelta(days=10))
+    await restructure(lender, loan_id, None)
+    first = (await lender.schedule(loan_id)).lines[0].line.due_date
+    await lender.close_through(first + timedelta(days=31))
+    until = "SELECT specified_until FROM loans WHERE id = $1"
+    assert await lender.value(until, loan_id) == date.max
+    await lender.deposit(borrower, 20_000_00)
+    await lender.pay(borrower, loan_id)
+    await lender.settle()
+    paid = first + timedelta(days=32)
+    await lender.close_through(paid)
+    assert (await standing(lender, loan_id))[:2] == (0, "npa")
+    assert await lender.value(until, loan_id) == paid + timedelta(days=70)
 
 
 async def test_a_restructuring_keeps_to_the_products_rates(lender, officer):

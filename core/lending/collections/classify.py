@@ -17,6 +17,7 @@ from core.lending.collections.delinquency import (
     classify_borrower,
     days_past_due,
     is_in_default,
+    specified_until,
 )
 from core.lending.origination.products import ProductTerms, parse_terms
 from core.lending.servicing import suspense
@@ -41,7 +42,7 @@ ORDER BY l.id FOR NO KEY UPDATE
 # A restructured loan's first instalment asks for the arrears of the schedule before it.
 _LOANS = """
 SELECT l.id, l.user_id, l.assessed_on, l.classification, l.in_default, l.suspended_percent,
-       l.terms::text AS terms,
+       l.specified_until, l.terms::text AS terms,
        CASE WHEN l.oldest_unpaid_on <= $2 THEN l.oldest_unpaid_on END AS oldest_due,
        l.status = 'restructured' AND EXISTS (
   SELECT FROM loan_instalments i
@@ -52,9 +53,10 @@ FROM loans l WHERE l.id = ANY($1::uuid[]) ORDER BY l.user_id, l.id
 """
 _WRITE = """
 UPDATE loans l SET dpd = c.dpd, worst_dpd = greatest(l.worst_dpd, c.dpd),
-       classification = c.classification, in_default = c.in_default, assessed_on = $5
-FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bool[])
-  AS c (id, dpd, classification, in_default)
+       classification = c.classification, in_default = c.in_default,
+       specified_until = c.specified_until, assessed_on = $6
+FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bool[], $5::date[])
+  AS c (id, dpd, classification, in_default, specified_until)
 WHERE l.id = c.id
 """
 
@@ -68,6 +70,7 @@ class Assessed(NamedTuple):
     classification: Classification
     in_default: bool
     suspended_percent: int
+    specified_until: date | None
     terms: ProductTerms
     oldest_due: date | None
     carries_arrears: bool
@@ -82,6 +85,7 @@ class Standing:
     dpd: int
     classification: Classification
     in_default: bool
+    specified_until: date | None
     was_suspended: bool
 
     @property
@@ -109,6 +113,7 @@ async def classify(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar
         [each.dpd for each in standings],
         [each.classification.value for each in standings],
         [each.in_default for each in standings],
+        [each.specified_until for each in standings],
         day,
     )
     await _move_income(connection, standings, day)
@@ -136,24 +141,34 @@ def _borrower(loans: Sequence[Assessed], day: date, calendar: CollectionCalendar
     """The standings of a borrower's loans; none for a day before the last that was assessed."""
     if any(loan.assessed_on is not None and loan.assessed_on > day for loan in loans):
         return []
-    days = [days_past_due(loan.oldest_due, day, calendar) for loan in loans]
-    classes = classify_borrower(
-        [
-            Arrears(dpd, loan.classification, loan.terms.bucket_edges(), loan.carries_arrears)
-            for dpd, loan in zip(days, loans, strict=True)
-        ]
-    )
+    found = [_arrears(loan, day, calendar) for loan in loans]
+    classes = classify_borrower(found)
     return [
         Standing(
             loan_id=loan.id,
             user_id=loan.user_id,
-            dpd=dpd,
+            dpd=arrears.dpd,
             classification=asset_class,
-            in_default=is_in_default(dpd, loan.terms.default_after_dpd, already=loan.in_default),
+            in_default=is_in_default(
+                arrears.dpd, loan.terms.default_after_dpd, already=loan.in_default
+            ),
+            specified_until=specified_until(
+                loan.specified_until, day, arrears, loan.terms.specified_period_days
+            ),
             was_suspended=loan.suspended_percent > 0,
         )
-        for loan, dpd, asset_class in zip(loans, days, classes, strict=True)
+        for loan, arrears, asset_class in zip(loans, found, classes, strict=True)
     ]
+
+
+def _arrears(loan: Assessed, day: date, calendar: CollectionCalendar) -> Arrears:
+    return Arrears(
+        days_past_due(loan.oldest_due, day, calendar),
+        loan.classification,
+        loan.terms.bucket_edges(),
+        carried=loan.carries_arrears,
+        specified=loan.specified_until is not None and day < loan.specified_until,
+    )
 
 
 def _assessed(row: Record) -> Assessed:

@@ -3,16 +3,24 @@
 Reserve Bank of India, "Prudential norms on Income Recognition, Asset Classification and
 Provisioning": special mention accounts SMA-0/1/2 while overdue up to 90 days, non-performing after
 that, flagged in the day-end process, per borrower, and upgraded to standard only when all arrears
-of interest and principal are paid.
+of interest and principal are paid. "Prudential Framework for Resolution of Stressed Assets" (7 June
+2019): restructuring downgrades to non-performing at once, and the upgrade needs satisfactory
+performance over a specified period, through which the loan is never past due by more than 30 days.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from typing import Final
 
 from core.lending.origination.products import BucketEdges
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.states import Classification
+
+# Past due by more than so many days is no satisfactory performance.
+MOST_DAYS_LATE: Final = 30
+# The specified period has not begun: arrears are to be paid first.
+NOT_BEGUN: Final = date.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +32,18 @@ class Arrears:
     edges: BucketEdges = field(default_factory=BucketEdges)
     # Arrears that a restructuring put off: not past due any more, and not paid either.
     carried: bool = False
+    # Restructured, and the specified period is not over.
+    specified: bool = False
 
     @property
     def are_left(self) -> bool:
         """Whether anything that was overdue has not been paid."""
         return self.dpd > 0 or self.carried
+
+    @property
+    def forbids_upgrade(self) -> bool:
+        """Whether a loan that is non-performing stays so, and all loans of its borrower."""
+        return self.are_left or self.specified
 
 
 def is_late(due_date: date, closed: date, calendar: CollectionCalendar) -> bool:
@@ -75,8 +90,10 @@ def bucket(dpd: int, edges: BucketEdges) -> Classification:
 def classify(loan: Arrears) -> Classification:
     """The class of one loan for itself: once NPA it stays so until no arrears are left.
 
-    A new schedule alone upgrades nothing (the regulator's word on restructured accounts).
+    A new schedule alone upgrades nothing: it downgrades, until the specified period is over.
     """
+    if loan.specified:
+        return Classification.NPA
     if loan.are_left and loan.previous is Classification.NPA:
         return Classification.NPA
     return bucket(loan.dpd, loan.edges)
@@ -86,14 +103,29 @@ def classify_borrower(loans: Sequence[Arrears]) -> list[Classification]:
     """The classes of all loans of one borrower, in order.
 
     Non-performance is the borrower's: one NPA makes every loan NPA, and none is upgraded until
-    the borrower has paid the arrears of all of them. SMA stays with the loan it is about.
+    the borrower has paid the arrears of all of them and no specified period is left. SMA stays
+    with the loan it is about.
     """
-    any_arrears = any(loan.are_left for loan in loans)
+    not_yet = any(loan.forbids_upgrade for loan in loans)
     was_npa = any(loan.previous is Classification.NPA for loan in loans)
     alone = [classify(loan) for loan in loans]
-    if worst(alone) is Classification.NPA or (was_npa and any_arrears):
+    if worst(alone) is Classification.NPA or (was_npa and not_yet):
         return [Classification.NPA] * len(loans)
     return alone
+
+
+def specified_until(until: date | None, day: date, loan: Arrears, period_days: int) -> date | None:
+    """When the specified period of a restructured loan ends, as the close of ``day`` finds it.
+
+    None for a loan that was never restructured. A period that is over stays so. While it runs,
+    being past due by more than 30 days ends it; it begins again on the day when the arrears are
+    paid.
+    """
+    if until is None or until <= day:
+        return until
+    if until == NOT_BEGUN and not loan.are_left:
+        return day + timedelta(days=period_days)
+    return NOT_BEGUN if loan.dpd > MOST_DAYS_LATE else until
 
 
 def worst(classes: Iterable[Classification]) -> Classification:

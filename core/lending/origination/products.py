@@ -131,6 +131,9 @@ class ProductTerms(BaseModel):
     write_off_after_dpd: Days = 180
     max_restructurings: Annotated[int, Field(strict=True, ge=0, le=100)] = 2
 
+    # Restructuring: how long a loan performs before it is upgraded
+    specified_period_days: Days = 365
+
     # Income while non-performing
     npa_income: NpaIncome = NpaIncome.SUSPENSE
     npa_allowance_percent: Annotated[int, Field(strict=True, ge=0, le=100)] = 50

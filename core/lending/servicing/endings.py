@@ -6,7 +6,7 @@ The current schedule always tells what was paid: what is replaced is folded into
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from core.lending.amortisation import NO_FEE, Fee
@@ -17,7 +17,7 @@ from core.lending.servicing.line_fees import carry_fee, forgo_scheduled, unpaid_
 from core.lending.servicing.loan_book import Line, LoanBook, owed_in_all
 from core.lending.servicing.payoff import earn_through, payoff
 from core.lending.servicing.schedules import start_schedule
-from core.lending.states import LoanEvent
+from core.lending.states import Classification, LoanEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,8 @@ def restructure(
     """Lay the outstanding principal out anew from ``on``; the old schedule is kept, superseded.
 
     Earned interest and charges that are unpaid fall due with the first new instalment and earn
-    nothing: they are not capitalised. Raises TermsError where the terms make no schedule.
+    nothing: they are not capitalised. The loan is non-performing at once, and through a specified
+    period (``collections.delinquency``). Raises TermsError where the terms make no schedule.
     """
     book.accrue_to(on)
     credit = book.credit_ahead(on)
@@ -119,6 +120,8 @@ def restructure(
     book.rate, book.tenure_months = rate, tenure_months
     book.restructured_count += 1
     book.cure()
+    book.classification = Classification.NPA
+    book.specified_until = on + timedelta(days=book.terms.specified_period_days)
 
 
 def fold(

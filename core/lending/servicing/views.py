@@ -29,7 +29,7 @@ SELECT l.id AS loan_id, l.user_id, l.status, l.product_code AS product, l.amount
        l.classification, l.in_default, l.processing_fee_minor, l.applied_at, l.decided_at,
        l.disbursed_at, l.closed_at, l.disbursement_transaction_id, l.disbursement_failure,
        l.restructured_count, l.rejection_reason, l.rejection_reasons, l.overpaid_minor,
-       l.schedule_basis::text AS basis,
+       l.interest_suspended_minor AS suspended_interest_minor, l.schedule_basis::text AS basis,
        n.due_date AS next_due_date, n.unpaid_minor AS next_due_amount_minor,
        coalesce(o.overdue_minor, 0)::bigint AS overdue_amount_minor
 FROM loans l
@@ -95,6 +95,7 @@ class LoanView:
     next_due_amount_minor: int | None
     overdue_amount_minor: int
     overpaid_minor: int
+    suspended_interest_minor: int
 
     @property
     def method(self) -> Method:
