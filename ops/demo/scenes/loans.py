@@ -39,6 +39,7 @@ async def play(stage: Stage) -> None:
         )
     stage.console.print(table)
     stage.done("approved by an officer, paid out through the same settlement, now active")
+    await _disclosed(stage)
 
     loan_id = await _apply(stage, "anna", Decimal(500), 6, "bicycle")
     await stage.call("anna", "PUT", f"/loans/{loan_id}/approve", {}, expect=403)
@@ -73,6 +74,18 @@ async def _quote(stage: Stage) -> None:
         f"{stage.money(amount)} over {months} months at {RATE} %: EMI {quote['emi']}, "
         f"APR {quote['apr']} %, principals sum to the loan exactly"
     )
+
+
+async def _disclosed(stage: Stage) -> None:
+    """What Ben was told with the agreement: the box of Regulation Z."""
+    path = f"/loans/{stage.loans['ben']}/disclosure?form=regz"
+    told = await stage.call("ben", "GET", path)
+    check(told["given_on"] is not None, "nothing was disclosed with the agreement")
+    (box,) = told["document"]["sections"][0]["blocks"]
+    table = Table(*(each["title"] for each in box["boxes"]))
+    table.add_row(*(each["text"] for each in box["boxes"]))
+    stage.console.print(table)
+    stage.done(f"kept as it was told on {told['given_on']}; {told['ear']} % effective in Europe")
 
 
 async def _apply(stage: Stage, who: str, amount: Decimal, months: int, purpose: str) -> str:
