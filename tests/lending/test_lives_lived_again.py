@@ -7,8 +7,14 @@ from decimal import Decimal
 import pytest
 
 from core.foundation.errors import InsufficientFunds, LoanStateConflict, NothingDue
+from core.lending.collections import case_work, charging
+from core.lending.collections.case_work import CaseOfficer
+from core.lending.collections.charging import WaiverAsked
+from core.lending.servicing.allocation import Component
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.events import RECEIPTS
-from tests.lending.test_corrections import adjust, history, lived, refund
+from tests.lending.lender import OFFICER
+from tests.lending.test_corrections import adjust, enter, history, lived, refund
 
 LIVES = {
     "plain": {},
@@ -63,4 +69,36 @@ async def test_any_life_lived_again_leads_to_its_book(lender, terms):
     overpaid = await lender.value("SELECT overpaid_minor FROM loans WHERE id = $1", loan_id)
     if overpaid:
         await refund(lender, loan_id)
+    await lender.verify()
+
+
+async def test_new_terms_and_a_waiver_are_part_of_a_life(lender):
+    borrower = await lender.borrower(balance_minor=100_00)
+    loan_id = await lender.loan(borrower, 6_000, tenure_months=6)
+    await lender.withdraw_all(borrower)
+    due = (await lender.line(loan_id, 1)).line.due_date
+    await lender.close_through(due + timedelta(days=40))
+    async with lender.quiet.database.unit_of_work() as unit:
+        officer = CaseOfficer(OFFICER, True, await lender.today())
+        asked = WaiverAsked(Component.PENALTY, Decimal(1), "goodwill")
+        await charging.waive(unit, loan_id, officer, asked)
+        await unit.commit()
+    async with lender.quiet.database.unit_of_work() as unit:
+        officer = CaseOfficer(OFFICER, True, await lender.today())
+        await case_work.restructure(
+            unit,
+            loan_id,
+            officer,
+            tenure_months=8,
+            interest_rate=Decimal(10),
+            calendar=CollectionCalendar(),
+        )
+        await unit.commit()
+    now, again = await lived(lender, loan_id)
+    assert again == now
+    await lender.deposit(borrower, 500_00)
+    await enter(lender, loan_id, "500", due)
+    await lender.close_through(await lender.today() + timedelta(days=40))
+    now, again = await lived(lender, loan_id)
+    assert again == now
     await lender.verify()
