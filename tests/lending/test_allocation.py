@@ -35,6 +35,11 @@ def test_a_product_may_put_all_interest_before_any_principal():
     )
 
 
+def test_interest_that_is_not_due_waits_for_principal_that_is():
+    allocation = allocate(1_000, [MARCH], [APRIL], interest_first=True)
+    assert allocation.paid == (Paid(3, MARCH.unpaid), Paid(4, Split(interest=30)))
+
+
 def test_what_exceeds_the_debt_is_handed_back_as_the_remainder():
     assert allocate(5_000, [MARCH, APRIL]).remainder_minor == 5_000 - 970 - 900
 
@@ -54,6 +59,17 @@ def test_money_is_conserved_and_no_debt_is_overpaid(amount, owed, interest_first
         assert min(rest.penalty, rest.fee, rest.interest, rest.principal) >= 0
     if allocation.remainder_minor:
         assert allocation.split == total(each.unpaid for each in owed)
+
+
+@given(st.integers(0, 10**10), debts, st.integers(0, 8), st.booleans())
+def test_nothing_reaches_what_is_not_due_while_anything_due_is_unpaid(
+    amount, owed, count, interest_first
+):
+    due, later = owed[:count], owed[count:]
+    paid = allocate(amount, due, later, interest_first=interest_first).paid
+    if any(part.number > count for part in paid):
+        settled = total(part.split for part in paid if part.number <= count)
+        assert settled == total(each.unpaid for each in due)
 
 
 @given(st.integers(0, 10**10), debts)

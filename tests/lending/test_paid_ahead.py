@@ -146,6 +146,17 @@ def test_a_restructured_loan_has_no_second_moratorium():
     assert first.next_attempt_on == first.due_date
 
 
+def test_a_prepayment_leaves_alone_what_a_restructuring_has_folded():
+    book = lent()
+    pay(book, APRIL, 500_00)
+    restructure(book, 12, Decimal(12), APRIL, EVERY_DAY)
+    pay(book, APRIL, 1_000_00, PaymentMode.PREPAY_REDUCE_EMI)
+    hold(book)
+    folded, first = book.current()[:2]
+    assert (folded.paid, folded.accrues) == (Split(principal=500_00), 0)
+    assert (first.prepaid, first.accrues) == (1_000_00, 105_00)
+
+
 def test_interest_first_means_the_interest_that_is_due():
     book = lent(interest_first=True)
     due = book.current()[0].due_date

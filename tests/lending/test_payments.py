@@ -167,6 +167,27 @@ async def test_interest_paid_in_advance_counts_when_the_loan_ends_early(lender, 
     assert await pay(lender, borrower, loan_id, None, "foreclose") == owed.total
 
 
+async def test_instalments_paid_ahead_are_credited_and_stay_paid(lender, borrower):
+    loan_id = await lender.loan(borrower)
+    for _ in range(3):
+        assert await pay(lender, borrower, loan_id) == EMI
+    start = await lender.today()
+    await lender.close_through(start + timedelta(days=10))
+    owed = await payoff(lender, loan_id)
+    days = ((await lender.line(loan_id, 1)).line.due_date - start).days
+    assert owed.total == 12_000_00 + (2 * 120_00 * 10 + days) // (2 * days) - 3 * EMI
+    assert await pay(lender, borrower, loan_id, "2000", "prepay_reduce_tenure") == 2_000_00
+    assert (await payoff(lender, loan_id)).total == owed.total - 2_000_00
+    lines = [view.line for view in (await lender.schedule(loan_id)).lines]
+    assert [line.paid.total for line in lines[:5]] == [EMI, EMI, EMI, 2_000_00, 0]
+    await lender.close_through(lines[3].due_date)
+    assert (await lender.line(loan_id, 4)).status == "paid"
+    assert len(await lender.transactions(loan_id, "emi")) == 1
+    await lender.verify()
+    rest = await payoff(lender, loan_id)
+    assert await pay(lender, borrower, loan_id, None, "foreclose") == rest.total
+
+
 async def test_a_foreclosure_fee_is_the_products(lender, borrower):
     product = await lender.product("sticky", foreclosure_fee_percent=2)
     loan_id = await lender.loan(borrower, product=product)

@@ -55,14 +55,16 @@ def prepay(
     window = book.window
     if window is None:
         raise ValueError("a loan with instalments to come earns interest")
-    kept, old = _paid_in_advance(book, on)
-    first, basis = old[0], Basis.from_json(book.basis or "{}")
+    basis = Basis.from_json(book.basis or "{}")
+    kept, old = _paid_in_advance(book, basis, on)
+    first = old[0]
     credit = book.credit_ahead(on)
     ahead = total(line.paid for line in old)
     own = min(credit, ahead.interest)
     paid = ahead + Split(interest=-own, principal=own + amount)
     kept_now = _credited(kept, credit - own, window, book.version + 1)
-    before = [line for line in book.current() if line.due_date <= on] + kept_now
+    earlier = [line for line in book.current() if line.number < (kept or old)[0].number]
+    before = earlier + kept_now
     in_period = _earned_by(first, window)
     schedule = reschedule(
         basis.terms(book.terms, book.currency),
@@ -89,12 +91,13 @@ def prepay(
         book.emi = schedule.emi_minor
 
 
-def _paid_in_advance(book: LoanBook, on: date) -> tuple[list[Line], list[Line]]:
+def _paid_in_advance(book: LoanBook, basis: Basis, on: date) -> tuple[list[Line], list[Line]]:
     """The next instalments that are paid in advance, and those from the first that is not.
 
-    One that asks nothing, in a moratorium or beside a prepayment, is not paid.
+    One that asks nothing, in a moratorium or beside a prepayment, is not paid. What an older
+    schedule was folded into is no instalment of this one, whatever date it carries.
     """
-    ahead = book.ahead(on)
+    ahead = [line for line in book.ahead(on) if line.number >= basis.first_number]
     count = 0
     while (
         count < len(ahead)
