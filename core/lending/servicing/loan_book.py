@@ -118,7 +118,6 @@ class LoanBook:
     dpd: int
     classification: Classification
     in_default: bool
-    oldest_unpaid_on: date | None = None
     # Percent of what is earned that goes to suspense, and what stands there.
     suspended_percent: int = 0
     interest_suspended: int = 0

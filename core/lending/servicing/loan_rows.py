@@ -21,7 +21,7 @@ SELECT id, user_id, account_id, status, currency, amount_minor AS amount, intere
        interest_accrued_minor AS interest_accrued, interest_paid_minor AS interest_paid,
        written_off_minor AS written_off, recovered_minor AS recovered,
        schedule_version AS version, schedule_basis::text AS basis, tenure_months, dpd,
-       classification, in_default, assessed_on, oldest_unpaid_on, suspended_percent,
+       classification, in_default, assessed_on, suspended_percent,
        interest_suspended_minor AS interest_suspended,
        penalty_suspended_minor AS penalty_suspended, overpaid_minor AS overpaid,
        restructured_count, specified_until, disbursed_on,
