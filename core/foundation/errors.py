@@ -414,7 +414,7 @@ class PeriodLocked(Conflict):
 
 class CapReached(Conflict):
     code = "too_many"
-    title = "A customer may not have more of these at a time"
+    title = "There may not be more of these at a time"
 
 
 class RunInProgress(Conflict):

@@ -5,12 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from core.foundation.errors import LoanStateConflict, NothingToWaive
+from core.foundation.errors import CapReached, LoanStateConflict, NothingToWaive
 from core.ledger.chart import LedgerCode
 from core.lending.collections import charging
 from core.lending.collections.case_work import CaseOfficer
 from core.lending.collections.charging import WaiverAsked
-from core.lending.origination.charges import When
+from core.lending.origination import applications
+from core.lending.origination.charges import MAX_CHARGES, ChargeTerms, When
 from core.lending.servicing.allocation import Component, Split
 from core.lending.servicing.events import ChargeParticulars
 from tests.lending.lender import OFFICER
@@ -266,3 +267,21 @@ async def test_the_last_that_is_owed_may_be_waived_and_the_loan_closes(lender, o
     await lender.pay(borrower, loan_id)
     await lender.settle()
     assert (await lender.view(loan_id)).status == "closed"
+
+
+async def test_one_charge_too_many_is_refused_and_spoils_no_terms(lender, officer):
+    many = [{**ONCE, "code": f"fee-{number}"} for number in range(MAX_CHARGES)]
+    product = await lender.product("many", charges=many)
+    borrower = await lender.borrower()
+    pending = await lender.apply(borrower, product=product)
+    running = await lender.loan(await lender.borrower(), product=product)
+    with pytest.raises(CapReached):
+        await charge(lender, running, "more", flat_minor=1_00, when=When.OVERDUE)
+    more = ChargeTerms(code="more", name="More", when=When.DISBURSAL, amount=Decimal(1))
+    async with lender.quiet.database.unit_of_work() as unit:
+        with pytest.raises(CapReached):
+            await applications.add_charge(
+                unit.connection, pending, more, await lender.today(), by=OFFICER
+            )
+    for loan_id in (running, pending):
+        assert len((await lender.view(loan_id)).terms.charges) == MAX_CHARGES

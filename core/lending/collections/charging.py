@@ -82,7 +82,8 @@ async def charge(
     reason: str,
     event_id: UUID | None = None,
 ) -> Noted:
-    """Ask a fee of a running loan. Raises LoanNotFound, FourEyes, LoanStateConflict."""
+    """Ask a fee of a running loan. Raises LoanNotFound, FourEyes, LoanStateConflict,
+    CapReached."""
     loans, book = await _lock(unit, loan_id, by)
     require_allowed(book.status, LoanEvent.COLLECT)
     found = charges.charge(book, asked, by.today)

@@ -10,7 +10,6 @@ from core.foundation.errors import (
     AccountNotFound,
     CapReached,
     LoanNotFound,
-    LoanStateConflict,
     NoPrimaryAccount,
 )
 from core.foundation.ids import new_id
@@ -167,14 +166,13 @@ async def add_charge(
 ) -> None:
     """Add a charge to a pending application's terms, as the officer ``by``.
 
-    Raises LoanNotFound, LoanStateConflict, also for a code that is charged already, FourEyes.
+    Raises LoanNotFound, LoanStateConflict, also for a code that is charged already, FourEyes,
+    CapReached where as many are charged as a loan may have.
     """
     loan = await lock(connection, loan_id)
     await refuse_own(connection, by, [loan.user_id])
     require_allowed(loan.status, LoanEvent.UPDATE)
-    if any(each.code == charge.code for each in loan.terms.charges):
-        raise LoanStateConflict(f"{charge.code} is charged on this loan already")
-    terms = loan.terms.model_copy(update={"charges": (*loan.terms.charges, charge)})
+    terms = loan.terms.with_charge(charge)
     await connection.execute(_SET_TERMS, loan_id, catalogue.dump(terms))
     await update(connection, loan_id, Change(), today, by=by)
 

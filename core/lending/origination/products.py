@@ -12,7 +12,12 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
-from core.foundation.errors import InvalidLoanTerms, LoanNotEligible
+from core.foundation.errors import (
+    CapReached,
+    InvalidLoanTerms,
+    LoanNotEligible,
+    LoanStateConflict,
+)
 from core.foundation.money import exponent
 from core.lending.amortisation import (
     FREQUENCIES,
@@ -182,6 +187,17 @@ class ProductTerms(BaseModel):
         least = self.min_tenure_months if least is None else least
         if not least <= months <= self.max_tenure_months:
             raise LoanNotEligible(f"this product runs {least} to {self.max_tenure_months} months")
+
+    def with_charge(self, charge: ChargeTerms) -> Self:
+        """These terms and one more charge, checked as a whole.
+
+        Raises LoanStateConflict for a code that they have, CapReached for one charge too many.
+        """
+        if any(each.code == charge.code for each in self.charges):
+            raise LoanStateConflict(f"{charge.code} is charged on this loan already")
+        if len(self.charges) >= MAX_CHARGES:
+            raise CapReached(f"a loan has at most {MAX_CHARGES} charges at its moments")
+        return self.model_validate({**self.model_dump(), "charges": (*self.charges, charge)})
 
     def bucket_edges(self) -> BucketEdges:
         """Where the asset classes begin."""

@@ -47,10 +47,10 @@ def charge(book: LoanBook, asked: ChargeParticulars, today: date) -> HandCharge:
     """Ask a charge by hand.
 
     Raises LoanStateConflict where the loan has no instalment left to ask it with, or asks a charge
-    of that code already.
+    of that code already, CapReached where it asks as many as a loan may.
     """
     if asked.when is not None:
-        book.terms = with_charge(book.terms, asked, book.currency)
+        book.terms = book.terms.with_charge(_terms(asked, asked.when, book.currency))
         if asked.when is When.INSTALMENT:
             _ask_with_all(book, _rule(asked), today)
         return HandCharge()
@@ -66,21 +66,6 @@ def charge(book: LoanBook, asked: ChargeParticulars, today: date) -> HandCharge:
         levy(line, fee)
         book.changed = True
     return HandCharge(fee, line)
-
-
-def with_charge(terms: ProductTerms, asked: ChargeParticulars, currency: str) -> ProductTerms:
-    """The terms with one more charge. Raises LoanStateConflict for a code that they have."""
-    if asked.when is None or any(each.code == asked.code for each in terms.charges):
-        raise LoanStateConflict(f"{asked.code} is charged on this loan already")
-    added = ChargeTerms(
-        code=asked.code,
-        name=asked.name,
-        when=asked.when,
-        amount=to_major(asked.flat_minor, currency),
-        percent=asked.percent,
-        tax_percent=asked.tax_percent,
-    )
-    return terms.model_copy(update={"charges": (*terms.charges, added)})
 
 
 def without_charges(terms: ProductTerms, codes: Iterable[str]) -> ProductTerms:
@@ -200,6 +185,17 @@ def _ask_with_all(book: LoanBook, rule: FeeRule, today: date) -> None:
             line.asked = replace(line.asked, fee=line.asked.fee + fee.total_minor)
             line.fee_tax += fee.tax_minor
             line.recharged = book.changed = True
+
+
+def _terms(asked: ChargeParticulars, when: When, currency: str) -> ChargeTerms:
+    return ChargeTerms(
+        code=asked.code,
+        name=asked.name,
+        when=when,
+        amount=to_major(asked.flat_minor, currency),
+        percent=asked.percent,
+        tax_percent=asked.tax_percent,
+    )
 
 
 def _rule(asked: ChargeParticulars) -> FeeRule:
