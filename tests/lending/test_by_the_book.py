@@ -7,7 +7,7 @@ the account, and in the end what the bank has earned.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -17,10 +17,16 @@ from uuid import UUID
 import pytest
 
 from core.foundation.errors import GiroError
+from core.foundation.ids import new_id
+from core.lending.corrections import entering
+from core.lending.corrections.entering import Corrector
+from core.lending.corrections.history import page_of_history
 from core.lending.servicing import views
-from tests.lending.independent.life import Life
+from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.events import RECEIPTS
+from tests.lending.independent.life import Life, Receipt
 from tests.lending.independent.schedule import Plan
-from tests.lending.lender import Borrower, Lender
+from tests.lending.lender import OFFICER, Borrower, Lender
 
 # Each product of the bank beside what differs in the second reckoning.
 PRODUCTS: dict[str, dict[str, Any]] = {
@@ -38,6 +44,9 @@ PRODUCTS: dict[str, dict[str, Any]] = {
     },
     "book-quarterly": {"frequency": "quarterly", "rounding": "half_even", "late_fee_percent": 3},
 }  # fmt: skip
+
+
+_OVERPAID = "SELECT overpaid_minor FROM loans WHERE id = $1"
 
 
 @dataclass
@@ -87,6 +96,7 @@ class Year:
 
     lender: Lender
     chance: random.Random
+    refused: list[tuple[str, str]] = field(default_factory=list)
 
     async def twins(self, product: str, start: date) -> Twins:
         amount = self.chance.randrange(600, 20_000)
@@ -111,6 +121,8 @@ class Year:
             await self.pay(each, self.chance.randrange(1, 1_500_00), today)
         elif luck < 0.5 and life.alive:
             await self.prepay(each, self.chance.randrange(1_00, 2_000_00), today)
+        elif luck < 0.56:
+            await self.put_right(each, today)
 
     async def pay(self, each: Twins, amount: int, today: date) -> None:
         amount = min(amount, each.life.cash)
@@ -132,6 +144,52 @@ class Year:
         await self.lender.settle()
         life.prepay(amount, today, keep_instalment=mode == "prepay_reduce_tenure")
 
+    async def put_right(self, each: Twins, today: date) -> None:
+        """A receipt was never there, or was another amount, or came on another day."""
+        life = each.life
+        if not life.receipts or any(receipt.ahead for receipt in life.receipts):
+            return
+        wrong = self.chance.choice(life.receipts)
+        amount = self.chance.choice((0, wrong.amount, wrong.amount // 2))
+        on = max(life.plan.start, wrong.on - timedelta(days=self.chance.choice((0, 3, 40))))
+        if (amount, on) == (wrong.amount, wrong.on):
+            return
+        try:
+            await self.officer_puts_right(each, wrong, amount, on)
+        except GiroError as refusal:
+            self.refused.append((each.product, str(refusal)))
+            return
+        right = (
+            Receipt(on, after=on <= life.assessed and on == today, amount=amount)
+            if amount
+            else None
+        )
+        life.correct(wrong, right, today)
+
+    async def officer_puts_right(self, each: Twins, wrong: Receipt, amount: int, on: date) -> None:
+        database = self.lender.quiet.database
+        async with database.read() as reader:
+            rows = await page_of_history(
+                reader, each.loan, owner_id=None, before_id=None, limit=200
+            )
+        known = next(
+            row.event_id
+            for row in reversed(rows)
+            if row.kind in RECEIPTS
+            and row.stands
+            and (row.value_date, row.amount_minor) == (wrong.on, wrong.amount)
+        )
+        async with database.unit_of_work() as unit:
+            officer = Corrector(OFFICER, await self.lender.today(), CollectionCalendar())
+            wanted = await entering.look_at_payment(
+                unit, each.loan, known, officer, amount=Decimal(amount) / 100, on=on
+            )
+            await entering.adjust(
+                unit, self.lender.quiet.intake, wanted, officer, reason="wrong", run_id=new_id()
+            )
+            await unit.commit()
+        await self.lender.settle()
+
 
 async def look(lender: Lender, each: Twins, today: date) -> dict[str, Any]:
     """What the bank says of the loan."""
@@ -143,6 +201,7 @@ async def look(lender: Lender, each: Twins, today: date) -> dict[str, Any]:
         "classification": view.classification,
         "in_default": view.in_default,
         "cash": await lender.balance(each.borrower),
+        "overpaid": await lender.value(_OVERPAID, each.loan),
     }
     if view.status != "active":
         return found
@@ -170,6 +229,7 @@ def expect(each: Twins, today: date) -> dict[str, Any]:
         "classification": life.classification,
         "in_default": life.in_default,
         "cash": life.cash,
+        "overpaid": life.overpaid,
     }
     if not life.alive:
         return found

@@ -3,7 +3,7 @@
 Amounts are whole minor units; a ``Fraction`` stands wherever something is not rounded yet.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
@@ -77,6 +77,20 @@ class Line:
         return amount
 
 
+@dataclass(frozen=True)
+class Receipt:
+    """Money that came in on a day, before or ``after`` that day's close.
+
+    ``ahead``: what is not due repays principal; ``keep_instalment`` says what that shortens.
+    """
+
+    on: date
+    after: bool
+    amount: int
+    ahead: bool = False
+    keep_instalment: bool = False
+
+
 @dataclass
 class Life:
     """A loan and the account that pays it."""
@@ -96,6 +110,7 @@ class Life:
     default_after: int = 90
     set_off: bool = True
     foreclosure_percent: Fraction = Fraction(0)
+    receipts: list[Receipt] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         rows, self.part = schedule(self.plan, self.amount)
@@ -104,9 +119,10 @@ class Life:
         self.count = self.plan.count
         self.outstanding, self.interest_paid, self.late_interest = self.amount, 0, 0
         self.status, self.classification = "active", "standard"
-        self.dpd, self.in_default, self.case_opened = 0, False, False
+        self.dpd, self.in_default = 0, False
         self.suspended, self.penalty_suspended = 0, 0
-        self.penalties, self.closed = 0, self.plan.start
+        self.closed = self.assessed = self.plan.start - ONE_DAY
+        self.overpaid = 0
 
     # --- what is owed
 
@@ -147,6 +163,7 @@ class Life:
         total = self.payoff(on)["total"]
         if amount >= total:
             return self.foreclose(on)
+        self._received(amount, on)
         left = self._allocate(amount, [x for x in self.lines if x.due <= on])
         for line in self.lines:
             left = self._settle(line, left)
@@ -157,6 +174,7 @@ class Life:
     def foreclose(self, on: date) -> int:
         """Repay everything."""
         taken = self.payoff(on)["total"]
+        self._received(taken, on)
         early = any(line.due > on and line.unpaid() for line in self.lines)
         self.status = "foreclosed" if early else "closed"
         self.cash -= taken
@@ -173,6 +191,7 @@ class Life:
         due = sum(line.unpaid() for line in self.due(on))
         if amount <= due:
             return self.pay(amount, on)
+        self._received(amount, on, ahead=True, keep_instalment=keep_instalment)
         self._allocate(due, self.due(on))
         self._pay_ahead(amount - due, on, keep_instalment=keep_instalment)
         self.cash -= amount
@@ -182,7 +201,11 @@ class Life:
     def _pay_ahead(self, ahead: int, on: date, *, keep_instalment: bool) -> None:
         credit = max(0, -self.interest_owed(on))
         assert not credit, "nobody prepays here who has paid instalments ahead"
-        nxt = next(line for line in self.lines if line.due > on and line.unpaid())
+        nxt = next(
+            line
+            for line in self.lines
+            if line.due > on and (line.unpaid() or not any(line.asked.values()))
+        )
         index = nxt.number - 1
         since = max(on, nxt.start)
         waiting = (
@@ -226,9 +249,9 @@ class Life:
 
     def close(self, day: date) -> None:
         """A day's close: collect, charge, classify, and set off what is in default."""
+        self.closed = day
         if not self.alive:
             return
-        self.closed = day
         self._collect(day)
         if self.alive:
             self._charge(day)
@@ -237,6 +260,7 @@ class Life:
             due = sum(line.unpaid() for line in self.due(day))
             taken = min(due, self.cash)
             if taken:
+                self._received(taken, day)
                 self._allocate(taken, self.due(day))
                 self.cash -= taken
                 self._after_payment(day)
@@ -252,6 +276,7 @@ class Life:
             if taken < wanted and not self.partial_collection:
                 taken = 0
             if taken:
+                self._received(taken, day, collected=True)
                 self._allocate(taken, self.due(day))
                 self.cash -= taken
             line.attempts += 1
@@ -289,7 +314,6 @@ class Life:
                 line.penal += fresh
                 line.asked["penalty"] += fresh
             line.penal_to = max(since, day)
-            self.penalties += line.asked["penalty"] - before
             if self.classification == "npa":
                 self.penalty_suspended += line.asked["penalty"] - before
 
@@ -297,13 +321,18 @@ class Life:
         if self.classification == "npa":
             self.suspended += fresh
 
-    def _classify(self, day: date) -> None:
+    def _count_days(self, day: date) -> None:
         due = self.due(day)
         self.dpd = (day - due[0].due).days + 1 if due else 0
+        self.in_default = self.dpd > self.default_after or (self.in_default and self.dpd > 0)
+
+    def _classify(self, day: date) -> None:
+        if self.due(day) or self.dpd or self.classification != "standard":
+            self.assessed = day
+        self._count_days(day)
         by_days = next((i for i, edge in enumerate((0, *self.edges)) if self.dpd <= edge), 4)
         was = self.classification
         self.classification = "npa" if was == "npa" and self.dpd else CLASSES[by_days]
-        self.in_default = self.dpd > self.default_after or (self.in_default and self.dpd > 0)
         if self.classification != "npa":
             self.suspended = self.penalty_suspended = 0
         elif was != "npa":
@@ -312,6 +341,77 @@ class Life:
     def suspended_interest(self, on: date) -> int:
         """Of a loan that is NPA, all that it owes of interest: none of it is income."""
         return max(0, self.interest_owed(on)) if self.classification == "npa" else 0
+
+    # --- what is put right
+
+    def correct(self, wrong: Receipt, right: Receipt | None, today: date) -> None:
+        """Live the life again without a receipt, and with the right one in its place."""
+        self.cash += wrong.amount - (right.amount if right else 0)
+        receipts = [each for each in self.receipts if each is not wrong]
+        if right:
+            receipts.append(right)
+        again = replace(self, receipts=[])
+        npa = self.classification == "npa"
+        again.live(sorted(receipts, key=lambda each: (each.on, each.after)), self.closed)
+        was = {(line.number, line.due): line for line in self.lines}
+        for line in again.lines:
+            before = was.get((line.number, line.due))
+            if not line.unpaid():
+                line.next_attempt = None
+            elif before and before.unpaid():
+                line.attempts, line.first_attempt = before.attempts, before.first_attempt
+                line.next_attempt = before.next_attempt
+            else:
+                line.next_attempt = max(line.due, max(self.closed, today) + ONE_DAY)
+        again.cash, again.receipts, again.assessed = self.cash, receipts, self.assessed
+        self.__dict__.update(again.__dict__)
+        if self.alive and npa:
+            self.classification = "npa"
+            self.penalty_suspended = sum(line.unpaid("penalty") for line in self.lines)
+        elif self.alive:
+            by_days = next((i for i, edge in enumerate((0, *self.edges)) if self.dpd <= edge), 4)
+            self.classification = CLASSES[min(by_days, 3)]
+
+    def live(self, receipts: list[Receipt], through: date) -> None:
+        """A life by its receipts alone, each in its place among the closes."""
+        waiting = list(receipts)
+        day = self.plan.start
+        while day <= through or waiting:
+            for after in (False, True):
+                while waiting and (waiting[0].on, waiting[0].after) == (day, after):
+                    self.receive(waiting.pop(0))
+                if not after and day <= through:
+                    self.closed = day
+                    if self.alive:
+                        self._charge(day)
+                        self._count_days(day)
+            day += ONE_DAY
+
+    def receive(self, money: Receipt) -> None:
+        """Lay what came in over what is owed that day; what finds no debt is overpaid."""
+        left, on = money.amount, money.on
+        if self.alive and left:
+            total = self.payoff(on)["total"]
+            if left >= total:
+                left -= self.foreclose(on)
+            elif money.ahead:
+                left -= self.prepay(left, on, keep_instalment=money.keep_instalment)
+            else:
+                left -= self.pay(left, on)
+        self.overpaid += left
+
+    def _received(
+        self,
+        amount: int,
+        on: date,
+        *,
+        collected: bool = False,
+        ahead: bool = False,
+        keep_instalment: bool = False,
+    ) -> None:
+        # What comes after a close that found the loan late was too late for that day.
+        after = self.assessed >= on and not collected
+        self.receipts.append(Receipt(on, after, amount, ahead, keep_instalment))
 
     # --- inside
 
