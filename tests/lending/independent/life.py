@@ -145,7 +145,7 @@ class Life:
 
     def payoff(self, on: date) -> dict[str, int]:
         """What it costs to be rid of it."""
-        owed = self.interest_owed(on)
+        owed = self.interest_owed(on) + self._late_since_close(on)
         ahead = sum(line.unpaid("principal") for line in self.lines if line.due > on)
         early = rounded((ahead - max(0, -owed)) * self.foreclosure_percent / 100)
         parts = {
@@ -155,6 +155,21 @@ class Life:
             "fees": sum(line.unpaid("fee") for line in self.lines) + early,
         }
         return {**parts, "total": sum(parts.values())}
+
+    def _late_since_close(self, on: date) -> int:
+        """What overdue principal has earned on the days that are not closed yet."""
+        fresh = 0
+        for line in self.due(on) if self.overdue_interest else ():
+            day, exact = max(self.closed, line.due) + ONE_DAY, line.late_exact
+            while day <= on:
+                exact += self._late_day(line, day)
+                day += ONE_DAY
+            fresh += rounded(exact) - line.late_interest
+        return fresh
+
+    def _late_day(self, line: Line, day: date) -> Fraction:
+        part = late_day_part(line.due, day, self.plan.frequency, self.plan.day_count)
+        return line.unpaid("principal") * self.plan.rate / 100 * part
 
     # --- what the customer pays
 
@@ -294,8 +309,7 @@ class Life:
             base = line.unpaid("principal") + scheduled
             before = line.asked["penalty"]
             if self.overdue_interest:
-                part = late_day_part(line.due, day, self.plan.frequency, self.plan.day_count)
-                line.late_exact += line.unpaid("principal") * self.plan.rate / 100 * part
+                line.late_exact += self._late_day(line, day)
                 fresh = rounded(line.late_exact) - line.late_interest
                 line.late_interest += fresh
                 line.asked["interest"] += fresh
