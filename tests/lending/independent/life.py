@@ -186,10 +186,10 @@ class Life:
         self._after_payment(on)
         return amount
 
-    def foreclose(self, on: date) -> int:
-        """Repay everything."""
+    def foreclose(self, on: date, **wish: bool) -> int:
+        """Repay everything; ``wish`` is what a prepayment wanted that came to it."""
         taken = self.payoff(on)["total"]
-        self._received(taken, on)
+        self._received(taken, on, **wish)
         early = any(line.due > on and line.unpaid() for line in self.lines)
         self.status = "foreclosed" if early else "closed"
         self.cash -= taken
@@ -202,7 +202,7 @@ class Life:
     def prepay(self, amount: int, on: date, *, keep_instalment: bool) -> int:
         """What is due first, and with the rest principal ahead of time."""
         if amount >= self.payoff(on)["total"]:
-            return self.foreclose(on)
+            return self.foreclose(on, ahead=True, keep_instalment=keep_instalment)
         due = sum(line.unpaid() for line in self.due(on))
         if amount <= due:
             return self.pay(amount, on)
