@@ -182,9 +182,9 @@ class Life:
         left = self._allocate(amount, [x for x in self.lines if x.due <= on])
         for line in self.lines:
             left = self._settle(line, left)
-        self.cash -= amount
+        self.cash -= amount - left
         self._after_payment(on)
-        return amount
+        return amount - left
 
     def foreclose(self, on: date, **wish: bool) -> int:
         """Repay everything; ``wish`` is what a prepayment wanted that came to it."""
