@@ -237,7 +237,13 @@ class Life:
         rates[index] = plan.rest_rate(index, since)
         part = self.part if keep_instalment else None
         left = self.outstanding - ahead
-        rows, part = course(plan, left, index, rates, carried=waiting, part=part)
+        # What a rest has deferred is asked beside the instalment that ends it.
+        on_top = 0
+        if 0 < plan.deferring <= plan.resting:
+            rest_ends = plan.periods()[plan.deferring - 1][1]
+            rested = sum(span.earned(on) for span in self.spans if span.end <= rest_ends)
+            on_top = min(waiting, rested)
+        rows, part = course(plan, left, index, rates, carried=waiting, on_top=on_top, part=part)
         self.part = part
         self.count = rows[-1].number
         before = self.lines[index]

@@ -140,15 +140,19 @@ def course(
     rates: list[Fraction],
     *,
     carried: int = 0,
+    on_top: int = 0,
     part: int | None = None,
 ) -> tuple[list[Row], int]:
-    """The rows from index ``first`` on; with a ``part``, until it has repaid the balance."""
+    """The rows from index ``first`` on; with a ``part``, until it has repaid the balance.
+
+    ``carried`` was earned before and not asked; ``on_top`` of it comes beside the equal part.
+    """
     keeps_count = part is None
     if part is None:
-        part = equal_part(plan, balance, first, rates, carried)
+        part = equal_part(plan, balance, first, rates, carried - on_top)
     flat = flat_interest(plan, balance, first, rates) if plan.method == "flat" else []
     within = plan.method == "reducing" and holds_deferred(plan, balance, rates)
-    periods, rows, owed, waiting, on_top = plan.periods(), [], balance, carried, 0
+    periods, rows, owed, waiting = plan.periods(), [], balance, carried
     for index in range(first, plan.count):
         start, end = periods[index]
         own = flat[index - first] if flat else rounded(owed * rates[index], plan.rounding)
