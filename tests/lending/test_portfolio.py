@@ -27,7 +27,8 @@ async def test_what_is_out_at_risk_and_collected_adds_up_by_hand(lender):
 
     On the third due date plus 30 days they are 1, 31, about 62 and about 92 days past due.
     """
-    await lender.product("no-set-off", set_off=False, late_fee_percent=0, penal_rate=0)
+    nothing = {"late_fee_percent": 0, "penal_rate": 0, "overdue_interest": False}
+    await lender.product("no-set-off", set_off=False, **nothing)
     loans = []
     for _ in range(4):
         borrower = await lender.borrower()

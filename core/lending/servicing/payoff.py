@@ -15,10 +15,8 @@ from core.lending.servicing.loan_book import LoanBook, owed_in_all
 @dataclass(frozen=True, slots=True)
 class Payoff:
     """Foreclosure on a day, in minor units: principal outstanding, interest earned to the day and
-    not paid, penalties, and fees, of which ``early_fee`` are those for ending early.
-
-    ``advance_interest`` is interest that was paid for time that has not passed: it repays
-    ``principal``, which is already less by it.
+    not paid, penalties, and fees, of which ``early_fee`` are those for ending early. Interest that
+    was paid for time that has not passed has made ``principal`` less already.
     """
 
     on: date
@@ -27,7 +25,6 @@ class Payoff:
     penalty: int
     fees: int
     early_fee: Fee = NO_FEE
-    advance_interest: int = 0
 
     @property
     def total(self) -> int:
@@ -57,7 +54,7 @@ def payoff(book: LoanBook, on: date) -> Payoff:
     probe = copy(book)
     probe.lines = {key: copy(line) for key, line in book.lines.items()}
     earn_through(probe, on)
-    credit = probe.credit_ahead(on)
+    probe.credit_ahead(on)
     due = owed_in_all(probe.due(on))
     not_due = max(0, probe.outstanding - due.principal)
     early = NO_FEE if _may_withdraw(book, on) else _early_fee(book, not_due)
@@ -68,7 +65,6 @@ def payoff(book: LoanBook, on: date) -> Payoff:
         penalty=owed_in_all(book.current()).penalty,
         fees=due.fee + sum(map(claimed, book.upcoming(on))) + early.total_minor,
         early_fee=early,
-        advance_interest=credit,
     )
 
 
