@@ -83,6 +83,8 @@ DOORS: list[tuple[str, str, set[str], Any]] = [
     ("GET", f"/loans/{NOTHING}/certificate/2026", EVERYBODY, None),
     ("GET", f"/loans/{NOTHING}/no-dues", EVERYBODY, None),
     ("DELETE", f"/loans/{NOTHING}", {ADMIN}, None),
+    ("GET", "/admin/accounting/periods", {ADMIN}, None),
+    ("PUT", "/admin/accounting/periods", {ADMIN}, {"no": "such field"}),
     ("GET", "/admin/loan-products", {ADMIN}, None),
     ("PUT", "/admin/loan-products/none", {ADMIN}, {"no": "such field"}),
     ("POST", "/admin/jobs/emi-collection", {ADMIN}, {"no": "such field"}),

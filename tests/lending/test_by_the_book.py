@@ -1,9 +1,9 @@
 """A year of random life under every setting, against an independent calculation.
 
 Beside each loan of the bank lives a second one, reckoned by ``tests.lending.independent``: the same
-payments, the same nights, the same payments put right afterwards. Every week the two must agree to the last minor unit: what is owed and by
-which instalment, what it costs to be rid of it, how late it is and what that makes it, what is on
-the account, and in the end what the bank has earned.
+payments, the same nights, and the same payments put right afterwards. Every week the two must agree
+to the last minor unit: what is owed and by which instalment, what it costs to be rid of it, how
+late it is and what that makes it, what is on the account and what is overpaid.
 """
 
 import random
