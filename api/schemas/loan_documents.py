@@ -30,7 +30,7 @@ class DisclosureAnswer(ViewAnswer):
     ``given_on`` is null until the loan is approved. ``amount_financed`` is what the borrower
     receives (Regulation Z), the net disbursed amount (RBI), the total amount of credit (EU);
     ``total_payable`` the total of payments; ``apr`` is Regulation Z's rate and the RBI's, ``ear``
-    the European Union's.
+    the European Union's; a rate above 1,000,000,000 % is null.
     """
 
     loan_id: UUID
@@ -47,8 +47,8 @@ class DisclosureAnswer(ViewAnswer):
     total_interest: Money
     total_payable: Money
     finance_charge: Money
-    apr: Percent
-    ear: Percent
+    apr: Percent | None
+    ear: Percent | None
     payments: list[PaymentRunAnswer]
     document: Document
 

@@ -133,7 +133,7 @@ class ScheduleAnswer(ViewAnswer):
 
     ``finance_charge`` is what the loan costs beside its repayment, ``apr`` the annual percentage
     rate of Regulation Z, ``ear`` the effective annual rate of Directive 2008/48/EC; in all three
-    the fee counts.
+    the fee counts. A rate above 1,000,000,000 % is null.
     """
 
     amount: Money
@@ -147,8 +147,8 @@ class ScheduleAnswer(ViewAnswer):
     total_interest: Money
     total_payable: Money
     finance_charge: Money
-    apr: Percent
-    ear: Percent
+    apr: Percent | None
+    ear: Percent | None
     instalments: list[InstalmentAnswer]
 
 

@@ -172,6 +172,15 @@ def test_instalments_that_all_differ_fit_the_page() -> None:
     assert len(grids(found.forms[Form.REGZ])[0].rows) > 300
 
 
+def test_a_form_is_laid_out_at_any_rate() -> None:
+    """A cent of the loan is received: no rate that anybody can use, and no reason to fail."""
+    found = disclose(offer("12000", "12", 360, currency="EUR", fee="11999.99"), given=True)
+
+    assert (found.figures.apr, found.figures.ear) == (Decimal(14_811_600), None)
+    facts = told(found.forms[Form.SECCI])
+    assert facts["Annual percentage rate of charge (APR)"] == "More than 1,000,000,000 %"
+
+
 async def disclosure(lender, loan_id, owner=None) -> Disclosure:
     async with lender.quiet.database.read() as reader:
         return await offers.disclosure_of(

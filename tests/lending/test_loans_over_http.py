@@ -84,6 +84,18 @@ async def test_a_quote_needs_no_login_and_stores_nothing(bank):
     assert quote["apr"] > 12
 
 
+async def test_a_quote_whose_rate_nobody_can_use_says_so_with_null(bank):
+    day = {"number_of_instalments": 1, "frequency": {"every": 1, "unit": "days"}, "fee": 300}
+    dear = {"tenure_months": 12, "charges": [{"when": "instalment", "amount": 10**12}]}
+    rates = []
+    for terms in (day, dear):
+        body = {"amount": 1_000, "interest_rate": 12, **terms}
+        answer = await bank.client.post("/loans/quote", json=body)
+        assert answer.status_code == 200, answer.text
+        rates.append((answer.json()["apr"], answer.json()["ear"]))
+    assert rates == [(pytest.approx(15_660, abs=1), None), (None, None)]
+
+
 async def test_terms_that_make_no_schedule_name_the_field(bank):
     answer = await bank.client.post("/loans/quote", json={"amount": 10, "interest_rate": 12})
     assert answer.status_code == 422

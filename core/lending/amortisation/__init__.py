@@ -74,11 +74,13 @@ from core.lending.amortisation.terms import (
     Unit,
     instalments_for_months,
 )
+from core.lending.amortisation.yearly_rate import HIGHEST_PERCENT
 
 __all__ = [
     "BIWEEKLY",
     "FREQUENCIES",
     "HALF_YEARLY",
+    "HIGHEST_PERCENT",
     "MONTHLY",
     "NO_FEE",
     "QUARTERLY",

@@ -20,10 +20,10 @@ from typing import Final
 from core.lending.amortisation.day_count import is_broken
 from core.lending.amortisation.due_dates import add_months, months_back
 from core.lending.amortisation.terms import Frequency, TermsError
+from core.lending.amortisation.yearly_rate import told_rate
 
 _ARITHMETIC: Final = Context(prec=40)
 _CLOSE: Final = Decimal("1e-24")
-_PLACES: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ def annual_percentage_rate(
     advanced_on: date,
     first_payment_on: date,
     frequency: Frequency,
-) -> Decimal:
-    """Return the APR in percent, to four places.
+) -> Decimal | None:
+    """Return the APR in percent as `told_rate` tells it.
 
     `amount_minor` is what the customer receives: the loan less the fee. The payments come one
     `frequency` apart. Raises `TermsError` where the payments never repay the amount.
@@ -56,7 +56,7 @@ def annual_percentage_rate(
         time = unit_periods(advanced_on, first_payment_on, frequency)
     rate = _unit_period_rate(amount_minor, payments_minor, time)
     percent = rate * time.per_year.numerator * 100 / time.per_year.denominator
-    return _ARITHMETIC.quantize(percent, _PLACES)
+    return told_rate(percent)
 
 
 def unit_periods(advanced_on: date, paid_on: date, frequency: Frequency) -> UnitPeriods:

@@ -14,17 +14,18 @@ that are left over the days of the year that ends with them (Directive 2014/17/E
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from math import exp as e_to_the
-from math import expm1, fsum
+from math import expm1, fsum, log1p
 from typing import Final
 
 from core.lending.amortisation.due_dates import add_months, months_back
 from core.lending.amortisation.terms import Frequency, TermsError
+from core.lending.amortisation.yearly_rate import HIGHEST_PERCENT, told_rate
 
-_PLACES: Final = Decimal("0.0001")
+_MOST_FORCE: Final = log1p(float(HIGHEST_PERCENT) / 100)
 _CLOSE: Final = 1e-14
 _MOST_STEPS: Final = 200
 
@@ -50,8 +51,8 @@ def effective_annual_rate(
     *,
     advanced_on: date,
     interval: Interval,
-) -> Decimal:
-    """Return the rate in percent a year, half up to four places.
+) -> Decimal | None:
+    """Return the rate in percent a year as `told_rate` tells it.
 
     `amount_minor` is what the customer receives: the loan less the fee. `payments` are the days and
     amounts of what is paid back. Raises `TermsError` where they never repay the amount.
@@ -60,8 +61,9 @@ def effective_annual_rate(
         raise TermsError("fee", "the payments do not repay what was received")
     flows = [(float(years(advanced_on, due, interval)), paid) for due, paid in payments if paid]
     # A rate to six decimals and no amount of money: floating point has ten more.
-    percent = expm1(_force_of_interest(amount_minor, flows)) * 100
-    return Decimal(percent).quantize(_PLACES, ROUND_HALF_UP, Context(prec=60))
+    force = _force_of_interest(amount_minor, flows)
+    # A rate far beyond is no floating-point number.
+    return told_rate(Decimal(expm1(force)) * 100) if force <= _MOST_FORCE else None
 
 
 def years(start: date, end: date, interval: Interval) -> Fraction:

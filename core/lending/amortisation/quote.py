@@ -11,7 +11,8 @@ from core.lending.amortisation.terms import Terms
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Amounts in minor units; `apr` and `ear` in percent a year, the fee counted in.
+    """Amounts in minor units; `apr` and `ear` in percent a year, the fee counted in, None
+    where they are too high to be told.
 
     `finance_charge_minor` is all that the loan costs beside its repayment (Regulation Z, 1026.4).
     """
@@ -20,8 +21,8 @@ class Quote:
     total_interest_minor: int
     total_payable_minor: int
     finance_charge_minor: int
-    apr: Decimal
-    ear: Decimal
+    apr: Decimal | None
+    ear: Decimal | None
     schedule: Schedule
 
 
@@ -39,8 +40,8 @@ def quote(terms: Terms) -> Quote:
     )
 
 
-def apr(terms: Terms, schedule: Schedule) -> Decimal:
-    """Return the schedule's APR in percent, to four places: Regulation Z, Appendix J."""
+def apr(terms: Terms, schedule: Schedule) -> Decimal | None:
+    """Return the schedule's APR in percent, if it can be told: Regulation Z, Appendix J."""
     return annual_percentage_rate(
         terms.principal_minor - terms.fee_minor,
         [row.total_minor for row in schedule.instalments],
@@ -50,8 +51,8 @@ def apr(terms: Terms, schedule: Schedule) -> Decimal:
     )
 
 
-def ear(terms: Terms, schedule: Schedule) -> Decimal:
-    """Return the effective annual rate in percent: Directive 2008/48/EC, Annex I."""
+def ear(terms: Terms, schedule: Schedule) -> Decimal | None:
+    """Return the effective annual rate in percent, if it can be told: Directive 2008/48/EC."""
     return effective_annual_rate(
         terms.principal_minor - terms.fee_minor,
         [(row.due_date, row.total_minor) for row in schedule.instalments],

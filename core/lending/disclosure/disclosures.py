@@ -51,7 +51,7 @@ class DisclosedFigures(_Kept):
     """What the forms have in common, amounts in minor units, rates in percent a year.
 
     ``amount_financed_minor`` is what the borrower receives: the net disbursed amount, the total
-    amount of credit.
+    amount of credit. ``apr`` and ``ear`` are None where they are too high to be told.
     """
 
     currency: str
@@ -64,8 +64,8 @@ class DisclosedFigures(_Kept):
     total_interest_minor: int
     total_payable_minor: int
     finance_charge_minor: int
-    apr: Decimal
-    ear: Decimal
+    apr: Decimal | None
+    ear: Decimal | None
     payments: tuple[PaymentRun, ...]
 
 

@@ -100,13 +100,13 @@ class Offer:
         return finance_charge_minor(self.terms, self.schedule)
 
     @property
-    def apr(self) -> Decimal:
-        """The annual percentage rate by Regulation Z, Appendix J."""
+    def apr(self) -> Decimal | None:
+        """The annual percentage rate by Regulation Z, Appendix J; None where too high to tell."""
         return apr(self.terms, self.schedule)
 
     @property
-    def ear(self) -> Decimal:
-        """The effective annual rate by Directive 2008/48/EC, Annex I."""
+    def ear(self) -> Decimal | None:
+        """The effective annual rate by Directive 2008/48/EC; None where too high to tell."""
         return ear(self.terms, self.schedule)
 
     def payments(self) -> Iterator[Payments]:

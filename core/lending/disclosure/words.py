@@ -3,6 +3,7 @@
 from decimal import ROUND_HALF_UP, Decimal
 
 from core.foundation.money import exponent
+from core.lending.amortisation import HIGHEST_PERCENT
 
 NONE = "None"
 NOT_APPLICABLE = "Not applicable"
@@ -19,8 +20,10 @@ def figure(amount_minor: int, currency: str) -> str:
     return f"{Decimal(amount_minor).scaleb(-places):,.{places}f}"
 
 
-def percent(rate: Decimal, places: int) -> str:
-    """A rate, half up to ``places``: ``12.68 %``."""
+def percent(rate: Decimal | None, places: int) -> str:
+    """A rate, half up to ``places``: ``12.68 %``; None is one that is too high to be told."""
+    if rate is None:
+        return f"More than {HIGHEST_PERCENT:,f} %"
     return f"{rate.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,f} %"
 
 

@@ -124,8 +124,8 @@ class ScheduleView:
     day_count: DayCount
     emi_minor: int
     finance_charge_minor: int
-    apr: Decimal
-    ear: Decimal
+    apr: Decimal | None
+    ear: Decimal | None
     lines: list[LineView]
 
     @property

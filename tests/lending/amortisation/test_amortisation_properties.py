@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.lending.amortisation import (
     FREQUENCIES,
+    HIGHEST_PERCENT,
     DayCount,
     Frequency,
     InterestPause,
@@ -176,10 +177,13 @@ def test_without_interest_nothing_but_the_loan_is_paid(terms: Terms) -> None:
     assert generate(free).total_payable_minor == terms.principal_minor
 
 
-@given(loans())
+@given(loans(), st.fractions(0, 1))
 @settings(deadline=None, max_examples=100)
-def test_a_quote_has_an_apr_for_any_terms(terms: Terms) -> None:
-    assert quote(terms).apr >= 0
+def test_a_quote_has_an_apr_for_any_terms(terms: Terms, withheld: Fraction) -> None:
+    fee_minor = int(withheld * (terms.principal_minor - 1))
+    quoted = quote(replace(terms, fee_minor=fee_minor))
+    for rate in (quoted.apr, quoted.ear):
+        assert rate is None or 0 <= rate <= HIGHEST_PERCENT
 
 
 @given(

@@ -10,8 +10,10 @@ from loan_tables import loan, minor
 from core.lending.amortisation import (
     BIWEEKLY,
     MONTHLY,
+    FeeRule,
     Frequency,
     Interval,
+    Terms,
     TermsError,
     Unit,
     effective_annual_rate,
@@ -97,6 +99,36 @@ def test_the_fee_counts() -> None:
 
     assert (free.ear, free.finance_charge_minor) == (Decimal(0), 0)
     assert (dear.ear > dear.apr, dear.finance_charge_minor) == (True, 12_000)
+
+
+@pytest.mark.parametrize(
+    ("terms", "apr", "ear"),
+    [
+        # 300 of 1,000 for a day: 303.33 / 700 times 365; compounded, 10^59 percent.
+        (
+            Terms(
+                100_000,
+                Decimal(12),
+                1,
+                date(2026, 1, 1),
+                frequency=Frequency(1, Unit.DAYS),
+                fee_minor=30_000,
+            ),
+            Decimal("15659.5"),
+            None,
+        ),
+        # A cent of 12,000 is received.
+        (loan("12000", "12", 12, START, fee_minor=1_199_999), Decimal(127_942_800), None),
+        (loan("1000", "12", 12, START, instalment_fees=(FeeRule(10**15),)), None, None),
+    ],
+)
+def test_a_rate_that_nobody_can_use_is_not_told(
+    terms: Terms, apr: Decimal | None, ear: Decimal | None
+) -> None:
+    found = quote(terms)
+
+    assert found.apr == (apr and pytest.approx(apr, rel=Decimal("0.001")))
+    assert found.ear == ear
 
 
 def test_what_payments_are_counted_in() -> None:
