@@ -61,7 +61,7 @@ async def adjust_payment(
 ) -> Response:
     """Put a payment right, or undo it: its opposite is booked, and the right one from its date.
 
-    The loan is computed anew from there. The transaction to poll is the opposite; above a limit a
+    The loan is computed anew from there. One transaction does both, or neither; above a limit a
     second person approves it first.
     """
     act = Adjustment(

@@ -55,7 +55,7 @@ class Adjustment:
         return Ground((book.user_id,), to_major(wanted.worth, book.currency))
 
     async def run(self, unit: UnitOfWork, doing: Doing) -> Done:
-        """Submit the opposite and the right one."""
+        """Submit it: the opposite and the right one."""
         earlier = await _replay(unit, doing, self)
         if earlier is not None:
             return earlier
@@ -164,8 +164,8 @@ async def _replay(unit: UnitOfWork, doing: Doing, act: Act) -> Done | None:
     return Done({"transaction_id": str(earlier)}, accepted=accepted, replayed=True)
 
 
-def _done(unit: UnitOfWork, doing: Doing, act: Act, submitted: list[UUID]) -> Done:
-    """Write it down; the first transaction that was submitted is the one to poll."""
+def _done(unit: UnitOfWork, doing: Doing, act: Act, submitted: UUID) -> Done:
+    """Write it down; the transaction that was submitted is the one to poll."""
     details = {name: str(value) for name, value in act.body().items() if value is not None}
     loan_id = UUID(details.pop("loan_id"))
     if doing.approval_id is not None:
@@ -176,10 +176,8 @@ def _done(unit: UnitOfWork, doing: Doing, act: Act, submitted: list[UUID]) -> Do
         "loan.put_right",
         subject_type="loan",
         subject_id=loan_id,
-        details={**details, "submitted": ", ".join(map(str, submitted))},
+        details={**details, "submitted": str(submitted)},
     )
-    result = {"loan_id": str(loan_id), "transaction_id": str(submitted[0])}
-    if len(submitted) > 1:
-        result["payment_transaction_id"] = str(submitted[1])
-    traces = (transactions.trace(submitted[0]), views.trace(loan_id))
-    return Done(result, accepted=Accepted(submitted[0], "pending"), traces=traces)
+    result = {"loan_id": str(loan_id), "transaction_id": str(submitted)}
+    traces = (transactions.trace(submitted), views.trace(loan_id))
+    return Done(result, accepted=Accepted(submitted, "pending"), traces=traces)

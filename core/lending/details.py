@@ -64,31 +64,32 @@ class RecoveryDetails(LoanDetails, frozen=True):
     actor: UUID | None = None
 
 
-class UndoingDetails(LoanDetails, frozen=True):
-    """Of ``adjustment``: the payment that was wrong, which was for ``business_date``.
+class AdjustmentDetails(LoanDetails, frozen=True):
+    """Of ``adjustment``: the payment that was wrong, and the right one, in minor units.
 
-    ``payable`` is what the account pays instead, in minor units: it has to hold that. ``today`` is
-    the bank's business date on which ``actor`` asked for it, and ``reason`` why.
+    ``undoes`` paid ``wrong_minor`` for ``business_date``; it should have been ``right_minor``, for
+    ``right_on``: that is the event ``right_id`` of the loan's life; 0 where it was no payment at
+    all. ``today`` is the bank's business date on which ``actor`` asked for it, ``reason`` why.
     """
 
     undoes: UUID
+    wrong_minor: int
     today: date
     actor: UUID
     reason: str
-    payable: int = 0
+    right_on: date
+    right_id: UUID
+    right_minor: int = 0
+    mode: PaymentMode = PaymentMode.DUE
 
 
 class LatePaymentDetails(LoanDetails, frozen=True):
-    """Of ``backdated_payment``: what came in on ``business_date`` and is entered ``today``.
-
-    ``replaces`` is the wrong payment that it stands in for, if it does.
-    """
+    """Of ``backdated_payment``: what came in on ``business_date`` and is entered ``today``."""
 
     today: date
     actor: UUID
     reason: str
     mode: PaymentMode = PaymentMode.DUE
-    replaces: UUID | None = None
 
 
 class RefundDetails(LoanDetails, frozen=True):

@@ -3,7 +3,7 @@
 from core.lending.collections import cases
 from core.lending.collections.kinds.collection import CollectionKind
 from core.lending.collections.kinds.recovery import RecoveryKind
-from core.lending.corrections.kinds.correction import LatePaymentKind, UndoingKind
+from core.lending.corrections.kinds.correction import AdjustmentKind, LatePaymentKind
 from core.lending.corrections.kinds.refund import RefundKind
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.kinds.disbursement import DisbursementKind
@@ -19,7 +19,7 @@ def register(kinds: Kinds, *, holiday_country: str = "") -> None:
         CollectionKind(calendar),
         LoanPaymentKind(calendar, cases.note_recovered),
         RecoveryKind(),
-        UndoingKind(calendar),
+        AdjustmentKind(calendar),
         LatePaymentKind(calendar),
         RefundKind(),
     ):

@@ -118,13 +118,10 @@ def waived(user_id: UUID, loan_id: UUID, text: str) -> Notice:
     return Notice(user_id, "loan_waiver", "You owe less on your loan", f"{text}.", loan_id)
 
 
-def corrected(user_id: UUID, loan_id: UUID, kind: str, amount: str, on: date) -> Notice:
-    """A payment was taken back, or entered for an earlier date; the loan was put right."""
-    undone = kind == "adjustment"
-    what = "was taken back" if undone else "was entered"
+def corrected(user_id: UUID, loan_id: UUID, what: str) -> Notice:
+    """A payment was put right, or entered for an earlier date."""
     return Notice(user_id, "loan_corrected", "A payment on your loan was put right",
-                  f"A payment of {amount} for {on} {what}. Your loan was computed anew from that "
-                  "date.", loan_id)  # fmt: skip
+                  f"{what}. Your loan was computed anew from that date.", loan_id)  # fmt: skip
 
 
 def refunded(user_id: UUID, loan_id: UUID, amount: str) -> Notice:

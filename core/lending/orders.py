@@ -12,6 +12,7 @@ from uuid import UUID
 from core.foundation.ids import new_id
 from core.ledger.chart import LedgerCode
 from core.lending.details import (
+    AdjustmentDetails,
     CollectionDetails,
     DisbursementDetails,
     LatePaymentDetails,
@@ -19,7 +20,6 @@ from core.lending.details import (
     RecoveryAction,
     RecoveryDetails,
     RefundDetails,
-    UndoingDetails,
 )
 from core.transactions.orders import Asked, BankOrder, Order, Party
 
@@ -126,18 +126,24 @@ def settlement(
     )
 
 
-def undoing(
-    of: UUID, amount_minor: int, currency: str, details: UndoingDetails, *, transaction_id: UUID
+def adjustment(
+    of: UUID, currency: str, details: AdjustmentDetails, *, transaction_id: UUID
 ) -> BankOrder:
-    """The opposite of a payment that was wrong: the account that paid has its money back."""
+    """A payment put right: the account that paid has back what was too much, or pays the rest.
+
+    Where the payment was for another day only, nothing moves on the account: the amount is the
+    payment's, between the bank's own accounts.
+    """
+    too_much = details.wrong_minor - details.right_minor
     return BankOrder(
         "adjustment",
-        amount_minor,
+        abs(too_much) or details.wrong_minor,
         currency,
         LOANS_RECEIVABLE,
-        credit_account_id=of,
+        debit_account_id=of if too_much < 0 else None,
+        credit_account_id=of if too_much > 0 else None,
         initiated_by=details.actor,
-        description=f"A payment of {details.business_date} is taken back",
+        description=f"A loan payment of {details.business_date} is put right",
         details=details,
         id=transaction_id,
     )

@@ -467,7 +467,8 @@ loan_disclosures = Table(
 
 
 # What happened to a loan that was paid out; see ``servicing.events``. What was collected stands in
-# ``loan_collections`` alone. ``id`` is the transaction's where the event is one.
+# ``loan_collections`` alone. ``id`` is the transaction's where the event is one; an adjustment is
+# two, whose right payment has an id of its own.
 loan_events = Table(
     "loan_events",
     Base.metadata,

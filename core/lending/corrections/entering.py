@@ -24,9 +24,14 @@ from core.foundation.ids import new_id
 from core.foundation.money import to_minor
 from core.ledger.directory import own_account
 from core.lending import orders
-from core.lending.corrections.kinds.correction import Lives, refuse_undone
+from core.lending.corrections.kinds.correction import Lives, adjusted, refuse_undone
 from core.lending.corrections.rebuild import rebuild
-from core.lending.details import LatePaymentDetails, PaymentMode, RefundDetails, UndoingDetails
+from core.lending.details import (
+    AdjustmentDetails,
+    LatePaymentDetails,
+    PaymentMode,
+    RefundDetails,
+)
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.events import RECEIPTS, Event, EventKind, PaymentParticulars
 from core.lending.servicing.loan_book import LoanBook
@@ -89,9 +94,7 @@ async def look_at_payment(
     nothing changes, LoanStateConflict for what was undone or cannot be put right.
     """
     book, life = await _lock(unit, loan_id)
-    if not any(event.id == transaction_id and event.kind in RECEIPTS for event in life):
-        raise TransactionNotFound("there is no such payment on this loan")
-    wrong = refuse_undone(life, transaction_id)
+    wrong = refuse_undone(life, _receipt(life, transaction_id).id)
     wanted = RightPayment(
         book,
         wrong,
@@ -101,10 +104,8 @@ async def look_at_payment(
     if (wanted.amount, wanted.on) == (wrong.amount, wrong.value_date):
         raise _invalid("amount", "this is the payment as it is")
     _refuse_date(life, wanted.on, by, "date")
-    changed = [*life, _undoing(wanted)]
-    if wanted.amount:
-        changed.append(_paid(book.id, wanted.amount, wanted.on, mode_of(wrong)))
-    await _try_out(unit, book, life, changed, by)
+    changes = adjusted(book, wrong, _adjustment(wanted, by, ""), new_id())
+    await _try_out(unit, book, life, [*life, *changes], by)
     return wanted
 
 
@@ -116,27 +117,17 @@ async def adjust(
     *,
     reason: str,
     run_id: UUID,
-) -> list[UUID]:
-    """Submit the opposite of the payment (``run_id``), and the right one, if any; the caller
-    commits. Answers the transactions."""
+) -> UUID:
+    """Submit the wrong payment's opposite with the right one, if any, as the transaction
+    ``run_id``; the caller commits. Answers it."""
     book, wrong = wanted.book, wanted.wrong
-    account_id = wrong.account_id or book.account_id
-    undoing = UndoingDetails(
-        book.id, wrong.value_date, wrong.id, by.today, by.user_id, reason, wanted.amount
+    order = orders.adjustment(
+        wrong.account_id or book.account_id,
+        book.currency,
+        _adjustment(wanted, by, reason),
+        transaction_id=run_id,
     )
-    asked = [
-        orders.undoing(account_id, wrong.amount, book.currency, undoing, transaction_id=run_id)
-    ]
-    if wanted.amount:
-        right = LatePaymentDetails(
-            book.id, wanted.on, by.today, by.user_id, reason, mode_of(wrong), wrong.id
-        )
-        asked.append(
-            orders.late_payment(
-                account_id, wanted.amount, book.currency, right, transaction_id=new_id()
-            )
-        )
-    return await _submit(unit, intake, asked, by)
+    return await _submit(unit, intake, order, by)
 
 
 async def look_at_late_payment(
@@ -178,7 +169,7 @@ async def enter(
     *,
     reason: str,
     run_id: UUID,
-) -> list[UUID]:
+) -> UUID:
     """Submit the payment; the caller commits. Answers the transaction."""
     details = LatePaymentDetails(
         wanted.book.id, wanted.on, by.today, by.user_id, reason, wanted.mode
@@ -186,7 +177,7 @@ async def enter(
     order = orders.late_payment(
         wanted.account_id, wanted.amount, wanted.book.currency, details, transaction_id=run_id
     )
-    return await _submit(unit, intake, [order], by)
+    return await _submit(unit, intake, order, by)
 
 
 async def refund(
@@ -215,10 +206,10 @@ async def refund(
     order = orders.refund(
         book.account_id, amount_minor, book.currency, details, transaction_id=new_id()
     )
-    return (await _submit(unit, intake, [order], by))[0]
+    return await _submit(unit, intake, order, by)
 
 
-def mode_of(payment: Event) -> PaymentMode:
+def _mode_of(payment: Event) -> PaymentMode:
     """What a payment was meant for, for one that stands in for it."""
     known = payment.particulars
     return known.mode if isinstance(known, PaymentParticulars) else PaymentMode.DUE
@@ -250,10 +241,28 @@ def _refuse_date(life: list[Event], on: date, by: Corrector, field: str) -> None
         raise _invalid(field, f"a payment lies between {began} and {by.today}")
 
 
-def _undoing(wanted: RightPayment) -> Event:
+def _receipt(life: list[Event], transaction_id: UUID) -> Event:
+    """The payment that this transaction made, though it may have been undone since."""
+    for event in life:
+        if event.transaction_id == transaction_id and event.kind in RECEIPTS:
+            return event
+    raise TransactionNotFound("there is no such payment on this loan")
+
+
+def _adjustment(wanted: RightPayment, by: Corrector, reason: str) -> AdjustmentDetails:
     wrong = wanted.wrong
-    return Event(
-        new_id(), wrong.loan_id, EventKind.UNDOING, wrong.value_date, wrong.amount, undoes=wrong.id
+    return AdjustmentDetails(
+        wanted.book.id,
+        wrong.value_date,
+        wrong.id,
+        wrong.amount,
+        by.today,
+        by.user_id,
+        reason,
+        wanted.on,
+        new_id(),
+        wanted.amount,
+        _mode_of(wrong),
     )
 
 
@@ -262,11 +271,9 @@ def _paid(loan_id: UUID, amount: int, on: date, mode: PaymentMode) -> Event:
     return Event(new_id(), loan_id, EventKind.PAYMENT, on, amount, particulars=particulars)
 
 
-async def _submit(
-    unit: UnitOfWork, intake: Intake, asked: list[BankOrder], by: Corrector
-) -> list[UUID]:
-    await intake.accept_own(unit, asked, request_id=by.request_id)
-    return [order.id for order in asked]
+async def _submit(unit: UnitOfWork, intake: Intake, order: BankOrder, by: Corrector) -> UUID:
+    await intake.accept_own(unit, [order], request_id=by.request_id)
+    return order.id
 
 
 def _invalid(field: str, message: str) -> Invalid:

@@ -3,7 +3,8 @@
 An event is written in the unit of work in which it happens and never changed. What is collected has
 its record in ``loan_collections`` and is read as an event, too (``event_rows``). Events are in the
 order of their value dates, and on one date in that of their ids (UUIDv7: a transaction's own where
-it is one, so that what touches one account stands in the order in which it settled).
+it is one, so that what touches one account stands in the order in which it settled; the right
+payment of an adjustment has one of its own).
 """
 
 from dataclasses import dataclass

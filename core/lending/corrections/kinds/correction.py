@@ -1,24 +1,25 @@
 """A loan's past put right: a payment that was wrong is undone, one that came late is entered.
 
 Both rebuild the loan: the life that it should have had is lived, and what that makes different in
-the bank's books is booked beside the customer's money. An adjustment is one of each, accepted
-together: the opposite of the wrong payment, and the right one.
+the bank's books is booked beside the customer's money. An adjustment is one transaction: the wrong
+payment and the right one change places at once, and the account moves by what they differ.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from uuid import UUID
 
 from core.foundation.database import UnitOfWork
-from core.foundation.errors import InsufficientFunds, LoanStateConflict
-from core.ledger.balances import Accounts, Leg
+from core.foundation.errors import LoanStateConflict
+from core.ledger.balances import Accounts, Leg, refuse_leg
+from core.ledger.chart import LedgerCode
 from core.ledger.moment import read_moment
 from core.lending import notices
 from core.lending.corrections.life import Days, standing
 from core.lending.corrections.position import Position
 from core.lending.corrections.rebuild import rebuild
-from core.lending.details import LatePaymentDetails, UndoingDetails
+from core.lending.details import AdjustmentDetails, LatePaymentDetails
 from core.lending.notices import money
 from core.lending.servicing import event_rows
 from core.lending.servicing.calendar import CollectionCalendar
@@ -29,7 +30,6 @@ from core.lending.servicing.kinds.parties import (
     loan_id,
     lock_loans,
     payer,
-    receiver,
 )
 from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.storage import LoansAtHand
@@ -101,10 +101,8 @@ class _Correction:
         for outcome in outcomes:
             if outcome.failure is None:
                 book = loans.book(loan_id(outcome.movement))
-                amount = money(outcome.amount_minor, book.currency)
-                on = business_date(outcome.movement)
-                told = notices.corrected(book.user_id, book.id, outcome.movement.type, amount, on)
-                loans.notices.append(told)
+                told = self._told(outcome.movement, book.currency)
+                loans.notices.append(notices.corrected(book.user_id, book.id, told))
         await loans.write(unit.connection)
 
     def _put_right(
@@ -112,39 +110,42 @@ class _Correction:
     ) -> Sequence[Leg]:
         raise NotImplementedError
 
+    def _told(self, movement: Movement, currency: str) -> str:
+        raise NotImplementedError
 
-class UndoingKind(_Correction):
-    """The type ``adjustment``: the opposite of a payment that was wrong."""
+
+class AdjustmentKind(_Correction):
+    """The type ``adjustment``: a payment that was wrong and the right one, if any, in its place.
+
+    One transaction: the loan lives without the one and with the other, or it stays as it was.
+    """
 
     type = "adjustment"
-    details = UndoingDetails
+    details = AdjustmentDetails
 
     def _put_right(
         self, loans: LoansAtHand, lives: Lives, movement: Movement, accounts: Accounts
     ) -> Sequence[Leg]:
-        known = details_of(movement, UndoingDetails)
+        known = details_of(movement, AdjustmentDetails)
         book = loans.book(known.loan_id)
-        account = receiver(movement, accounts, book)
         life = lives.of(book, loans)
         wrong = refuse_undone(life, known.undoes)
-        if account.available_minor + wrong.amount < known.payable:
-            raise InsufficientFunds
-        undoing = Event(
-            movement.id,
-            book.id,
-            EventKind.UNDOING,
-            known.business_date,
-            wrong.amount,
-            account_id=account.id,
-            transaction_id=movement.id,
-            undoes=wrong.id,
-            actor_id=known.actor,
-            reason=known.reason,
-        )
+        too_much = known.wrong_minor - known.right_minor
+        account_id = movement.debit_account_id or movement.credit_account_id
+        if account_id is not None:
+            refuse_leg(accounts[account_id], too_much, book.currency)
+        changes = adjusted(book, wrong, known, movement.id)
         days = lives.days(book, known.today, self._calendar)
-        moved = rebuild(book, life, [*life, undoing], days)
-        loans.events.append(undoing)
-        return _legs(account.id, wrong.amount, moved, book.currency)
+        moved = rebuild(book, life, [*life, *changes], days)
+        loans.events += changes
+        return _legs(account_id, too_much, moved, book.currency) or _unmoved(known, book.currency)
+
+    def _told(self, movement: Movement, currency: str) -> str:
+        known = details_of(movement, AdjustmentDetails)
+        wrong = f"A payment of {money(known.wrong_minor, currency)} for {known.business_date}"
+        if not known.right_minor:
+            return f"{wrong} was taken back"
+        return f"{wrong} is now one of {money(known.right_minor, currency)} for {known.right_on}"
 
 
 class LatePaymentKind(_Correction):
@@ -161,8 +162,6 @@ class LatePaymentKind(_Correction):
         account = payer(movement, accounts, book)
         cover(account, movement.amount_minor)
         life = lives.of(book, loans)
-        if known.replaces is not None and known.replaces in {event.id for event in standing(life)}:
-            raise LoanStateConflict("the payment that this one stands in for was not undone")
         paid = Event(
             movement.id,
             book.id,
@@ -173,7 +172,6 @@ class LatePaymentKind(_Correction):
             transaction_id=movement.id,
             after_close=known.business_date == known.today
             and book.is_closed_for(known.business_date),
-            replaces=known.replaces,
             particulars=PaymentParticulars(known.mode),
             actor_id=known.actor,
             reason=known.reason,
@@ -182,6 +180,42 @@ class LatePaymentKind(_Correction):
         moved = rebuild(book, life, [*life, paid], days)
         loans.events.append(paid)
         return _legs(account.id, -movement.amount_minor, moved, book.currency)
+
+    def _told(self, movement: Movement, currency: str) -> str:
+        amount = money(movement.amount_minor, currency)
+        return f"A payment of {amount} for {business_date(movement)} was entered"
+
+
+def adjusted(
+    book: LoanBook, wrong: Event, known: AdjustmentDetails, transaction_id: UUID
+) -> list[Event]:
+    """What an adjustment adds to the loan's life: the undoing, and the right payment, if any."""
+    undoing = Event(
+        transaction_id,
+        book.id,
+        EventKind.UNDOING,
+        wrong.value_date,
+        wrong.amount,
+        account_id=wrong.account_id or book.account_id,
+        transaction_id=transaction_id,
+        undoes=wrong.id,
+        actor_id=known.actor,
+        reason=known.reason,
+    )
+    if not known.right_minor:
+        return [undoing]
+    right = replace(
+        undoing,
+        id=known.right_id,
+        kind=EventKind.PAYMENT,
+        value_date=known.right_on,
+        amount=known.right_minor,
+        after_close=known.right_on == known.today and book.is_closed_for(known.right_on),
+        undoes=None,
+        replaces=wrong.id,
+        particulars=PaymentParticulars(known.mode),
+    )
+    return [undoing, right]
 
 
 def refuse_undone(life: Iterable[Event], payment: UUID) -> Event:
@@ -192,8 +226,15 @@ def refuse_undone(life: Iterable[Event], payment: UUID) -> Event:
     raise LoanStateConflict("this is no payment on the loan, or it was taken back already")
 
 
-def _legs(account_id: UUID, amount: int, moved: Position, currency: str) -> list[Leg]:
+def _legs(account_id: UUID | None, amount: int, moved: Position, currency: str) -> list[Leg]:
     """The customer's money, and what it makes different in the bank's own accounts."""
-    legs = [Leg(account_id, None, amount, currency)]
+    legs = [Leg(account_id, None, amount, currency)] if account_id is not None else []
     legs += [Leg(None, code.value, moved[code], currency) for code in sorted(moved)]
     return legs
+
+
+def _unmoved(known: AdjustmentDetails, currency: str) -> list[Leg]:
+    """The opposite and the right one, of another day that makes no difference to the books."""
+    loans = LedgerCode.LOANS_RECEIVABLE.value
+    amount = known.wrong_minor
+    return [Leg(None, loans, -amount, currency), Leg(None, loans, amount, currency)]
