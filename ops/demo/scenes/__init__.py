@@ -7,6 +7,7 @@ from ops.demo.scenes import (
     accounts,
     books,
     burst,
+    correction,
     foreclosure,
     frozen,
     loans,
@@ -26,7 +27,7 @@ SCENES: Final[tuple[Scene, ...]] = tuple(
     (scene.TITLE, scene.play)
     for scene in (
         *(people, accounts, transfer, replay, overdraft, frozen, burst),
-        *(loans, foreclosure, year, recovery),
+        *(loans, foreclosure, correction, year, recovery),
         *(statement, books),
     )
 )
