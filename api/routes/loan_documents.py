@@ -111,7 +111,7 @@ async def show_no_dues(
 ) -> Response:
     """The letter that nothing is owed on the loan any more; 409 while something is."""
     async with services.database.read() as reader:
-        loan = await _on_file(reader, services, loan_id, caller)
+        loan = await _on_file(reader, loan_id, caller)
         today = await bank_date(services, reader)
     bank = services.settings.bank_name
     document = loan_letters.no_dues_document(loan, bank=bank, issued_on=today)
@@ -125,17 +125,12 @@ async def _booked(
 ) -> tuple[LoanOnFile, list[LoanEntry], date]:
     """The loan, everything booked on it, and the bank's date; read in the listings' turn."""
     async with services.listing_turns.turn(caller.user_id), services.listings.read() as reader:
-        loan = await _on_file(reader, services, loan_id, caller)
+        loan = await _on_file(reader, loan_id, caller)
         return loan, await entries_on(reader, loan), await bank_date(services, reader)
 
 
-async def _on_file(reader: Reader, services: Services, loan_id: str, caller: Caller) -> LoanOnFile:
-    return await loan_on_file(
-        reader,
-        loan_id_of(loan_id),
-        owner_id=caller.scope,
-        time_zone=services.settings.time_zone,
-    )
+async def _on_file(reader: Reader, loan_id: str, caller: Caller) -> LoanOnFile:
+    return await loan_on_file(reader, loan_id_of(loan_id), owner_id=caller.scope)
 
 
 async def _print(

@@ -9,9 +9,17 @@ from core.foundation.database import Reader
 from core.foundation.errors import LoanNotFound, LoanStateConflict
 from core.lending.states import LoanStatus
 
+# A loan ends on the business date for which the last of it was paid, whenever that was entered; one
+# that was written off, when it was recovered.
 _FIND: Final = """
 SELECT l.id AS loan_id, l.status, l.currency, l.amount_minor, l.disbursed_on,
-       (l.closed_at AT TIME ZONE $3)::date AS ended_on, l.written_off_minor, l.recovered_minor,
+       CASE WHEN l.status = 'written_off' THEN (
+         SELECT max(e.value_date) FROM loan_events e
+         WHERE e.loan_id = l.id AND e.kind IN ('write_off', 'recovery')
+       ) WHEN l.closed_at IS NOT NULL THEN (
+         SELECT max(i.paid_on) FROM loan_instalments i
+         WHERE i.loan_id = l.id AND i.superseded_at IS NULL
+       ) END AS ended_on, l.written_off_minor, l.recovered_minor,
        coalesce(u.full_name, u.email) AS borrower, p.name AS product
 FROM loans l JOIN users u ON u.id = l.user_id JOIN loan_products p ON p.code = l.product_code
 WHERE l.id = $1 AND l.deleted_at IS NULL AND ($2::uuid IS NULL OR l.user_id = $2)
@@ -20,7 +28,7 @@ WHERE l.id = $1 AND l.deleted_at IS NULL AND ($2::uuid IS NULL OR l.user_id = $2
 
 @dataclass(frozen=True, slots=True)
 class LoanOnFile:
-    """A loan that was paid out; amounts in minor units."""
+    """A loan that was paid out; amounts in minor units, ``ended_on`` a business date."""
 
     loan_id: UUID
     status: LoanStatus
@@ -34,11 +42,9 @@ class LoanOnFile:
     product: str
 
 
-async def loan_on_file(
-    reader: Reader, loan_id: UUID, *, owner_id: UUID | None, time_zone: str
-) -> LoanOnFile:
+async def loan_on_file(reader: Reader, loan_id: UUID, *, owner_id: UUID | None) -> LoanOnFile:
     """The loan. Raises LoanNotFound, and LoanStateConflict where it was never paid out."""
-    row = await reader.fetchrow(_FIND, loan_id, owner_id, time_zone)
+    row = await reader.fetchrow(_FIND, loan_id, owner_id)
     if row is None:
         raise LoanNotFound
     if row["disbursed_on"] is None:

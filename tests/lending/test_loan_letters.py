@@ -15,7 +15,7 @@ FAR = date(2100, 1, 1)
 
 async def booked(lender, loan_id, owner=None) -> tuple[LoanOnFile, list[LoanEntry]]:
     async with lender.quiet.database.read() as reader:
-        loan = await loan_on_file(reader, loan_id, owner_id=owner, time_zone="UTC")
+        loan = await loan_on_file(reader, loan_id, owner_id=owner)
         return loan, await entries_on(reader, loan)
 
 
@@ -148,4 +148,16 @@ async def test_nothing_is_owed_once_everything_is_paid(lender) -> None:
 
     facts = {fact.label: fact.text for fact in letter.sections[0].blocks[1].facts}
     assert facts["How it ended"] == "repaid in full before its time"
-    assert facts["Ended on"] == str(loan.ended_on)
+    assert facts["Ended on"] == str(await lender.today())
+
+
+async def test_a_loan_ended_on_the_business_date_of_its_last_payment(lender) -> None:
+    """The bank's day, not the wall clock's: tests close days long before they come."""
+    borrower = await lender.borrower(30_000_00)
+    loan_id = await lender.loan(borrower, tenure_months=1)
+    last = (await lender.schedule(loan_id)).lines[-1].line.due_date
+    await lender.close_through(last)
+
+    loan, _ = await booked(lender, loan_id)
+
+    assert (loan.status, loan.ended_on) == ("closed", last)
