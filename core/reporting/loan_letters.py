@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from core.documents.document import Document, Facts, Note, Section
@@ -70,23 +70,31 @@ def certificate(
     loan: LoanOnFile, entries: Sequence[LoanEntry], *, bank: str, since: date, until: date
 ) -> Certificate:
     """What the entries say was paid, each on the day that it is for."""
-    within = [each for each in entries if since <= each.of_day <= until]
+    waivers = _waived(entries)
+    within = [pair for pair in waivers if since <= pair[0].of_day <= until]
     return Certificate(
         loan=loan,
         bank=bank,
         since=since,
         until=until,
-        principal_minor=sum(map(_principal_paid, within)),
-        interest_minor=sum(map(_interest_paid, within)),
-        charges_minor=sum(map(_charges_paid, within)),
-        recovered_minor=sum(each.credited(LedgerCode.RECOVERY_INCOME) for each in within),
+        principal_minor=sum(_principal_paid(each) for each, _ in within),
+        interest_minor=sum(
+            each.credited(*_INTEREST_EARNED) - each.interest_minor - waived.interest
+            for each, waived in within
+        ),
+        charges_minor=sum(
+            each.credited(*_CHARGES_EARNED) - each.charges_minor - waived.charges
+            for each, waived in within
+        ),
+        recovered_minor=sum(each.credited(LedgerCode.RECOVERY_INCOME) for each, _ in within),
         outstanding_minor=sum(each.principal_minor for each in entries if each.of_day <= until),
     )
 
 
-# What was paid of a component is what was earned of it less the change of what is owed. So a
-# payment counts as it was allocated; a correction and interest that became principal count, too;
-# what was charged, given up or waived does not.
+# What was paid of a component is what was earned of it, less the change of what is owed, less what
+# was waived. So a payment counts as it was allocated; a correction and interest that became
+# principal count, too; what was charged, given up or waived does not. A disbursement's fee, which
+# was withheld, is among the charges.
 
 
 def _principal_paid(entry: LoanEntry) -> int:
@@ -95,19 +103,30 @@ def _principal_paid(entry: LoanEntry) -> int:
     return entry.credited(LedgerCode.LOSSES_WRITTEN_OFF) - entry.principal_minor
 
 
-def _interest_paid(entry: LoanEntry) -> int:
-    return _paid(entry, entry.interest_minor, _INTEREST_EARNED)
+class _Waived(NamedTuple):
+    """Income that was let go, in minor units; below zero: what was taken back of it."""
+
+    interest: int = 0
+    charges: int = 0
 
 
-def _charges_paid(entry: LoanEntry) -> int:
-    """Penalties and fees with their tax; what a disbursement withheld is among them."""
-    return _paid(entry, entry.charges_minor, _CHARGES_EARNED)
+def _waived(entries: Sequence[LoanEntry]) -> list[tuple[LoanEntry, _Waived]]:
+    """Each entry with what it waived.
 
-
-def _paid(entry: LoanEntry, newly_owed: int, earned: tuple[str, ...]) -> int:
-    if entry.credited(LedgerCode.WAIVED):
-        return 0
-    return entry.credited(*earned) - newly_owed
+    A waiver is of one component, which is owed less by it. A correction changes all waivers in one
+    sum: that is of the charges first, as far as charges were waived by then, and of interest after.
+    """
+    found = []
+    let_go = in_force = 0  # of charges: by waivers in all, and what corrections have left of that
+    for entry in entries:
+        amount = -entry.credited(LedgerCode.WAIVED)
+        charges = min(max(amount, -in_force), let_go - in_force)
+        if entry.type == "waiver":
+            charges = 0 if entry.interest_minor else amount
+            let_go += charges
+        in_force += charges
+        found.append((entry, _Waived(amount - charges, charges)))
+    return found
 
 
 def certificate_document(found: Certificate, issued_on: date) -> Document:

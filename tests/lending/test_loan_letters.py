@@ -123,6 +123,23 @@ def test_what_counts_as_paid(booked_once, principal, interest, charges) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("receivable", "income"), [("c1210", "c4200"), ("c1200", "c4000")])
+def test_a_correction_that_takes_a_waiver_back_counts_what_was_paid(receivable, income) -> None:
+    """5.00 were waived of a penalty, or of late interest; then 1,066.19 are entered for the due
+    date: 946.19 of principal, 120.00 of interest, and late by no day."""
+    waived = entry("waiver", c5200=-500, **{receivable: 500})
+    right = {"account": -106_619, "c1100": 94_619, "c1200": 12_000, "c5200": 500, income: -500}
+    entries = [waived, entry("backdated_payment", **right)]
+    loan = LoanOnFile(None, "active", "EUR", 1, date(2026, 1, 1), None, 0, 0, "Ada", "Standard")
+
+    found = loan_letters.certificate(
+        loan, entries, bank="Giro", since=date(2026, 4, 1), until=date(2027, 3, 31)
+    )
+
+    paid = (found.principal_minor, found.interest_minor, found.charges_minor)
+    assert paid == (94_619, 12_000, 0)
+
+
 def test_a_year_may_begin_in_april() -> None:
     assert loan_letters.year_of(2026, 1) == (date(2026, 1, 1), date(2026, 12, 31))
     assert loan_letters.year_of(2027, 4) == (date(2027, 4, 1), date(2028, 3, 31))
