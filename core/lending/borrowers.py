@@ -50,8 +50,7 @@ SELECT id FROM loans WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2)
   AND status IN ('active', 'restructured') ORDER BY id
 """
 _OPEN_SINCE = """
-SELECT coalesce((SELECT accrued_through FROM lending_day WHERE id = 1), min(disbursed_on)) + 1
-FROM loans WHERE status IN ('active', 'restructured') HAVING count(*) > 0
+SELECT min(disbursed_on) + 1 FROM loans WHERE status IN ('active', 'restructured')
 """
 
 
@@ -59,7 +58,11 @@ class Borrowers:
     """A workload of the business day: all running loans. A share holds some borrowers' loans."""
 
     async def open_since(self, reader: Reader) -> date | None:
-        """The first date that some loan has not closed; None before any loan."""
+        """The day after the first running loan was paid out; None before any loan.
+
+        Asked while the bank has closed no date: what a run that was broken off has done for its
+        date does not move it.
+        """
         found: date | None = await reader.fetchval(_OPEN_SINCE)
         return found
 

@@ -9,10 +9,12 @@ import pytest
 from core.business_day.steps import Work
 from core.foundation.errors import LoanNotFound
 from core.foundation.ids import new_id
+from core.lending.collections.classify import classify
 from core.lending.servicing import accrual_lock
 from core.lending.servicing.accrual import Window, earned
 from core.lending.servicing.accrual_history import find_history
 from core.lending.servicing.accrue import accrue, begin_periods
+from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.storage import read_book
 from tests.lending.test_accrual import EVERYBODY
 
@@ -137,3 +139,36 @@ async def test_while_a_day_is_counted_payments_wait_and_nothing_is_counted_besid
         assert await lender.value("SELECT accrued_through FROM lending_day") == through
     await closing
     assert await lender.value("SELECT accrued_through FROM lending_day") >= tomorrow
+
+
+async def test_who_classifies_waits_for_a_day_that_is_counted_before_it_locks_a_loan(lender):
+    """The other way about, the day's first share would wait for the loan and this one for it."""
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower)
+    await lender.withdraw_all(borrower)
+    due = (await lender.line(loan_id, 1)).line.due_date
+    await lender.close_through(due)
+    work = Work(new_id(), "default-recovery", due, EVERYBODY)
+
+    async def classifying():
+        async with lender.quiet.database.unit_of_work() as unit:
+            await classify(unit, work, calendar=CollectionCalendar())
+
+    async with lender.quiet.database.unit_of_work() as unit:
+        await accrual_lock.hold_alone(unit.connection)
+        waiting = asyncio.create_task(classifying())
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        await unit.connection.execute("SELECT FROM loans WHERE id = $1 FOR UPDATE NOWAIT", loan_id)
+    await waiting
+
+
+async def test_a_first_date_that_was_broken_off_after_its_interest_is_still_open(lender):
+    await lender.loan(await lender.borrower(balance_minor=100_00))
+    paid_out = await lender.value("SELECT min(disbursed_on) FROM loans")
+    first = paid_out + timedelta(days=1)
+    async with lender.quiet.database.unit_of_work() as unit:
+        await accrue(unit, Work(new_id(), "close-day", first, EVERYBODY))
+        await unit.commit()
+    async with lender.quiet.database.read() as reader:
+        assert await lender.desk.steps.open_since(reader) == first

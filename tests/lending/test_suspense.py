@@ -1,5 +1,6 @@
 """Income of non-performing loans: in suspense until it is received."""
 
+from copy import deepcopy
 from datetime import date, timedelta
 
 import pytest
@@ -10,9 +11,11 @@ from core.lending.servicing import suspense
 from core.lending.servicing.accrual import Window
 from core.lending.servicing.allocation import Component, Split
 from core.lending.servicing.charges import waive
-from core.lending.servicing.endings import settle, write_off
+from core.lending.servicing.endings import restructure, settle, write_off
+from core.lending.servicing.loan_book import owed_in_all
+from core.lending.servicing.payoff import payoff
 from core.lending.states import Classification
-from tests.lending.test_late_interest import DUE, EVERY_DAY, book, line_of
+from tests.lending.test_late_interest import DUE, EVERY_DAY, book, late_interest, line_of
 from tests.lending.test_recovery import act, broke
 
 LATER = DUE + timedelta(days=100)
@@ -93,6 +96,18 @@ def test_under_ifrs_9_only_the_allowances_share_is_no_income_and_nothing_is_reve
     assert loan.interest_suspended <= loan.interest_owed()
 
 
+def test_a_loan_given_up_or_laid_out_anew_has_earned_what_a_payoff_that_day_would_ask():
+    loan, on = book(1_000_00, grace_days=9), DUE + timedelta(days=11)
+    late_interest(loan, 10)
+    owed = payoff(loan, on).split
+    assert owed.interest > line_of(loan).late_interest, "the day itself counts"
+    assert write_off(deepcopy(loan), on).lost == owed
+    restructure(loan, 12, loan.rate, on, EVERY_DAY)
+    asked = owed_in_all(loan.due(loan.current()[0].due_date))
+    assert loan.interest_owed() == owed.interest
+    assert asked.interest >= owed.interest
+
+
 def test_what_was_paid_ahead_is_income_when_it_is_earned():
     loan = npa()
     loan.pay(100_00, loan.due(LATER), LATER)
@@ -165,3 +180,27 @@ async def test_a_write_off_takes_from_suspense(lender, sound_books):
     assert stood > (0, 0)
     assert await lender.value(income) == before
     assert (await suspended(lender, loan_id))[1] == (0, 0)
+
+
+async def test_a_loan_knows_its_penalties_in_suspense_and_earns_otherwise_once_only(
+    lender, sound_books
+):
+    plain = await lender.product("no-late-interest", overdue_interest=False)
+    net = await lender.product("net", npa_income="net", npa_allowance_percent=0)
+    borrower, loan_id, due = await broke(lender, product=plain)
+    _, netted, _ = await broke(lender, product=net)
+    ledger = "SELECT coalesce(sum(amount_minor), 0)::bigint FROM postings WHERE ledger_code = $1"
+    windows = "SELECT count(*) FROM loan_accruals WHERE loan_id = $1"
+    await lender.close_through(due + timedelta(days=91))
+    before = await lender.value(windows, netted)
+    await lender.close_through(due + timedelta(days=94))
+    assert (await lender.view(netted)).classification == "npa"
+    assert await lender.value(windows, netted) == before
+    _, (_, penalty) = await suspended(lender, loan_id)
+    assert penalty == abs(await lender.value(ledger, "2310")) > 0
+
+    await lender.deposit(borrower, 20_000_00)
+    await lender.pay(borrower, loan_id, mode="foreclose")
+    await lender.settle()
+    assert (await lender.view(loan_id)).status in ("closed", "foreclosed")
+    assert await lender.value(ledger, "2310") == 0

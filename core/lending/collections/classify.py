@@ -20,7 +20,7 @@ from core.lending.collections.delinquency import (
     specified_until,
 )
 from core.lending.origination.products import ProductTerms, parse_terms
-from core.lending.servicing import suspense
+from core.lending.servicing import accrual_lock, suspense
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.storage import LoansAtHand
 from core.lending.states import Classification
@@ -86,18 +86,16 @@ class Standing:
     classification: Classification
     in_default: bool
     specified_until: date | None
-    was_suspended: bool
-
-    @property
-    def is_suspended(self) -> bool:
-        """Whether its income goes to suspense from now on."""
-        return self.classification is Classification.NPA
+    # Percent of what it earns that went to suspense until now, and that goes there from now on.
+    suspended_before: int
+    suspended_percent: int
 
 
 async def classify(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) -> list[Standing]:
     """Write the standing of every loan of borrowers in arrears, or out of them again."""
     connection = unit.connection
     share, day = work.share, work.business_date
+    await accrual_lock.hold(connection)  # before any row, as everybody who changes a loan
     locked = await connection.fetch(_LOCK, share.first_id, share.next_id, day)
     if not locked:
         return []
@@ -123,14 +121,16 @@ async def classify(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar
 async def _move_income(connection: Connection, standings: Sequence[Standing], day: date) -> None:
     """Unpaid income of what became non-performing goes to suspense, and comes back with it."""
     moved = {
-        each.loan_id: each for each in standings if each.is_suspended is not each.was_suspended
+        each.loan_id: each.suspended_percent
+        for each in standings
+        if each.suspended_percent != each.suspended_before
     }
     if not moved:
         return
     loans = LoansAtHand()
     await loans.load_all(connection, list(moved))
     for book in loans.books.values():
-        if moved[book.id].is_suspended:
+        if moved[book.id]:
             suspense.enter(book, day)
         else:
             suspense.leave(book, day)
@@ -155,7 +155,10 @@ def _borrower(loans: Sequence[Assessed], day: date, calendar: CollectionCalendar
             specified_until=specified_until(
                 loan.specified_until, day, arrears, loan.terms.specified_period_days
             ),
-            was_suspended=loan.suspended_percent > 0,
+            suspended_before=loan.suspended_percent,
+            suspended_percent=(
+                suspense.percent_of(loan.terms) if asset_class is Classification.NPA else 0
+            ),
         )
         for loan, arrears, asset_class in zip(loans, found, classes, strict=True)
     ]

@@ -77,7 +77,7 @@ def settle(book: LoanBook, amount: int, on: date) -> Ending:
 
 def write_off(book: LoanBook, on: date) -> Ending:
     """Give the debt up in the books. What still comes in later is recovery income."""
-    book.accrue_to(on)
+    earn_through(book, on)
     credit = book.credit_ahead(on)
     forgo_scheduled(book, on)
     if credit:
@@ -102,7 +102,7 @@ def restructure(
     nothing: they are not capitalised. The loan is non-performing at once, and through a specified
     period (``collections.delinquency``). Raises TermsError where the terms make no schedule.
     """
-    book.accrue_to(on)
+    earn_through(book, on)
     credit = book.credit_ahead(on)
     forgo_scheduled(book, on)
     old = book.unfinished(on)

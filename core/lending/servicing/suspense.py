@@ -14,18 +14,21 @@ is lost is taken from there (``endings``).
 
 from datetime import date
 
-from core.lending.origination.products import NpaIncome
+from core.lending.origination.products import NpaIncome, ProductTerms
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.loan_book import LoanBook, owed_in_all
+
+
+def percent_of(terms: ProductTerms) -> int:
+    """The part of a non-performing loan's interest that goes to suspense as it is earned."""
+    return terms.npa_allowance_percent if terms.npa_income is NpaIncome.NET else 100
 
 
 def enter(book: LoanBook, on: date) -> None:
     """The loan is non-performing from the close of ``on``; needs the whole schedule loaded."""
     book.accrue_to(on)
-    if book.terms.npa_income is NpaIncome.NET:
-        book.suspended_percent = book.terms.npa_allowance_percent
-    else:
-        book.suspended_percent = 100
+    book.suspended_percent = percent_of(book.terms)
+    if book.terms.npa_income is NpaIncome.SUSPENSE:
         interest = max(0, book.interest_owed()) - book.interest_suspended
         book.suspend(interest, owed_in_all(book.current()).penalty - book.penalty_suspended)
     book.newly_on = on
@@ -56,6 +59,8 @@ def charge(book: LoanBook, charged: Split, late_before: int) -> Split:
     interest = max(0, min(interest, book.interest_owed() - book.interest_suspended))
     all_income = percent and book.terms.npa_income is NpaIncome.SUSPENSE
     suspended = Split(penalty=charged.penalty if all_income else 0, interest=interest)
-    book.interest_suspended += suspended.interest
-    book.penalty_suspended += suspended.penalty
+    if suspended.total:
+        book.interest_suspended += suspended.interest
+        book.penalty_suspended += suspended.penalty
+        book.reshaped = book.changed = True
     return suspended
