@@ -34,6 +34,7 @@ class LoanEventAnswer(ViewAnswer):
 
     ``stands`` says whether it counts: a payment that was taken back (``undone_by``) does not, and
     the right one, if any, names it (``replaces``). ``booked_at`` is null of what was collected.
+    ``actor_id`` is for staff, and so is ``reason`` but of a charge or a waiver.
     """
 
     event_id: UUID

@@ -8,14 +8,16 @@ import pytest
 from core.foundation.errors import Invalid, LoanStateConflict, NothingDue, TransactionNotFound
 from core.foundation.ids import new_id
 from core.ledger.chart import LedgerCode
-from core.lending.collections import case_work
+from core.lending.collections import case_work, charging
 from core.lending.collections.case_work import CaseOfficer
+from core.lending.collections.charging import WaiverAsked
 from core.lending.corrections import entering
 from core.lending.corrections.entering import Corrector
 from core.lending.corrections.history import page_of_history
 from core.lending.corrections.kinds.correction import Lives
 from core.lending.corrections.life import live
 from core.lending.corrections.rebuild import figures
+from core.lending.servicing.allocation import Component
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.storage import LoansAtHand
 from tests.lending.lender import OFFICER
@@ -164,7 +166,7 @@ async def test_a_charged_back_payment_leaves_the_loan_active(lender):
     told = [(x.kind, x.amount_minor, x.stands) for x in await history(lender, loan_id)]
     assert told == [
         ("payment", 500_00, True),
-        ("undoing", 750_00, False),
+        ("undoing", 750_00, True),
         ("payment", 750_00, False),
         ("disbursement", 750_00, True),
     ]
@@ -224,14 +226,10 @@ async def test_a_payment_entered_late_costs_nothing_for_the_days_it_was_there(le
     loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
     assert (loan.dpd, loan.overdue_amount_minor, line.status) == (0, 0, "paid")
     assert (line.line.asked.penalty, line.line.late_interest) == (0, 0)
+    worst = "SELECT worst_dpd FROM loans WHERE id = $1"
+    assert await lender.value(worst, loan_id) == 0  # nor was the borrower ever late
     assert await lender.balance(borrower) == 0
-    income = await lender.value(
-        "SELECT coalesce(sum(p.amount_minor), 0) FROM postings p JOIN transactions t"
-        " ON t.id = p.transaction_id WHERE t.details->>'loan_id' = $1 AND p.ledger_code = $2",
-        str(loan_id),
-        LedgerCode.PENALTY_INCOME.value,
-    )
-    assert income == 0
+    assert await moved_on(lender, loan_id, LedgerCode.PENALTY_INCOME) == 0
 
 
 async def test_an_undone_collection_is_owed_again_with_what_being_late_costs(lender):
@@ -294,6 +292,51 @@ async def test_what_stands_in_suspense_follows_the_loan(lender, npa_income):
     await enter(lender, loan_id, "13500", due)
     loan = await lender.view(loan_id)
     assert (loan.status, loan.classification) == ("foreclosed", "standard")
+
+
+async def test_what_was_waived_from_suspense_was_no_income(lender):
+    product = await lender.product("waived-npa", penal_rate=0, late_fee_percent=0)
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower, product=product)
+    await lender.withdraw_all(borrower)
+    due = (await lender.line(loan_id, 1)).line.due_date
+    await lender.close_through(due + timedelta(days=95))
+    assert (await lender.view(loan_id)).classification == "npa"
+    async with lender.quiet.database.unit_of_work() as unit:
+        officer = CaseOfficer(OFFICER, True, await lender.today())
+        asked = WaiverAsked(Component.INTEREST, Decimal(50), "goodwill")
+        await charging.waive(unit, loan_id, officer, asked)
+        await unit.commit()
+    assert await moved_on(lender, loan_id, LedgerCode.WAIVED) == 0
+    # Had this been there in time, nothing would have been let go; none of that was income.
+    await lender.deposit(borrower, 15_000_00)
+    await enter(lender, loan_id, "13500", due)
+    assert (await lender.view(loan_id)).status == "foreclosed"
+    assert await moved_on(lender, loan_id, LedgerCode.WAIVED) == 0
+
+
+async def moved_on(lender, loan_id, code):
+    return await lender.value(
+        "SELECT coalesce(sum(p.amount_minor), 0) FROM postings p JOIN transactions t"
+        " ON t.id = p.transaction_id WHERE t.details->>'loan_id' = $1 AND p.ledger_code = $2",
+        str(loan_id),
+        code.value,
+    )
+
+
+async def test_a_foreclosure_that_falls_short_is_principal_ahead(lender):
+    """1,200 at 12 %: 100 paid, the loan foreclosed for 1,100, then the 100 undone: 100 are owed."""
+    product = await lender.product("short", **PLAIN | {"default_rate": 12})
+    borrower = await lender.borrower(balance_minor=100_00)
+    loan_id = await lender.loan(borrower, 1_200, product=product, tenure_months=12)
+    paid = await lender.pay(borrower, loan_id, "100", "prepay_reduce_emi")
+    await lender.settle()
+    await lender.pay(borrower, loan_id, None, "foreclose")
+    await lender.settle()
+    assert (await lender.view(loan_id)).status == "foreclosed"
+    await adjust(lender, loan_id, paid, "0")
+    loan = await lender.view(loan_id)
+    assert (loan.status, loan.outstanding_principal_minor) == ("active", 100_00)
 
 
 async def test_what_was_given_up_is_not_put_right(lender):

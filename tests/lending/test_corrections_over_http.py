@@ -46,11 +46,15 @@ async def test_a_payment_is_put_right_once_and_what_is_too_much_goes_back(bank):
     assert [(x["kind"], x["amount"], x["stands"]) for x in page["items"]] == [
         ("refund", 50, True),
         ("payment", 1050, True),
-        ("undoing", 300, False),
+        ("undoing", 300, True),
         ("payment", 300, False),
         ("disbursement", 1000, True),
     ]
     assert page["items"][1]["replaces"] == wrong
+    assert {(x["actor_id"], x["reason"]) for x in page["items"]} == {(None, None)}
+    known = (await officer.get(f"/loans/{loan_id}/history")).json()["items"]
+    assert known[2]["reason"] == "a digit was missing"
+    assert known[2]["actor_id"] == known[1]["actor_id"] is not None
     cut = (await customer.get(f"/loans/{loan_id}/history?limit=2")).json()
     rest = await customer.get(f"/loans/{loan_id}/history?cursor={cut['next_cursor']}")
     assert len(rest.json()["items"]) == 3

@@ -134,7 +134,7 @@ async def waive(
         kind=EventKind.WAIVER,
         amount=waived.amount,
         transaction_id=transaction_id,
-        particulars=WaiverParticulars(asked.component, waived.tax),
+        particulars=WaiverParticulars(asked.component, waived.tax, waived.suspended),
         reason=asked.reason,
         **_of(book, by),
     )

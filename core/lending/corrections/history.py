@@ -1,6 +1,6 @@
 """A loan's history: everything that has happened to it, what was wrong beside what is right."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -29,6 +29,9 @@ FROM happened h LEFT JOIN loan_events u ON u.loan_id = $1 AND u.undoes = h.id
 ORDER BY h.id DESC LIMIT $3
 """
 
+# Staff's reasons are told to the borrower with the notice of these.
+_REASON_TOLD = frozenset({EventKind.CHARGE, EventKind.WAIVER})
+
 
 @dataclass(frozen=True, slots=True)
 class Happened:
@@ -50,16 +53,25 @@ class Happened:
     @property
     def stands(self) -> bool:
         """Whether it counts in the loan's life."""
-        return self.undone_by is None and self.undoes is None
+        return self.undone_by is None
 
 
 async def page_of_history(
     reader: Reader, loan_id: UUID, *, owner_id: UUID | None, before_id: UUID | None, limit: int
 ) -> list[Happened]:
-    """The newest of what has happened; of this owner's loan, if given. Raises LoanNotFound."""
+    """The newest of what has happened; of this owner's loan, if given. Raises LoanNotFound.
+
+    An owner is told who and why of nothing but why a fee was charged or something let go.
+    """
     currency = await reader.fetchval(_LOAN, loan_id, owner_id)
     if currency is None:
         raise LoanNotFound
     rows = await reader.fetch(_PAGE, loan_id, before_id, limit)
     known = {"currency": currency}
-    return [Happened(**{**row, **known, "kind": EventKind(row["kind"])}) for row in rows]
+    happened = [Happened(**{**row, **known, "kind": EventKind(row["kind"])}) for row in rows]
+    return happened if owner_id is None else [_told_to_owner(event) for event in happened]
+
+
+def _told_to_owner(event: Happened) -> Happened:
+    reason = event.reason if event.kind in _REASON_TOLD else None
+    return replace(event, actor_id=None, reason=reason)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from core.foundation.errors import LoanStateConflict
+from core.lending.amortisation import PrepaymentMode
 from core.lending.collections.delinquency import is_in_default
 from core.lending.collections.lateness import close_day
 from core.lending.details import PaymentMode
@@ -53,7 +54,7 @@ class Days:
 @dataclass(slots=True)
 class Life:
     """A life that was lived: the book that it leads to, and what of the bank's income was let go on
-    the way, without the tax on it."""
+    the way, without the tax on it and what stood in suspense."""
 
     book: LoanBook
     forgiven: Split = field(default_factory=Split)
@@ -114,15 +115,24 @@ def _settle(book: LoanBook, amount: int, on: date, calendar: CollectionCalendar)
 
 def _prepay(book: LoanBook, amount: int, event: Event, calendar: CollectionCalendar) -> int:
     """What is due, and the rest ahead of time, where the payer wanted that; what that took."""
-    wanted, on = event.particulars, event.value_date
-    mode = wanted.mode if isinstance(wanted, PaymentParticulars) else PaymentMode.DUE
+    on, mode = event.value_date, _ahead_by(event)
     due = owed_in_all(book.due(on))
     ahead = min(amount - due.total, payoff(book, on).principal - due.principal - 1)
-    if mode not in PREPAYMENTS or ahead <= 0:
+    if mode is None or ahead <= 0:
         return 0
-    payment = Payment(on, due.total + ahead, ahead=ahead, mode=PREPAYMENTS[mode])
+    payment = Payment(on, due.total + ahead, ahead=ahead, mode=mode)
     pay(book, payment, calendar)
     return payment.amount
+
+
+def _ahead_by(event: Event) -> PrepaymentMode | None:
+    """How the payer wanted to be ahead of time; to be rid of the loan is to shorten it."""
+    wanted = event.particulars
+    if not isinstance(wanted, PaymentParticulars):
+        return None
+    if wanted.settles or wanted.mode is PaymentMode.FORECLOSE:
+        return PrepaymentMode.REDUCE_TENURE
+    return PREPAYMENTS.get(wanted.mode)
 
 
 def _happen(life: Life, event: Event, calendar: CollectionCalendar) -> None:
@@ -158,7 +168,8 @@ def _waive(life: Life, event: Event) -> None:
     amount = min(event.amount, waivable(book, asked.component, on))
     if amount:
         waived = waive(book, asked.component, amount, on)
-        income = waived.booked - waived.tax - waived.suspended
+        # A life knows no suspense: that is the borrower's. What stood there was no income.
+        income = max(0, waived.booked - waived.tax - asked.suspended_minor)
         life.forgiven += Split(**{asked.component.value: income})
 
 
@@ -189,6 +200,7 @@ def _close(book: LoanBook, at: date, through: date, days: Days) -> date:
             break
         day = max(day, oldest)
         book.dpd = close_day(book, day, days.calendar).dpd
+        book.worst_dpd = max(book.worst_dpd or 0, book.dpd)
         threshold = book.terms.default_after_dpd
         book.in_default = is_in_default(book.dpd, threshold, already=book.in_default)
         day += _ONE_DAY
@@ -220,5 +232,5 @@ def _as_it_was_made(loan: LoanBook, disbursal: Event, later: Iterable[Event]) ->
         emi=0, disbursement_transaction_id=loan.disbursement_transaction_id, outstanding=0,
         repaid=0, principal_written_off=0, interest_accrued=0, interest_paid=0, written_off=0,
         recovered=0, version=0, basis=None, window=None, tenure_months=tenure, dpd=0,
-        classification=Classification.STANDARD, in_default=False,
+        worst_dpd=0, classification=Classification.STANDARD, in_default=False,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from core.lending.states import PAID_OFF, REPAYING, Classification
 # What a life leads to; the rest of a book is what the loan was made with, or the borrower's.
 _LIVED = (
     "status", "emi", "outstanding", "repaid", "interest_accrued", "interest_paid", "overpaid",
-    "basis", "window", "tenure_months", "dpd", "in_default", "classification",
+    "basis", "window", "tenure_months", "dpd", "worst_dpd", "in_default", "classification",
     "suspended_percent", "interest_suspended", "penalty_suspended",
 )  # fmt: skip
 

@@ -72,10 +72,11 @@ class ChargeParticulars(Details, frozen=True):
 
 
 class WaiverParticulars(Details, frozen=True):
-    """Of ``waiver``: what of the unpaid was let go, and the tax in it."""
+    """Of ``waiver``: what of the unpaid was let go, the tax in it, and what stood in suspense."""
 
     component: Component
     tax_minor: int = 0
+    suspended_minor: int = 0
 
 
 # What an event carries beside its amount, by its kind; the others carry nothing.

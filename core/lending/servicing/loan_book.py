@@ -138,6 +138,8 @@ class LoanBook:
     newly_suspended: int = 0
     newly_suspended_penalty: int = 0
     closed_on: date | None = None
+    # Of a life that was lived again, the most days past due; of others, the loan's row knows it.
+    worst_dpd: int | None = None
     assessed_on: date | None = None  # the last day at whose close it was looked at for arrears
     # Whether anything changed, and whether more than what was repaid did.
     changed: bool = False

@@ -44,7 +44,8 @@ UPDATE loans l SET status = b.status, emi_minor = b.emi,
   recovered_minor = b.recovered, schedule_version = b.version, schedule_basis = b.basis,
   period_start = b.period_start, period_end = b.period_end,
   period_interest_minor = b.period_interest, period_accrued_minor = b.period_accrued,
-  dpd = b.dpd, worst_dpd = greatest(l.worst_dpd, b.dpd), classification = b.classification,
+  dpd = b.dpd, worst_dpd = greatest(coalesce(b.worst_dpd, l.worst_dpd), b.dpd),
+  classification = b.classification,
   in_default = b.in_default,
   suspended_percent = b.suspended_percent, interest_suspended_minor = b.interest_suspended,
   penalty_suspended_minor = b.penalty_suspended, overpaid_minor = b.overpaid,
@@ -55,11 +56,12 @@ FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6
             $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::jsonb[],
             $13::date[], $14::date[], $15::bigint[], $16::bigint[], $17::int[], $18::text[],
             $19::bool[], $20::bool[], $21::int[], $22::bigint[], $23::bigint[], $24::bigint[],
-            $25::int[], $26::date[])
+            $25::int[], $26::date[], $27::int[])
   AS b (id, status, emi, outstanding, repaid, principal_written_off, accrued, interest_paid,
         written_off, recovered, version, basis, period_start, period_end, period_interest,
         period_accrued, dpd, classification, in_default, ended, suspended_percent,
-        interest_suspended, penalty_suspended, overpaid, restructured_count, specified_until)
+        interest_suspended, penalty_suspended, overpaid, restructured_count, specified_until,
+        worst_dpd)
 WHERE l.id = b.id
 """  # noqa: S608 - columns of this file
 # What a collection or a plain payment changes; most days bring nothing else, by the thousand.
@@ -131,5 +133,5 @@ def _loan_row(book: LoanBook) -> tuple[object, ...]:
         window.interest_minor if window else 0, window.accrued_minor if window else 0,
         book.dpd, book.classification.value, book.in_default, book.status in ENDED,
         book.suspended_percent, book.interest_suspended, book.penalty_suspended, book.overpaid,
-        book.restructured_count, book.specified_until,
+        book.restructured_count, book.specified_until, book.worst_dpd,
     )  # fmt: skip
