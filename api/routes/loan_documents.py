@@ -1,5 +1,7 @@
 """What a borrower is given to keep: disclosures, statements, certificates, letters."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date
 from typing import Annotated
 
@@ -27,6 +29,7 @@ from core.lending.origination import offers
 from core.reporting import loan_letters, loan_statement
 from core.reporting.loan_entries import LoanEntry, entries_on
 from core.reporting.loan_files import LoanOnFile, loan_on_file
+from core.reporting.loan_interest import interest_earned
 
 router = APIRouter(prefix="/loans", tags=["Loans"], route_class=StrictRoute)
 
@@ -66,12 +69,14 @@ async def show_statement(
     until: Annotated[IsoDate | None, Query(alias="to", description="Today if left out")] = None,
 ) -> Response:
     """Everything that was booked on the loan between two accounting dates, both included."""
-    loan, entries, today = await _booked(services, loan_id, caller)
+    async with _listing(services, caller) as reader:
+        loan, entries, today = await _booked(services, reader, loan_id, caller)
+        earned = await interest_earned(reader, loan, entries)
     first, last = since or loan.disbursed_on, until or today
     if last < first:
         raise invalid("to", "lies before from")
     bank = services.settings.bank_name
-    found = loan_statement.statement(loan, entries, bank=bank, since=first, until=last)
+    found = loan_statement.statement(loan, entries, earned, bank=bank, since=first, until=last)
     kind = preferred(request, (JSON, CSV, PDF))
     if kind == CSV:
         return printed(loan_statement.as_csv(found), CSV, f"statement-{loan_id}.csv")
@@ -95,7 +100,8 @@ async def show_certificate(
     ] = "01",
 ) -> Response:
     """The principal, the interest and the charges that were paid in a year."""
-    loan, entries, today = await _booked(services, loan_id, caller)
+    async with _listing(services, caller) as reader:
+        loan, entries, today = await _booked(services, reader, loan_id, caller)
     since, until = loan_letters.year_of(year, int(year_start))
     bank = services.settings.bank_name
     found = loan_letters.certificate(loan, entries, bank=bank, since=since, until=until)
@@ -120,13 +126,19 @@ async def show_no_dues(
     return reply(NoDuesAnswer.of(loan, issued_on=today))
 
 
-async def _booked(
-    services: Services, loan_id: str, caller: Caller
-) -> tuple[LoanOnFile, list[LoanEntry], date]:
-    """The loan, everything booked on it, and the bank's date; read in the listings' turn."""
+@asynccontextmanager
+async def _listing(services: Services, caller: Caller) -> AsyncIterator[Reader]:
+    """A reader in the listings' turn."""
     async with services.listing_turns.turn(caller.user_id), services.listings.read() as reader:
-        loan = await _on_file(reader, loan_id, caller)
-        return loan, await entries_on(reader, loan), await bank_date(services, reader)
+        yield reader
+
+
+async def _booked(
+    services: Services, reader: Reader, loan_id: str, caller: Caller
+) -> tuple[LoanOnFile, list[LoanEntry], date]:
+    """The loan, everything booked on it, and the bank's date."""
+    loan = await _on_file(reader, loan_id, caller)
+    return loan, await entries_on(reader, loan), await bank_date(services, reader)
 
 
 async def _on_file(reader: Reader, loan_id: str, caller: Caller) -> LoanOnFile:

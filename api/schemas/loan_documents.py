@@ -78,14 +78,18 @@ class LoanPostingAnswer(ViewAnswer):
 
 class LoanEntryAnswer(ViewAnswer):
     """What was booked at once. ``principal``, ``interest`` and ``charges`` say by how much more is
-    owed of each; ``paid`` is what accounts of customers paid, negative where they received."""
+    owed of each; ``paid`` is what accounts of customers paid, negative where they received.
 
-    transaction_id: UUID
+    ``interest_earned`` has no transaction of its own: it is the loan's part of the days' entries
+    for all loans, which ``GET /loans/{loan_id}/accruals`` names one by one.
+    """
+
+    transaction_id: UUID | None
     type: str
     description: str
     value_date: date | None
     accounting_date: date
-    booked_at: datetime
+    booked_at: datetime | None
     paid: Money
     principal: Money
     interest: Money
@@ -102,14 +106,19 @@ class LoanEntryAnswer(ViewAnswer):
 
 
 class LoanStatementAnswer(ViewAnswer):
-    """A loan's statement of account, by accounting dates."""
+    """A loan's statement of account, by accounting dates; the items add up from what was owed at
+    the opening to what is owed at the closing."""
 
     loan_id: UUID
     currency: str
     since: Annotated[date, Field(serialization_alias="from")]
     until: Annotated[date, Field(serialization_alias="to")]
     opening_principal: Money
+    opening_interest: Money
+    opening_charges: Money
     closing_principal: Money
+    closing_interest: Money
+    closing_charges: Money
     items: list[LoanEntryAnswer]
 
     @classmethod

@@ -2,7 +2,7 @@
 
 A report: it reads lending, transactions and the ledger together. Income that is booked for all
 loans in one entry is none of a single loan's and is left out; what such an entry holds of a loan
-is told by its accruals.
+is told by ``loan_interest``.
 """
 
 from collections.abc import Iterable, Iterator
@@ -62,15 +62,16 @@ class LoanEntry:
     """One transaction on a loan; ``value_date`` is the business date that it is for, if it has one.
 
     What the borrower owes of each component grows by a positive change; ``paid_minor`` is what the
-    borrower's side paid, negative where it received.
+    borrower's side paid, negative where it received. A line of interest that was booked with all
+    other loans' (``loan_interest``) is no transaction of its own.
     """
 
-    transaction_id: UUID
+    transaction_id: UUID | None
     type: str
     description: str
     value_date: date | None
     accounting_date: date
-    booked_at: datetime
+    booked_at: datetime | None
     postings: tuple[LoanPosting, ...]
 
     @property

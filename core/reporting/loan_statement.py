@@ -13,6 +13,7 @@ from core.documents.document import Column, Document, Facts, Grid, Section
 from core.foundation.money import exponent, to_major
 from core.reporting.loan_entries import LoanEntry
 from core.reporting.loan_files import LoanOnFile
+from core.reporting.loan_interest import DayEarned, with_interest
 
 CSV_COLUMNS: Final = (
     "accounting_date", "value_date", "transaction_id", "type", "description", "paid",
@@ -30,13 +31,19 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True)
 class LoanStatement:
-    """The entries whose accounting dates lie from ``since`` through ``until``."""
+    """The entries whose accounting dates lie from ``since`` through ``until``.
+
+    What was owed before and after them of each component; the lines add up to the difference.
+    Interest that was paid ahead is owed below zero.
+    """
 
     loan: LoanOnFile
     bank: str
     since: date
     until: date
     opening_principal_minor: int
+    opening_interest_minor: int
+    opening_charges_minor: int
     lines: tuple[StatementLine, ...]
 
     @property
@@ -54,17 +61,50 @@ class LoanStatement:
         """The principal outstanding at the end."""
         return self.lines[-1].balance_minor if self.lines else self.opening_principal_minor
 
+    @property
+    def closing_interest_minor(self) -> int:
+        """The interest owed at the end."""
+        return self.opening_interest_minor + sum(x.entry.interest_minor for x in self.lines)
+
+    @property
+    def closing_charges_minor(self) -> int:
+        """The penalties and fees owed at the end."""
+        return self.opening_charges_minor + sum(x.entry.charges_minor for x in self.lines)
+
 
 def statement(
-    loan: LoanOnFile, entries: Sequence[LoanEntry], *, bank: str, since: date, until: date
+    loan: LoanOnFile,
+    entries: Sequence[LoanEntry],
+    earned: Sequence[DayEarned],
+    *,
+    bank: str,
+    since: date,
+    until: date,
 ) -> LoanStatement:
-    """The statement of these dates from everything booked on the loan."""
-    opening = sum(each.principal_minor for each in entries if each.accounting_date < since)
-    within = [each for each in entries if since <= each.accounting_date <= until]
+    """The statement of these dates from everything booked on the loan, and what it ``earned`` by
+    the entries of all loans."""
+    before = with_interest(
+        [each for each in entries if each.accounting_date < since],
+        [each for each in earned if each.accounting_date < since],
+    )
+    within = with_interest(
+        [each for each in entries if since <= each.accounting_date <= until],
+        [each for each in earned if since <= each.accounting_date <= until],
+    )
+    opening = sum(each.principal_minor for each in before)
     balances = accumulate((each.principal_minor for each in within), initial=opening)
     next(balances)
     lines = tuple(StatementLine(*pair) for pair in zip(within, balances, strict=True))
-    return LoanStatement(loan, bank, since, until, opening, lines)
+    return LoanStatement(
+        loan,
+        bank,
+        since,
+        until,
+        opening,
+        sum(each.interest_minor for each in before),
+        sum(each.charges_minor for each in before),
+        lines,
+    )
 
 
 def as_csv(found: LoanStatement) -> bytes:
@@ -83,8 +123,9 @@ def as_csv(found: LoanStatement) -> bytes:
         )
         lines.writerow(
             [
-                entry.accounting_date, entry.value_date or "", entry.transaction_id, entry.type,
-                entry.description, *(f"{to_major(each, currency):f}" for each in amounts),
+                entry.accounting_date, entry.value_date or "", entry.transaction_id or "",
+                entry.type, entry.description,
+                *(f"{to_major(each, currency):f}" for each in amounts),
             ]
         )  # fmt: skip
     return page.getvalue().encode()
@@ -98,6 +139,10 @@ def as_document(found: LoanStatement) -> Document:
         ("Loan", f"{loan.product}, {money(loan.amount_minor, currency)}"),
         (f"Principal before {found.since}", money(found.opening_principal_minor, currency)),
         (f"Principal after {found.until}", money(found.closing_principal_minor, currency)),
+        (f"Interest owed before {found.since}", money(found.opening_interest_minor, currency)),
+        (f"Interest owed after {found.until}", money(found.closing_interest_minor, currency)),
+        (f"Charges owed before {found.since}", money(found.opening_charges_minor, currency)),
+        (f"Charges owed after {found.until}", money(found.closing_charges_minor, currency)),
     )
     columns = (
         Column(title="Date", width=3),

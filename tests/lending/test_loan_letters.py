@@ -8,6 +8,7 @@ from core.foundation.errors import DuesRemain, LoanNotFound, LoanStateConflict
 from core.reporting import loan_letters
 from core.reporting.loan_entries import LoanEntry, LoanPosting, entries_on
 from core.reporting.loan_files import LoanOnFile, loan_on_file
+from core.reporting.loan_interest import interest_earned
 from core.reporting.loan_statement import LoanStatement, as_csv, as_document, statement
 
 FAR = date(2100, 1, 1)
@@ -21,7 +22,9 @@ async def booked(lender, loan_id, owner=None) -> tuple[LoanOnFile, list[LoanEntr
 
 async def told(lender, loan_id, since=date.min, until=FAR) -> LoanStatement:
     loan, entries = await booked(lender, loan_id)
-    return statement(loan, entries, bank="Giro", since=since, until=until)
+    async with lender.quiet.database.read() as reader:
+        earned = await interest_earned(reader, loan, entries)
+    return statement(loan, entries, earned, bank="Giro", since=since, until=until)
 
 
 async def paid(lender, loan_id, since=date.min, until=FAR) -> loan_letters.Certificate:
@@ -40,7 +43,10 @@ async def test_a_statement_holds_every_posting_and_the_principal_after_each(lend
     await lender.close_through(second_due + timedelta(days=10))
 
     found = await told(lender, loan_id)
-    payout, instalment, *late = (line.entry for line in found.lines)
+    entries = [line.entry for line in found.lines]
+    payout, instalment, *late = (each for each in entries if each.type != "interest_earned")
+    earned = entries[1 : entries.index(instalment)]
+    assert sum(each.interest_minor for each in earned) == 12_000
     assert (payout.type, payout.paid_minor, payout.principal_minor) == (
         "disbursement", -1_200_000, 1_200_000,
     )  # fmt: skip
@@ -55,11 +61,45 @@ async def test_a_statement_holds_every_posting_and_the_principal_after_each(lend
     assert later.opening_principal_minor == later.closing_principal_minor == 1_105_381
     rows = as_csv(found).decode().splitlines()
     assert len(rows) == 1 + len(found.lines)
-    assert rows[2].endswith(",1066.19,-946.19,-120,0,11053.81")
+    assert rows[len(earned) + 2].endswith(",1066.19,-946.19,-120,0,11053.81")
     grid = as_document(found).sections[1].blocks[0]
-    assert grid.rows[1][2:] == (
+    assert grid.rows[len(earned) + 1][2:] == (
         "Instalment 1, attempt 1", "1,066.19", "-946.19", "-120.00", "0.00", "11,053.81",
     )  # fmt: skip
+
+
+async def test_the_columns_of_a_statement_add_up_to_what_is_owed(lender) -> None:
+    """Late, paid in part, restructured, then repaid to the cent: nothing is owed, and each part of
+    the statement begins where the one before it ends."""
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower)
+    await lender.withdraw_all(borrower)
+    due = (await lender.line(loan_id, 1)).line.due_date
+    await lender.close_through(due + timedelta(days=20))
+    await lender.deposit(borrower, 20_000_00)
+    await lender.pay(borrower, loan_id, "5000", "prepay_reduce_emi")
+    await lender.settle()
+    await lender.close_through(due + timedelta(days=40))
+    running = await told(lender, loan_id)
+    owed = await lender.rows(
+        "SELECT interest_accrued_minor - interest_paid_minor AS interest FROM loans WHERE id = $1",
+        loan_id,
+    )
+    assert running.closing_interest_minor >= owed[0]["interest"]
+    await lender.pay(borrower, loan_id, mode="foreclose")
+    await lender.settle()
+
+    whole = await told(lender, loan_id)
+    first = await told(lender, loan_id, until=due + timedelta(days=4))
+    second = await told(lender, loan_id, since=due + timedelta(days=5))
+
+    closing = (
+        whole.closing_principal_minor, whole.closing_interest_minor, whole.closing_charges_minor,
+    )  # fmt: skip
+    assert closing == (0, 0, 0)
+    assert second.opening_interest_minor == first.closing_interest_minor > 12_000
+    assert second.opening_charges_minor == first.closing_charges_minor > 0
+    assert (second.closing_interest_minor, second.closing_charges_minor) == (0, 0)
 
 
 async def test_a_certificate_tells_what_was_paid_and_what_was_not_given_up(lender) -> None:
