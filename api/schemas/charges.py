@@ -5,7 +5,14 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from api.http.strict_json import Body, example
@@ -13,17 +20,17 @@ from api.schemas.fields import (
     Amount,
     AmountOrZero,
     IdempotencyKeyField,
-    IsoDate,
     Money,
     Text200,
     Text500,
+    iso_date,
     to_decimal,
 )
 from api.schemas.terms import Percent
 from core.foundation.money import minor_units, to_major
 from core.lending.amortisation import NO_FEE, Fee, FeeRule, fee_of
 from core.lending.collections.charging import Noted
-from core.lending.origination.charges import ChargeTerms, When
+from core.lending.origination.charges import When
 from core.lending.servicing.allocation import Component
 from core.lending.servicing.events import ChargeParticulars, WaiverParticulars
 
@@ -39,18 +46,56 @@ def _percent(value: Any) -> Decimal:
     return percent
 
 
-# A share in a body; not a rate a year.
-PercentField = Annotated[
-    Decimal,
-    BeforeValidator(_percent),
-    WithJsonSchema(
+def _percent_above_zero(value: Any) -> Decimal:
+    percent = _percent(value)
+    if not percent:
+        raise PydanticCustomError("invalid_percent", "must be greater than 0")
+    return percent
+
+
+def _wire(bound: str, description: str) -> WithJsonSchema:
+    return WithJsonSchema(
         {
             "anyOf": [
-                {"type": "number", "minimum": 0, "maximum": 100},
+                {"type": "number", bound: 0, "maximum": 100},
                 {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,6})?$"},
             ],
-            "description": "Percent",
+            "description": description,
             "examples": [1.5],
+        }
+    )
+
+
+# A share in a body; not a rate a year.
+PercentField = Annotated[Decimal, BeforeValidator(_percent), _wire("minimum", "Percent")]
+PercentAboveZero = Annotated[
+    Decimal,
+    BeforeValidator(_percent_above_zero),
+    _wire("exclusiveMinimum", "Percent, greater than 0"),
+]
+
+
+def _day_or_moment(value: Any) -> date | When:
+    if isinstance(value, str) and value in set(When):
+        return When(value)
+    try:
+        return date.fromisoformat(iso_date(value))
+    except (PydanticCustomError, ValueError) as error:
+        moments = ", ".join(When)
+        raise PydanticCustomError(
+            "invalid_day", f"must be an ISO date such as 2026-11-21, or one of {moments}"
+        ) from error
+
+
+# The day from which a charge is asked, or the moment; one validator, so that it is one field.
+DayOrMoment = Annotated[
+    date | When,
+    PlainValidator(_day_or_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "enum": [*When]}],
+            "description": "A day, or the moment from now on",
+            "examples": ["2026-12-01", "instalment"],
         }
     ),
 ]
@@ -71,7 +116,7 @@ class ProductCharge(Body):
 class QuoteCharge(Body):
     """A fee to count in: taken from the disbursement, or asked with every instalment."""
 
-    when: Literal[When.DISBURSAL, When.INSTALMENT]
+    when: Literal["disbursal", "instalment"]
     amount: AmountOrZero = Decimal(0)
     percent: PercentField = Decimal(0)
     tax_percent: PercentField = Decimal(0)
@@ -96,7 +141,7 @@ def _rules(charges: list[QuoteCharge], when: When, currency: str) -> tuple[FeeRu
             each.tax_percent,
         )
         for index, each in enumerate(charges)
-        if each.when is when
+        if each.when == when
     )
 
 
@@ -118,40 +163,11 @@ class LoanCharge(Body):
     )
     kind: ChargeCode
     amount: Amount | None = None
-    percent: PercentField | None = None
-    on: IsoDate | When
+    percent: PercentAboveZero | None = None
+    on: DayOrMoment
     tax_percent: PercentField = Decimal(0)
     reason: Text500
     idempotency_key: IdempotencyKeyField = None
-
-    @property
-    def name(self) -> str:
-        """The charge as people read it."""
-        return self.kind.replace("_", " ").replace("-", " ").capitalize()
-
-    def particulars(self, currency: str) -> ChargeParticulars:
-        """The charge as it is asked of a running loan. Raises InvalidAmount."""
-        at_moment = isinstance(self.on, When)
-        return ChargeParticulars(
-            code=self.kind,
-            name=self.name,
-            flat_minor=0 if self.amount is None else minor_units("amount", self.amount, currency),
-            percent=self.percent or Decimal(0),
-            tax_percent=self.tax_percent,
-            when=self.on if isinstance(self.on, When) else None,
-            on=None if at_moment or not isinstance(self.on, date) else self.on,
-        )
-
-    def terms(self) -> ChargeTerms:
-        """The charge as one of the loan's terms."""
-        return ChargeTerms(
-            code=self.kind,
-            name=self.name,
-            when=self.on if isinstance(self.on, When) else When.INSTALMENT,
-            amount=self.amount or Decimal(0),
-            percent=self.percent or Decimal(0),
-            tax_percent=self.tax_percent,
-        )
 
 
 class ChargeAnswer(BaseModel):
@@ -171,28 +187,27 @@ class ChargeAnswer(BaseModel):
     instalment: int | None
 
     @classmethod
-    def of_asked(
-        cls, loan_id: UUID, charge_id: UUID, body: LoanCharge, noted: Noted | None
-    ) -> "ChargeAnswer":
-        """The charge as answered."""
-        known = noted.particulars if noted is not None else None
-        asked = tax = instalment = None
-        if noted is not None and isinstance(known, ChargeParticulars) and known.instalment:
-            asked = to_major(noted.amount_minor, noted.currency)
-            tax = to_major(known.tax_minor, noted.currency)
-            instalment = known.instalment
+    def of_noted(cls, loan_id: UUID, noted: Noted) -> "ChargeAnswer":
+        """The charge as it stands among the loan's events."""
+        known, currency = noted.particulars, noted.currency
+        if not isinstance(known, ChargeParticulars):
+            raise TypeError("this is no charge")
+        on = known.when or known.on
+        if on is None:
+            raise TypeError("a charge by hand has a day or a moment")
+        is_asked = known.instalment is not None
         return cls(
-            charge_id=charge_id,
+            charge_id=noted.id,
             loan_id=loan_id,
-            kind=body.kind,
-            name=body.name,
-            on=body.on,
-            amount=body.amount,
-            percent=body.percent,
-            tax_percent=body.tax_percent,
-            asked=asked,
-            tax=tax,
-            instalment=instalment,
+            kind=known.code,
+            name=known.name,
+            on=on,
+            amount=to_major(known.flat_minor, currency) if known.flat_minor else None,
+            percent=known.percent or None,
+            tax_percent=known.tax_percent,
+            asked=to_major(noted.amount_minor, currency) if is_asked else None,
+            tax=to_major(known.tax_minor, currency) if is_asked else None,
+            instalment=known.instalment,
         )
 
 
@@ -202,7 +217,7 @@ class LoanWaiver(Body):
     model_config = example(
         {"component": "penalty", "amount": 12.5, "reason": "The collection was late, not they"}
     )
-    component: Literal[Component.PENALTY, Component.FEE, Component.INTEREST]
+    component: Literal["penalty", "fee", "interest"]
     amount: Amount
     reason: Text500
     idempotency_key: IdempotencyKeyField = None

@@ -104,7 +104,8 @@ Email = Annotated[
 ]
 
 
-def _iso_date(value: Any) -> Any:
+def iso_date(value: Any) -> Any:
+    """The text of a calendar day, as it is; refuses everything else."""
     # Left to itself, pydantic would also take seconds since 1970 and times at midnight for dates.
     if isinstance(value, str) and _ISO_DATE.fullmatch(value):
         return value
@@ -112,7 +113,7 @@ def _iso_date(value: Any) -> Any:
 
 
 # A calendar day.
-IsoDate = Annotated[date, BeforeValidator(_iso_date)]
+IsoDate = Annotated[date, BeforeValidator(iso_date)]
 # true or false; not "yes", not 1.
 Flag = Annotated[bool, Strict()]
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     Field,
+    PlainValidator,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -36,15 +36,15 @@ from core.lending.origination.reasons import MOST_REASONS, PHRASES, ReasonCode
 from core.lending.servicing.payoff import Payoff
 
 
-def _against(code: ReasonCode) -> ReasonCode:
-    if code not in PHRASES:
-        raise PydanticCustomError("no_reason_to_reject", "must speak against the applicant")
-    return code
+def _against(value: Any) -> ReasonCode:
+    if not isinstance(value, str) or value not in PHRASES:
+        raise PydanticCustomError("no_reason_to_reject", f"must be one of {', '.join(PHRASES)}")
+    return ReasonCode(value)
 
 
 RejectionCode = Annotated[
     ReasonCode,
-    AfterValidator(_against),
+    PlainValidator(_against),
     WithJsonSchema({"type": "string", "enum": [code.value for code in PHRASES]}),
 ]
 

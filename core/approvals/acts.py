@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from core.approvals import corrections
 from core.approvals.accounts import Overdraft
+from core.approvals.charges import Charge
 from core.approvals.deeds import Act, Deed
 from core.approvals.loans import Restructuring, Settlement, WriteOff
 from core.approvals.money import ByHand, Reversal
@@ -22,6 +23,7 @@ _MADE_OF: Final[dict[Deed, Callable[[dict[str, Any]], Act]]] = {
     Deed.SETTLEMENT: Settlement.of,
     Deed.WRITE_OFF: WriteOff.of,
     Deed.RESTRUCTURING: Restructuring.of,
+    Deed.CHARGE: Charge.of,
     Deed.WAIVER: Waiver.of,
     Deed.ADJUSTMENT: corrections.of,
     Deed.NEW_STAFF: NewStaff.of,

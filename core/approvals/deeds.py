@@ -31,6 +31,7 @@ class Deed(StrEnum):
     SETTLEMENT = "settlement"
     WRITE_OFF = "write_off"
     RESTRUCTURING = "restructuring"
+    CHARGE = "charge"
     WAIVER = "waiver"
     ADJUSTMENT = "adjustment"
     NEW_STAFF = "new_staff"
@@ -49,6 +50,7 @@ ROLES: Final[Mapping[Deed, frozenset[Role]]] = {
     Deed.SETTLEMENT: _STAFF,
     Deed.WRITE_OFF: _ADMINS,
     Deed.RESTRUCTURING: _STAFF,
+    Deed.CHARGE: _STAFF,
     Deed.WAIVER: _STAFF,
     Deed.ADJUSTMENT: _STAFF,
     Deed.NEW_STAFF: _ADMINS,

@@ -17,6 +17,7 @@ _OWN_LIMITS: Final[Mapping[str, str]] = {
     "settlement": "four_eyes_above_settlement",
     "write_off": "four_eyes_above_write_off",
     "restructuring": "four_eyes_above_restructuring",
+    "charge": "four_eyes_above_charge",
     "waiver": "four_eyes_above_waiver",
     "adjustment": "four_eyes_above_adjustment",
 }

@@ -47,7 +47,8 @@ approvals = Table(
     Column("result", JSONB),
     CheckConstraint(
         "deed IN ('credit', 'debit', 'opening', 'reversal', 'overdraft', 'settlement',"
-        " 'write_off', 'restructuring', 'new_staff', 'role_change', 'waiver', 'adjustment')",
+        " 'write_off', 'restructuring', 'new_staff', 'role_change', 'waiver', 'adjustment',"
+        " 'charge')",
         name="deed",
     ),
     CheckConstraint("status IN ('waiting', 'approved', 'rejected', 'void')", name="status"),

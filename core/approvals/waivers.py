@@ -61,7 +61,7 @@ class Waiver:
         loans = unit.share(LoansAtHand)
         await loans.load_all(unit.connection, [self.loan_id])
         book = loans.book(self.loan_id)
-        require_allowed(book.status, LoanEvent.COLLECT)
+        require_allowed(book.status, LoanEvent.WAIVE)
         today = await business_date(unit.connection, rules.time_zone)
         amount_minor = self._asked.amount_minor(book.currency)
         refuse_waiver(book, self.component, amount_minor, today)

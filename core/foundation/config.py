@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     four_eyes_above_settlement: Annotated[Decimal, Field(ge=0)] | None = None
     four_eyes_above_write_off: Annotated[Decimal, Field(ge=0)] | None = None
     four_eyes_above_restructuring: Annotated[Decimal, Field(ge=0)] | None = None
+    four_eyes_above_charge: Annotated[Decimal, Field(ge=0)] | None = None
     four_eyes_above_waiver: Annotated[Decimal, Field(ge=0)] | None = None
     four_eyes_above_adjustment: Annotated[Decimal, Field(ge=0)] | None = None
     settlement_floor_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(5)

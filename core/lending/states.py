@@ -56,12 +56,16 @@ class LoanEvent(StrEnum):
     SETTLE = "settle"
     WRITE_OFF = "write_off"
     RECOVER = "recover"
+    CHARGE = "charge"
+    WAIVE = "waive"
 
 
 _REPAYING = {
     LoanEvent.COLLECT: None,
     LoanEvent.PAY: None,
     LoanEvent.PREPAY: None,
+    LoanEvent.CHARGE: None,
+    LoanEvent.WAIVE: None,
     LoanEvent.REPAY_IN_FULL: LoanStatus.CLOSED,
     LoanEvent.FORECLOSE: LoanStatus.FORECLOSED,
     LoanEvent.RESTRUCTURE: LoanStatus.RESTRUCTURED,

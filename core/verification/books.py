@@ -189,6 +189,7 @@ ONE_KEY_ONE_TRANSACTION: Final = (
           AND NOT EXISTS (SELECT FROM transaction_batches WHERE id = k.resource_id)
           AND NOT EXISTS (SELECT FROM accounts WHERE id = k.resource_id)
           AND NOT EXISTS (SELECT FROM loans WHERE id = k.resource_id)
+          AND NOT EXISTS (SELECT FROM loan_events WHERE id = k.resource_id)
           AND NOT EXISTS (SELECT FROM users WHERE id = k.resource_id)
           AND NOT EXISTS (SELECT FROM approvals WHERE k.resource_id IN (id, decision_id))
         UNION ALL

@@ -509,3 +509,15 @@ async def test_the_default_limit_is_a_million_in_development(bank: Bank) -> None
     other = await customer.open_account()
     body = {"account_id": other["account_id"], "amount": "1000000.01"}
     waiting(await admin.post("/transactions/credit", body))
+
+
+async def test_a_charge_by_hand_above_the_limit_is_approved_by_another(branch):
+    customer, officer, admin = await branch.people("customer", "officer", "admin")
+    await customer.open_account(10)
+    applied = await customer.post("/loans/apply", {"amount": 12_000, "tenure_months": 12})
+    path = f"/loans/{applied.json()['loan_id']}"
+    charge = {"kind": "survey", "amount": 950, "tax_percent": 18, "on": "disbursal"}
+    proposal = waiting(await officer.post(f"{path}/charges", {**charge, "reason": "A castle"}))
+    assert (await customer.get(path)).json()["processing_fee"] == 0
+    assert (await approved(admin, proposal))["status"] == "approved"
+    assert (await customer.get(path)).json()["processing_fee"] == 1_121

@@ -19,9 +19,11 @@ from core.lending import notices
 from core.lending.collections import cases
 from core.lending.collections.case_work import CaseOfficer
 from core.lending.details import WaiverDetails
-from core.lending.origination import catalogue
+from core.lending.origination import applications, catalogue
+from core.lending.origination.charges import When
 from core.lending.servicing import booking, charges, event_rows
 from core.lending.servicing.allocation import Component
+from core.lending.servicing.charge_limits import refuse_charge
 from core.lending.servicing.events import (
     ChargeParticulars,
     Event,
@@ -82,10 +84,22 @@ async def charge(
     reason: str,
     event_id: UUID | None = None,
 ) -> Noted:
-    """Ask a fee of a running loan. Raises LoanNotFound, FourEyes, LoanStateConflict,
-    CapReached."""
+    """Ask a fee of a running loan, or at disbursal of one that is applied for.
+
+    Raises LoanNotFound, FourEyes, LoanStateConflict, CapReached, InvalidAmount for nothing and for
+    more than is lent, InvalidLoanTerms where it would leave nothing to pay out, Invalid for a day
+    after the last instalment.
+    """
+    event_id = event_id or new_id()
+    if asked.when is When.DISBURSAL:
+        event = Event(
+            id=event_id, loan_id=loan_id, kind=EventKind.CHARGE, value_date=by.today,
+            particulars=asked, actor_id=by.user_id, reason=reason,
+        )  # fmt: skip
+        return await _charge_application(unit, event, by, asked)
     loans, book = await _lock(unit, loan_id, by)
-    require_allowed(book.status, LoanEvent.COLLECT)
+    require_allowed(book.status, LoanEvent.CHARGE)
+    refuse_charge(book, asked, by.today)
     found = charges.charge(book, asked, by.today)
     line = found.line
     if line is not None:
@@ -98,7 +112,7 @@ async def charge(
         dumped = catalogue.dump(book.terms)
         await unit.connection.execute(_KEEP_TERMS, loan_id, dumped)
     event = Event(
-        id=event_id or new_id(),
+        id=event_id,
         kind=EventKind.CHARGE,
         amount=found.fee.total_minor,
         particulars=asked,
@@ -124,7 +138,7 @@ async def waive(
     """
     connection = unit.connection
     loans, book = await _lock(unit, loan_id, by)
-    require_allowed(book.status, LoanEvent.COLLECT)
+    require_allowed(book.status, LoanEvent.WAIVE)
     waived = charges.waive(book, asked.component, asked.amount_minor(book.currency), by.today)
     details = WaiverDetails(loan_id, by.today, asked.component.value, by.user_id, asked.reason)
     entry = booking.waived(book.currency, waived, details)
@@ -148,6 +162,18 @@ async def waive(
     step = cases.CaseStep(loan_id, "waived", text, by.user_id)
     await cases.add_steps(connection, [step])
     return _noted(event, book.currency)
+
+
+async def _charge_application(
+    unit: UnitOfWork, event: Event, by: CaseOfficer, asked: ChargeParticulars
+) -> Noted:
+    """One of the terms from now on; the event says who has asked for it, and why."""
+    connection = unit.connection
+    currency = await currency_of(connection, event.loan_id)
+    terms = charges.terms_of(asked, When.DISBURSAL, currency)
+    await applications.add_charge(connection, event.loan_id, terms, by.today, by=by.user_id)
+    await event_rows.add(connection, [event])
+    return _noted(event, currency)
 
 
 async def find(reader: Reader, loan_id: UUID, event_id: UUID) -> Noted | None:

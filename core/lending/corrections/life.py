@@ -19,6 +19,7 @@ from core.lending.collections.delinquency import is_in_default
 from core.lending.collections.lateness import close_day
 from core.lending.details import PaymentMode
 from core.lending.origination.basis import Basis
+from core.lending.origination.charges import When
 from core.lending.servicing.allocation import Component, Split
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.charges import charge, waivable, waive, without_charges
@@ -61,8 +62,9 @@ class Life:
 
 
 def standing(events: Iterable[Event]) -> list[Event]:
-    """The events that count, in order: without what was undone, and the undoings themselves."""
-    known = list(events)
+    """The events that count, in order: without what was undone, and the undoings themselves, and
+    what was charged on the application, which is among the terms that the loan was made with."""
+    known = [event for event in events if not _of_application(event)]
     undone = {event.undoes for event in known}
     counting = (e for e in known if e.id not in undone and e.kind is not EventKind.UNDOING)
     return sorted(counting, key=lambda event: event.place)
@@ -205,6 +207,11 @@ def _close(book: LoanBook, at: date, through: date, days: Days) -> date:
         book.in_default = is_in_default(book.dpd, threshold, already=book.in_default)
         day += _ONE_DAY
     return max(at, through + _ONE_DAY)
+
+
+def _of_application(event: Event) -> bool:
+    asked = event.particulars
+    return isinstance(asked, ChargeParticulars) and asked.when is When.DISBURSAL
 
 
 def _pay_out(book: LoanBook, event: Event, calendar: CollectionCalendar) -> None:

@@ -9,6 +9,7 @@ from core.foundation.database import Connection
 from core.foundation.errors import (
     AccountNotFound,
     CapReached,
+    InvalidAmount,
     LoanNotFound,
     NoPrimaryAccount,
 )
@@ -18,12 +19,15 @@ from core.identity.persons import refuse_own
 from core.ledger.balances import refuse_inactive
 from core.ledger.directory import OwnAccount, own_account
 from core.lending import notices
+from core.lending.amortisation import TermsError
 from core.lending.origination import catalogue, creditability
 from core.lending.origination.charges import ChargeTerms
 from core.lending.origination.creditability import Applicant, Said
+from core.lending.origination.fees import disbursal_fees, sum_of
 from core.lending.origination.figures import Figures, work_out
 from core.lending.origination.files import LoanFile, lock, write_figures
 from core.lending.origination.kept_assessments import Occasion, keep
+from core.lending.origination.products import ProductTerms, no_schedule
 from core.lending.states import LoanEvent, LoanStatus, require_allowed
 from core.notifications import inbox
 
@@ -167,14 +171,30 @@ async def add_charge(
     """Add a charge to a pending application's terms, as the officer ``by``.
 
     Raises LoanNotFound, LoanStateConflict, also for a code that is charged already, FourEyes,
-    CapReached where as many are charged as a loan may have.
+    CapReached where as many are charged as a loan may have, InvalidAmount for a charge of nothing,
+    InvalidLoanTerms where the fees would leave nothing to pay out.
     """
     loan = await lock(connection, loan_id)
     await refuse_own(connection, by, [loan.user_id])
     require_allowed(loan.status, LoanEvent.UPDATE)
     terms = loan.terms.with_charge(charge)
+    more_withheld(loan, terms)
     await connection.execute(_SET_TERMS, loan_id, catalogue.dump(terms))
     await update(connection, loan_id, Change(), today, by=by)
+
+
+def more_withheld(loan: LoanFile, terms: ProductTerms) -> int:
+    """What terms with a charge more take from the disbursement beside what it had been, in minor
+    units. Raises InvalidAmount for nothing, InvalidLoanTerms where nothing would be left of it."""
+    before, after = (
+        sum_of(disbursal_fees(each, loan.amount_minor, loan.currency)).total_minor
+        for each in (loan.terms, terms)
+    )
+    if after == before:
+        raise InvalidAmount("it comes to nothing")
+    if after >= loan.amount_minor:
+        raise no_schedule(TermsError("amount", "the fees would leave nothing to pay out"))
+    return after - before
 
 
 async def withdraw(connection: Connection, loan_id: UUID, user_id: UUID) -> None:

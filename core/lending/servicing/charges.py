@@ -50,22 +50,50 @@ def charge(book: LoanBook, asked: ChargeParticulars, today: date) -> HandCharge:
     of that code already, CapReached where it asks as many as a loan may.
     """
     if asked.when is not None:
-        book.terms = book.terms.with_charge(_terms(asked, asked.when, book.currency))
+        book.terms = book.terms.with_charge(terms_of(asked, asked.when, book.currency))
         if asked.when is When.INSTALMENT:
-            _ask_with_all(book, _rule(asked), today)
+            _ask_with_all(book, rule_of(asked), today)
         return HandCharge()
-    unpaid = book.upcoming(date.min)
-    if not unpaid:
-        raise LoanStateConflict("no instalment is left with which it could be asked")
-    on = asked.on or today
-    line = next((line for line in unpaid if line.due_date >= on), unpaid[-1])
-    fee = fee_of(_rule(asked), _base(line))
+    line = line_for(book, asked.on or today)
+    fee = fee_of(rule_of(asked), base_of(line))
     if line.due_date <= today or line.fee_booked_on is not None:
         ask_now(book, line, fee, today)
     else:
         levy(line, fee)
         book.changed = True
     return HandCharge(fee, line)
+
+
+def line_for(book: LoanBook, on: date) -> Line:
+    """The instalment with which a fee is asked: the first unpaid one due on or after a day, else
+    the last. Raises LoanStateConflict where none is left."""
+    unpaid = book.upcoming(date.min)
+    if not unpaid:
+        raise LoanStateConflict("no instalment is left with which it could be asked")
+    return next((line for line in unpaid if line.due_date >= on), unpaid[-1])
+
+
+def terms_of(asked: ChargeParticulars, when: When, currency: str) -> ChargeTerms:
+    """The charge as one of a loan's terms."""
+    return ChargeTerms(
+        code=asked.code,
+        name=asked.name,
+        when=when,
+        amount=to_major(asked.flat_minor, currency),
+        percent=asked.percent,
+        tax_percent=asked.tax_percent,
+    )
+
+
+def rule_of(asked: ChargeParticulars) -> FeeRule:
+    """How the charge is computed."""
+    return FeeRule(asked.flat_minor, asked.percent, asked.tax_percent)
+
+
+def base_of(line: Line) -> int:
+    """The principal and interest that the instalment's schedule asks."""
+    interest = line.asked.interest - line.late_interest
+    return line.asked.principal - line.prepaid + interest
 
 
 def without_charges(terms: ProductTerms, codes: Iterable[str]) -> ProductTerms:
@@ -181,28 +209,7 @@ def _ask_with_all(book: LoanBook, rule: FeeRule, today: date) -> None:
     """Ask a fee with every instalment that is not due, nor paid in part already."""
     for line in book.upcoming(today):
         if line.fee_booked_on is None:
-            fee = fee_of(rule, _base(line))
+            fee = fee_of(rule, base_of(line))
             line.asked = replace(line.asked, fee=line.asked.fee + fee.total_minor)
             line.fee_tax += fee.tax_minor
             line.recharged = book.changed = True
-
-
-def _terms(asked: ChargeParticulars, when: When, currency: str) -> ChargeTerms:
-    return ChargeTerms(
-        code=asked.code,
-        name=asked.name,
-        when=when,
-        amount=to_major(asked.flat_minor, currency),
-        percent=asked.percent,
-        tax_percent=asked.tax_percent,
-    )
-
-
-def _rule(asked: ChargeParticulars) -> FeeRule:
-    return FeeRule(asked.flat_minor, asked.percent, asked.tax_percent)
-
-
-def _base(line: Line) -> int:
-    """The principal and interest that the instalment's schedule asks."""
-    interest = line.asked.interest - line.late_interest
-    return line.asked.principal - line.prepaid + interest
