@@ -228,7 +228,7 @@ async def change_loan(
     async with services.database.unit_of_work() as unit:
         connection = unit.connection
         today = await bank_date(services, connection)
-        change = Change(**body.model_dump())
+        change = Change(**body.model_dump(exclude_unset=True))
         await applications.update(connection, known, change, today, by=caller.user_id)
         changes = body.model_dump(exclude_unset=True, mode="json")
         record_step(unit.session, actor, "update", known, **changes)
@@ -320,7 +320,7 @@ async def reject(
     """Turn a pending loan down; the customer is told the principal reasons."""
     known, wanted = loan_id_of(loan_id), body or LoanRejection()
     law = services.settings.adverse_action_notice
-    rejection = Rejection(wanted.reason, wanted.codes, law)
+    rejection = Rejection(wanted.reason, wanted.codes or (), law)
     async with services.database.unit_of_work() as unit:
         connection = unit.connection
         decider = await _decider(request, services, connection, caller)
@@ -357,6 +357,8 @@ async def pay(
     wanted = body or LoanPayment()
     if wanted.value_date is not None:
         return await _enter(request, services, caller, loan_id_of(loan_id), wanted)
+    if wanted.reason is not None:
+        raise invalid("value_date", "a reason is given by staff, with the date that they enter")
     if caller.scope is None:
         raise Forbidden
     async with services.database.read() as reader:

@@ -79,7 +79,7 @@ class LoanChange(Body):
     """What an officer changes while the application is pending; what is left out stays.
 
     ``documented_income`` is the monthly income that the officer has seen proven by documents; it
-    stands for what was declared.
+    stands for what was declared. Null takes it back.
     """
 
     model_config = example({"interest_rate": 11.5, "tenure_months": 18})
@@ -109,20 +109,20 @@ class LoanRejection(Body):
     model_config = example({"codes": ["excessive_obligations", "income_unverified"]})
     reason: Text500 | None = None
     codes: Annotated[
-        tuple[RejectionCode, ...],
+        tuple[RejectionCode, ...] | None,
         Field(max_length=MOST_REASONS, json_schema_extra={"uniqueItems": True}),
-    ] = ()
+    ] = None
 
     @field_validator("codes")
     @classmethod
-    def _each_once(cls, codes: tuple[ReasonCode, ...]) -> tuple[ReasonCode, ...]:
-        if len(set(codes)) != len(codes):
+    def _each_once(cls, codes: tuple[ReasonCode, ...] | None) -> tuple[ReasonCode, ...] | None:
+        if codes is not None and len(set(codes)) != len(codes):
             raise PydanticCustomError("repeated_code", "must name each reason once")
         return codes
 
     @model_validator(mode="after")
     def _other_is_said_in_words(self) -> Self:
-        if ReasonCode.OTHER in self.codes and not self.reason:
+        if ReasonCode.OTHER in (self.codes or ()) and not self.reason:
             raise PydanticCustomError("reason_missing", "the code other needs a reason in words")
         return self
 

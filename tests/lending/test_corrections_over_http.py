@@ -72,6 +72,10 @@ async def test_a_customer_enters_nothing_for_another_day(bank):
     assert (await stranger.post(f"/loans/{loan_id}/refund")).status_code == 404
     future = {"amount": 1, "value_date": "2999-01-01"}
     assert (await officer.post(f"/loans/{loan_id}/pay", future)).status_code == 422
+    for person in (customer, officer):
+        refused = await person.post(f"/loans/{loan_id}/pay", {"amount": 1, "reason": "by post"})
+        fields = [error["field"] for error in refused.json()["errors"]]
+        assert (refused.status_code, fields) == (422, ["value_date"])
 
 
 async def test_a_large_payment_is_entered_by_two(bank):

@@ -10,6 +10,7 @@ from core.foundation.errors import (
     AccountFrozen,
     AccountNotFound,
     FourEyes,
+    InvalidAmount,
     InvalidLoanTerms,
     LoanNotEligible,
     LoanNotFound,
@@ -283,6 +284,12 @@ async def test_every_assessment_is_kept_and_no_program_changes_one(lender):
     before = await lender.assessment(loan_id)
     assert before.recommendation == "decline"  # 88.85 of 150 declared
     await change(lender, loan_id, documented_income=Decimal(2_000))
+    await change(lender, loan_id, documented_income=None)
+    await change(lender, loan_id, documented_income=Decimal(2_000))
+    with pytest.raises(InvalidAmount) as refused:
+        await change(lender, loan_id, documented_income=Decimal("3000.001"))
+    assert [error["field"] for error in refused.value.errors] == ["documented_income"]
+    await change(lender, loan_id, purpose="A roof")
     await lender.approve(loan_id)
     rows = await lender.rows(
         "SELECT occasion, inputs->'capacity'->>'documented_minor' AS documented"
@@ -291,6 +298,9 @@ async def test_every_assessment_is_kept_and_no_program_changes_one(lender):
     )
     assert [tuple(row) for row in rows] == [
         ("application", None),
+        ("change", "200000"),
+        ("change", None),
+        ("change", "200000"),
         ("change", "200000"),
         ("approval", "200000"),
     ]

@@ -5,6 +5,8 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
+
 from core.foundation.database import Connection
 from core.foundation.errors import (
     AccountNotFound,
@@ -14,7 +16,7 @@ from core.foundation.errors import (
     NoPrimaryAccount,
 )
 from core.foundation.ids import new_id
-from core.foundation.money import to_minor
+from core.foundation.money import minor_units, to_minor
 from core.identity.persons import refuse_own
 from core.ledger.balances import refuse_inactive
 from core.ledger.directory import OwnAccount, own_account
@@ -72,14 +74,15 @@ class Application:
 class Change:
     """What an officer changes of a pending application; None leaves it.
 
-    ``documented_income`` is the monthly income that the officer has seen proven.
+    ``documented_income`` is the monthly income that the officer has seen proven; None takes it
+    back, UNSET leaves it.
     """
 
     interest_rate: Decimal | None = None
     tenure_months: int | None = None
     amount: Decimal | None = None
     purpose: str | None = None
-    documented_income: Decimal | None = None
+    documented_income: Decimal | UnsetType | None = UNSET
 
 
 async def apply(connection: Connection, wanted: Application, today: date, *, max_open: int) -> UUID:
@@ -101,10 +104,12 @@ async def apply(connection: Connection, wanted: Application, today: date, *, max
         today=today,
     )
     said = Said(
-        income_minor=_minor(wanted.monthly_income, currency),
-        obligations_minor=_minor(wanted.monthly_obligations, currency),
-        household_income_minor=_minor(wanted.household_income, currency),
-        household_obligations_minor=_minor(wanted.household_obligations, currency),
+        income_minor=_minor("monthly_income", wanted.monthly_income, currency),
+        obligations_minor=_minor("monthly_obligations", wanted.monthly_obligations, currency),
+        household_income_minor=_minor("household_income", wanted.household_income, currency),
+        household_obligations_minor=_minor(
+            "household_obligations", wanted.household_obligations, currency
+        ),
     )
     await connection.execute(_QUEUE_UP, str(wanted.user_id))
     if await connection.fetchval(_OPEN, wanted.user_id) >= max_open:
@@ -151,8 +156,8 @@ async def update(
     require_allowed(loan.status, LoanEvent.UPDATE)
     figures = changed_figures(loan, change, today)
     documented = loan.documented_income_minor
-    if change.documented_income is not None:
-        documented = to_minor(change.documented_income, loan.currency)
+    if change.documented_income is not UNSET:
+        documented = _minor("documented_income", change.documented_income, loan.currency)
     applicant = replace(loan.applicant, documented_income_minor=documented)
     assessment = await creditability.assess_application(connection, applicant, figures)
     await write_figures(
@@ -230,5 +235,5 @@ async def _account(connection: Connection, wanted: Application) -> OwnAccount:
     return account
 
 
-def _minor(amount: Decimal | None, currency: str) -> int | None:
-    return None if amount is None else to_minor(amount, currency)
+def _minor(field: str, amount: Decimal | None, currency: str) -> int | None:
+    return None if amount is None else minor_units(field, amount, currency)
