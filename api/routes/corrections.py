@@ -70,6 +70,7 @@ async def adjust_payment(
         body.reason,
         body.amount,
         body.date,
+        body.account,
     )
     done = await perform(request, services, act, idempotency_key(request, body.idempotency_key))
     return await answer_deed(services, done, "adjustment", request)

@@ -7,16 +7,28 @@ from pydantic import BaseModel
 
 from api.http.strict_json import Body, example
 from api.schemas.answers import ViewAnswer
-from api.schemas.fields import Amount, AmountOrZero, IdempotencyKeyField, IsoDate, Money, Text500
+from api.schemas.fields import (
+    AccountName,
+    Amount,
+    AmountOrZero,
+    IdempotencyKeyField,
+    IsoDate,
+    Money,
+    Text500,
+)
 from core.lending.servicing.events import EventKind
 
 
 class PaymentAdjustment(Body):
-    """A payment as it should have been: ``amount`` 0 undoes it; what is left out stays."""
+    """A payment as it should have been: ``amount`` 0 undoes it; what is left out stays.
+
+    ``account``, another of the borrower's, moves instead of the one that paid.
+    """
 
     model_config = example({"amount": 450, "date": "2026-03-01", "reason": "entered twice"})
     amount: AmountOrZero | None = None
     date: IsoDate | None = None
+    account: AccountName | None = None
     reason: Text500
     idempotency_key: IdempotencyKeyField = None
 

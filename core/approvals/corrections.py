@@ -25,13 +25,17 @@ from core.transactions.orders import Accepted
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """A payment as it should have been; ``amount`` in major units, 0 undoes it, None keeps it."""
+    """A payment as it should have been; ``amount`` in major units, 0 undoes it, None keeps it.
+
+    ``account`` of the borrower moves where the one that paid is closed.
+    """
 
     loan_id: UUID
     transaction_id: UUID
     reason: str
     amount: Decimal | None = None
     on: date | None = None
+    account: str | None = None
     deed: ClassVar[Deed] = Deed.ADJUSTMENT
     keyed: ClassVar[bool] = True
 
@@ -42,6 +46,7 @@ class Adjustment:
             "transaction_id": str(self.transaction_id),
             "amount": self.amount,
             "date": None if self.on is None else self.on.isoformat(),
+            "account": self.account,
             "reason": self.reason,
         }
 
@@ -68,7 +73,13 @@ class Adjustment:
 
     async def _look(self, unit: UnitOfWork, by: Corrector) -> entering.RightPayment:
         return await entering.look_at_payment(
-            unit, self.loan_id, self.transaction_id, by, amount=self.amount, on=self.on
+            unit,
+            self.loan_id,
+            self.transaction_id,
+            by,
+            amount=self.amount,
+            on=self.on,
+            account=self.account,
         )
 
 
@@ -139,6 +150,7 @@ def of(body: dict[str, Any]) -> Act:
             reason,
             None if amount is None else Decimal(amount),
             None if on is None else date.fromisoformat(on),
+            body["account"],
         )
     return LatePayment(
         loan_id,

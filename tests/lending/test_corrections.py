@@ -5,7 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from core.foundation.errors import Invalid, LoanStateConflict, NothingDue, TransactionNotFound
+from core.foundation.errors import (
+    AccountFrozen,
+    AccountNotFound,
+    Invalid,
+    LoanStateConflict,
+    NothingDue,
+    PayoffNotCovered,
+    TransactionNotFound,
+)
 from core.foundation.ids import new_id
 from core.ledger.chart import LedgerCode
 from core.lending.collections import case_work, charging
@@ -17,6 +25,7 @@ from core.lending.corrections.history import page_of_history
 from core.lending.corrections.kinds.correction import Lives
 from core.lending.corrections.life import live
 from core.lending.corrections.rebuild import figures
+from core.lending.details import PaymentMode
 from core.lending.servicing.allocation import Component
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.storage import LoansAtHand
@@ -56,7 +65,7 @@ async def act(lender, deed, *, settled=True):
     return submitted
 
 
-async def adjust(lender, loan_id, payment, amount=None, on=None, *, settled=True):
+async def adjust(lender, loan_id, payment, amount=None, on=None, *, account=None, settled=True):
     """Put a payment right; ``amount`` in major units."""
 
     async def deed(unit, officer):
@@ -67,6 +76,7 @@ async def adjust(lender, loan_id, payment, amount=None, on=None, *, settled=True
             officer,
             amount=None if amount is None else Decimal(amount),
             on=on,
+            account=account,
         )
         return await entering.adjust(
             unit, lender.quiet.intake, wanted, officer, reason="wrong", run_id=new_id()
@@ -80,7 +90,13 @@ async def enter(lender, loan_id, amount, on, mode="due"):
 
     async def deed(unit, officer):
         wanted = await entering.look_at_late_payment(
-            unit, loan_id, officer, amount=Decimal(amount), on=on, mode=mode, from_account=None
+            unit,
+            loan_id,
+            officer,
+            amount=Decimal(amount),
+            on=on,
+            mode=PaymentMode(mode),
+            from_account=None,
         )
         return await entering.enter(
             unit, lender.quiet.intake, wanted, officer, reason="late", run_id=new_id()
@@ -337,6 +353,38 @@ async def test_a_foreclosure_that_falls_short_is_principal_ahead(lender):
     await adjust(lender, loan_id, paid, "0")
     loan = await lender.view(loan_id)
     assert (loan.status, loan.outstanding_principal_minor) == ("active", 100_00)
+
+
+async def test_a_payment_that_did_not_end_the_loan_is_no_foreclosure(lender):
+    borrower = await lender.borrower(balance_minor=12_000_00)
+    loan_id = await lender.loan(borrower)
+    began = await lender.today()
+    await lender.close_through(began + timedelta(days=3))
+    for amount in ("5", "11999.99"):
+        with pytest.raises(PayoffNotCovered):
+            await enter(lender, loan_id, amount, began, "foreclose")
+    await enter(lender, loan_id, "12000", began, "foreclose")
+    assert (await lender.view(loan_id)).status == "foreclosed"
+
+
+async def test_money_that_cannot_move_is_refused_at_once(lender):
+    borrower = await lender.borrower(balance_minor=500_00)
+    loan_id = await lender.loan(borrower)
+    other = await lender.second_account(borrower, 0)
+    paid = await lender.pay(borrower, loan_id, "500")
+    await lender.settle()
+    freeze = "UPDATE accounts SET status = 'frozen' WHERE id = $1"
+    await lender.execute(freeze, borrower.account_id)
+    with pytest.raises(AccountFrozen):
+        await adjust(lender, loan_id, paid, "0")
+    with pytest.raises(AccountFrozen):
+        await enter(lender, loan_id, "1", await lender.today())
+    with pytest.raises(AccountNotFound):
+        await adjust(lender, loan_id, paid, "0", account=str(new_id()))
+    right = await adjust(lender, loan_id, paid, "0", account=str(other))
+    assert await status(lender, right) == ["success"]
+    balance = "SELECT balance_minor FROM accounts WHERE id = $1"
+    assert await lender.value(balance, other) == 500_00
 
 
 async def test_what_was_given_up_is_not_put_right(lender):

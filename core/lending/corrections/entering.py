@@ -5,7 +5,7 @@ right is refused at once.
 """
 
 from copy import copy, deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -22,9 +22,11 @@ from core.foundation.errors import (
 )
 from core.foundation.ids import new_id
 from core.foundation.money import to_minor
+from core.ledger.balances import refuse_inactive
 from core.ledger.directory import own_account
 from core.lending import orders
 from core.lending.corrections.kinds.correction import Lives, adjusted, refuse_undone
+from core.lending.corrections.life import refuse_short
 from core.lending.corrections.rebuild import rebuild
 from core.lending.details import (
     AdjustmentDetails,
@@ -58,6 +60,7 @@ class RightPayment:
     wrong: Event
     amount: int
     on: date
+    account_id: UUID
 
     @property
     def worth(self) -> int:
@@ -87,11 +90,14 @@ async def look_at_payment(
     *,
     amount: Decimal | None,
     on: date | None,
+    account: str | None = None,
 ) -> RightPayment:
-    """What to make of a payment; ``amount`` in major units, None for what stays.
+    """What to make of a payment; ``amount`` in major units, None for what stays; ``account`` of the
+    borrower moves instead of the one that paid.
 
     Raises LoanNotFound, TransactionNotFound, Invalid for a date outside the loan's life or where
-    nothing changes, LoanStateConflict for what was undone or cannot be put right.
+    nothing changes, LoanStateConflict for what was undone or cannot be put right, and what
+    ``_account`` raises where money moves.
     """
     book, life = await _lock(unit, loan_id)
     wrong = refuse_undone(life, _receipt(life, transaction_id).id)
@@ -100,10 +106,14 @@ async def look_at_payment(
         wrong,
         wrong.amount if amount is None else to_minor(amount, book.currency),
         on or wrong.value_date,
+        wrong.account_id or book.account_id,
     )
     if (wanted.amount, wanted.on) == (wrong.amount, wrong.value_date):
         raise _invalid("amount", "this is the payment as it is")
     _refuse_date(life, wanted.on, by, "date")
+    if wanted.amount != wrong.amount:
+        moves = await _account(unit, book, account or str(wanted.account_id))
+        wanted = replace(wanted, account_id=moves)
     changes = adjusted(book, wrong, _adjustment(wanted, by, ""), new_id())
     await _try_out(unit, book, life, [*life, *changes], by)
     return wanted
@@ -120,10 +130,9 @@ async def adjust(
 ) -> UUID:
     """Submit the wrong payment's opposite with the right one, if any, as the transaction
     ``run_id``; the caller commits. Answers it."""
-    book, wrong = wanted.book, wanted.wrong
     order = orders.adjustment(
-        wrong.account_id or book.account_id,
-        book.currency,
+        wanted.account_id,
+        wanted.book.currency,
         _adjustment(wanted, by, reason),
         transaction_id=run_id,
     )
@@ -142,21 +151,16 @@ async def look_at_late_payment(
 ) -> EnteredPayment:
     """A payment to enter for a date; ``amount`` in major units, ``from_account`` the borrower's.
 
-    Raises LoanNotFound, AccountNotFound, CurrencyMismatch, Invalid for a date outside the loan's
-    life, LoanStateConflict for what cannot be put right.
+    Raises LoanNotFound, Invalid for a date outside the loan's life, LoanStateConflict for what
+    cannot be put right, PayoffNotCovered where it is to end the loan and did not, and what
+    ``_account`` raises.
     """
     book, life = await _lock(unit, loan_id)
-    account_id = book.account_id
-    if from_account is not None:
-        account = await own_account(unit.connection, book.user_id, from_account)
-        if account is None:
-            raise AccountNotFound
-        if account.currency != book.currency:
-            raise CurrencyMismatch
-        account_id = account.id
+    account_id = await _account(unit, book, from_account or str(book.account_id))
     wanted = EnteredPayment(book, to_minor(amount, book.currency), on, account_id, mode)
     _refuse_date(life, on, by, "value_date")
-    paid = _paid(book.id, wanted.amount, on, mode)
+    paid = _paid(book, wanted, by)
+    refuse_short(book, life, paid, unit.share(Lives).days(book, by.today, by.calendar))
     await _try_out(unit, book, life, [*life, paid], by)
     return wanted
 
@@ -226,6 +230,20 @@ async def _lock(unit: UnitOfWork, loan_id: UUID) -> tuple[LoanBook, list[Event]]
     return book, life
 
 
+async def _account(unit: UnitOfWork, book: LoanBook, name: str) -> UUID:
+    """The borrower's account of that number or id, on which money is to move.
+
+    Raises AccountNotFound, AccountFrozen, AccountClosed, CurrencyMismatch.
+    """
+    account = await own_account(unit.connection, book.user_id, name)
+    if account is None:
+        raise AccountNotFound
+    refuse_inactive(account.status)
+    if account.currency != book.currency:
+        raise CurrencyMismatch
+    return account.id
+
+
 async def _try_out(
     unit: UnitOfWork, book: LoanBook, life: list[Event], changed: list[Event], by: Corrector
 ) -> None:
@@ -266,9 +284,16 @@ def _adjustment(wanted: RightPayment, by: Corrector, reason: str) -> AdjustmentD
     )
 
 
-def _paid(loan_id: UUID, amount: int, on: date, mode: PaymentMode) -> Event:
-    particulars = PaymentParticulars(mode)
-    return Event(new_id(), loan_id, EventKind.PAYMENT, on, amount, particulars=particulars)
+def _paid(book: LoanBook, wanted: EnteredPayment, by: Corrector) -> Event:
+    return Event(
+        new_id(),
+        book.id,
+        EventKind.PAYMENT,
+        wanted.on,
+        wanted.amount,
+        after_close=wanted.on == by.today and book.is_closed_for(wanted.on),
+        particulars=PaymentParticulars(wanted.mode),
+    )
 
 
 async def _submit(unit: UnitOfWork, intake: Intake, order: BankOrder, by: Corrector) -> UUID:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from core.foundation.errors import LoanStateConflict
+from core.foundation.errors import LoanStateConflict, PayoffNotCovered
 from core.lending.amortisation import PrepaymentMode
 from core.lending.collections.delinquency import is_in_default
 from core.lending.collections.lateness import close_day
@@ -90,6 +90,18 @@ def live(loan: LoanBook, events: Iterable[Event], days: Days) -> Life:
     if book.status in REPAYING:
         book.accrue_to(days.today)
     return life
+
+
+def refuse_short(loan: LoanBook, events: Iterable[Event], paid: Event, days: Days) -> None:
+    """Raise PayoffNotCovered where a payment is to end the loan and did not cover it on its day."""
+    wanted, on = paid.particulars, paid.value_date
+    if not isinstance(wanted, PaymentParticulars) or wanted.mode is not PaymentMode.FORECLOSE:
+        return
+    closed = min(days.closed_through, on if paid.after_close else on - _ONE_DAY)
+    earlier = [event for event in events if event.place < paid.place]
+    book = live(loan, earlier, Days(closed, on, days.calendar)).book
+    if book.status in REPAYING and paid.amount < payoff(book, on).total:
+        raise PayoffNotCovered
 
 
 def receive(book: LoanBook, event: Event, calendar: CollectionCalendar) -> None:

@@ -16,7 +16,7 @@ from core.ledger.balances import Accounts, Leg, refuse_leg
 from core.ledger.chart import LedgerCode
 from core.ledger.moment import read_moment
 from core.lending import notices
-from core.lending.corrections.life import Days, standing
+from core.lending.corrections.life import Days, refuse_short, standing
 from core.lending.corrections.position import Position
 from core.lending.corrections.rebuild import rebuild
 from core.lending.details import AdjustmentDetails, LatePaymentDetails
@@ -177,6 +177,7 @@ class LatePaymentKind(_Correction):
             reason=known.reason,
         )
         days = lives.days(book, known.today, self._calendar)
+        refuse_short(book, life, paid, days)
         moved = rebuild(book, life, [*life, paid], days)
         loans.events.append(paid)
         return _legs(account.id, -movement.amount_minor, moved, book.currency)
