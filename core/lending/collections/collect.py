@@ -20,13 +20,15 @@ from core.transactions.orders import BankOrder
 
 DUE_SOON_DAYS: Final = 3
 
+# A plain value per loan where EXISTS would do, and OFFSET below: else they may be planned as joins
+# with all that is due in the whole bank, share by share.
 _LOCK_DUE = """
 SELECT l.id FROM loans l
 WHERE l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
   AND l.status IN ('active', 'restructured') AND l.oldest_unpaid_on <= $3
-  AND EXISTS (
-    SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.next_attempt_on <= $3
-      AND i.superseded_at IS NULL AND i.paid_on IS NULL
+  AND (
+    SELECT true FROM loan_instalments i WHERE i.loan_id = l.id AND i.next_attempt_on <= $3
+      AND i.superseded_at IS NULL AND i.paid_on IS NULL LIMIT 1
   )
 ORDER BY l.id FOR NO KEY UPDATE
 """
@@ -50,12 +52,15 @@ FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[], $6::bigint[
   AS a (loan_id, version, number, attempt, transaction_id, requested_minor)
 """
 _FALLING_DUE = """
-SELECT l.user_id, i.loan_id, i.version, i.number, i.unpaid_minor, l.currency, i.due_date
-FROM loan_instalments i JOIN loans l ON l.id = i.loan_id
-WHERE i.due_date = ANY($3::date[]) AND i.superseded_at IS NULL AND i.paid_on IS NULL
-  AND l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
+SELECT l.user_id, l.id AS loan_id, i.version, i.number, i.unpaid_minor, l.currency, i.due_date
+FROM loans l CROSS JOIN LATERAL (
+  SELECT version, number, unpaid_minor, due_date FROM loan_instalments
+  WHERE loan_id = l.id AND due_date = ANY($3::date[]) AND superseded_at IS NULL AND paid_on IS NULL
+  OFFSET 0
+) i
+WHERE l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
   AND l.status IN ('active', 'restructured') AND l.oldest_unpaid_on <= $4
-ORDER BY i.loan_id
+ORDER BY l.id
 """
 
 

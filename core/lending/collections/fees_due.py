@@ -7,14 +7,16 @@ from core.lending.details import FeeDetails
 from core.lending.servicing import booking
 
 # The loan's lock orders this and a payment that books the same fee. What is paid in part before it
-# is due is booked then, so that a loan with a fee to book has something due that is unpaid.
+# is due is booked then, so that an instalment with a fee to book is unpaid. A plain value per loan
+# where EXISTS would do: that may be planned as a join with the instalments of the whole bank.
 _LOCK_ASKING = """
 SELECT l.id FROM loans l
 WHERE l.user_id >= $1 AND ($2::uuid IS NULL OR l.user_id < $2)
   AND l.status IN ('active', 'restructured') AND l.oldest_unpaid_on <= $3
-  AND EXISTS (
-    SELECT FROM loan_instalments i WHERE i.loan_id = l.id AND i.due_date <= $3
-      AND i.superseded_at IS NULL AND i.fee_minor > 0 AND i.fee_booked_on IS NULL
+  AND (
+    SELECT true FROM loan_instalments i
+    WHERE i.loan_id = l.id AND i.due_date <= $3 AND i.superseded_at IS NULL AND i.paid_on IS NULL
+      AND i.fee_minor > 0 AND i.fee_booked_on IS NULL LIMIT 1
   )
 ORDER BY l.id FOR NO KEY UPDATE
 """
@@ -22,7 +24,7 @@ _BOOK = """
 WITH booked AS (
   UPDATE loan_instalments SET fee_booked_on = $2
   WHERE loan_id = ANY($1::uuid[]) AND due_date <= $2
-    AND superseded_at IS NULL AND fee_minor > 0 AND fee_booked_on IS NULL
+    AND superseded_at IS NULL AND paid_on IS NULL AND fee_minor > 0 AND fee_booked_on IS NULL
   RETURNING loan_id, fee_minor, fee_tax_minor
 )
 SELECT l.currency, sum(b.fee_minor)::bigint AS fee, sum(b.fee_tax_minor)::bigint AS tax

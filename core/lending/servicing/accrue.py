@@ -40,7 +40,9 @@ FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::uuid[])
 _MOVE_ON = "UPDATE lending_day SET accrued_through = $1 WHERE id = 1"
 
 _ENDED = """
-user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2) AND status IN ('active', 'restructured')
+SELECT id, period_end < $3 AS left_behind FROM loans
+WHERE user_id >= $1 AND ($2::uuid IS NULL OR user_id < $2) AND status IN ('active', 'restructured')
+  AND period_end <= $3
 """
 # Periods that ended on the very day through which the books have everything: all of it was booked,
 # and the next period has earned nothing yet.
@@ -49,12 +51,13 @@ WITH ended AS (
   SELECT id, period_start, period_end, period_interest_minor AS interest, suspended_percent,
          period_accrued_minor AS counted, period_interest_minor - period_accrued_minor AS rest,
          {SUSPENDED_WITH.format(amount="period_interest_minor - period_accrued_minor")} AS suspended
-  FROM loans WHERE {_ENDED} AND period_end = $3
+  FROM loans
+  WHERE id = ANY($1::uuid[]) AND period_end = $2 AND status IN ('active', 'restructured')
   ORDER BY id FOR NO KEY UPDATE
 ), kept AS (
   INSERT INTO loan_accruals (loan_id, period_start, period_end, period_interest_minor,
                              period_accrued_minor, suspended_percent, accrued_through)
-  SELECT id, period_start, period_end, interest, counted, suspended_percent, $3 FROM ended
+  SELECT id, period_start, period_end, interest, counted, suspended_percent, $2 FROM ended
 )
 UPDATE loans l SET
   interest_accrued_minor = l.interest_accrued_minor + e.rest,
@@ -67,8 +70,7 @@ FROM ended e LEFT JOIN LATERAL (
   ORDER BY i.number LIMIT 1
 ) n ON true
 WHERE l.id = e.id
-"""  # noqa: S608 - our own condition
-_LEFT_BEHIND = f"SELECT id FROM loans WHERE {_ENDED} AND period_end < $3"  # noqa: S608 - as above
+"""  # noqa: S608 - the rule of another file
 
 
 async def accrue(unit: UnitOfWork, work: Work) -> None:
@@ -102,11 +104,14 @@ async def begin_periods(unit: UnitOfWork, work: Work) -> None:
     through: date | None = await connection.fetchval(_ACCRUED_THROUGH)
     if through is None:
         return
-    await connection.execute(_ROLL, share.first_id, share.next_id, through)
-    behind = await connection.fetch(_LEFT_BEHIND, share.first_id, share.next_id, through)
+    ended = await connection.fetch(_ENDED, share.first_id, share.next_id, through)
+    rolling = [row["id"] for row in ended if not row["left_behind"]]
+    if rolling:
+        await connection.execute(_ROLL, rolling, through)
+    behind = [row["id"] for row in ended if row["left_behind"]]
     if behind:  # set aside when it ended: what the next period has earned since is not booked
         loans = LoansAtHand()
-        await loans.load_all(connection, [row["id"] for row in behind])
+        await loans.load_all(connection, behind)
         for book in loans.books.values():
             book.accrue_to(through)
         await loans.write(connection)
