@@ -306,13 +306,6 @@ loan_instalments = Table(
         postgresql_where=text("superseded_at IS NULL"),
     ),
     Index(
-        "ix_loan_instalments_collect",
-        "next_attempt_on",
-        postgresql_where=text(
-            "superseded_at IS NULL AND paid_on IS NULL AND next_attempt_on IS NOT NULL"
-        ),
-    ),
-    Index(
         "ix_loan_instalments_unpaid",
         "loan_id",
         "due_date",
