@@ -1,7 +1,8 @@
 """The business day: instalments collected per second end to end, and loans closed per second.
 
-Two databases of their own: loans of which all fall due on the closed date, and loans of which none
-does. The process that closes and one worker settle together, as a small bank would run it.
+Three databases of their own: loans of which all fall due on the closed date, loans of which none
+does, and loans as a bank has them, of which 3 % fall due and 6 % are overdue. The process that
+closes and one worker settle together, as a small bank would run it.
 """
 
 import asyncio
@@ -39,58 +40,72 @@ START: Final = date(2020, 1, 15)
 # Idle loans are closed in the middle of their first period.
 IDLE_FROM: Final = START + timedelta(days=3)
 LOANS_A_BORROWER: Final = 10
+# Of a bank's loans 3 in 100 begin on each of 30 days (what is left on the last of them), so that as
+# many fall due on each of 30 days. What is overdue began a month before that: its first instalment
+# was not paid, and is not tried again.
+STAGGERED: Final = "least(place % 100 / 3, 29)"
+OVERDUE: Final = "abs(hashint4(place)) % 100 < 6"
+LATE_FROM: Final = add_months(START, 1)
 
-_LOANS = """
+_LOANS = f"""
+WITH opened AS (
+  SELECT owner_id, id, currency, (row_number() OVER (ORDER BY id, n))::int AS place
+  FROM accounts CROSS JOIN generate_series(1, $7::int) AS n
+), begun AS (
+  SELECT *, CASE WHEN NOT $8 THEN $5::date
+                 WHEN {OVERDUE} THEN ($5::date - interval '1 month')::date + {STAGGERED}
+                 ELSE $5::date + {STAGGERED} END AS starts
+  FROM opened
+)
 INSERT INTO loans (id, user_id, account_id, product_code, status, currency, amount_minor,
   interest_rate, tenure_months, terms, emi_minor, monthly_emi_minor, applied_at, disbursed_at,
   disbursed_on, principal_disbursed_minor, principal_outstanding_minor, schedule_version,
   period_start, period_end, period_interest_minor, oldest_unpaid_on)
 SELECT gen_random_uuid(), owner_id, id, 'standard', 'active', currency, $1::bigint, 12, $2::int,
-  $3::jsonb, $4::bigint, $4::bigint, now(), now(), $5::date, $1, $1, 1, $5, $6::date, $7::bigint,
-  $6
-FROM accounts CROSS JOIN generate_series(1, $8::int)
-"""
+  $3::jsonb, $4::bigint, $4::bigint, now(), now(), starts, $1, $1, 1, starts,
+  (starts + interval '1 month')::date, $6::bigint, (starts + interval '1 month')::date
+FROM begun
+"""  # noqa: S608 - our own conditions
 _INSTALMENTS = """
 INSERT INTO loan_instalments (loan_id, version, number, period_start, due_date, opening_minor,
                               principal_minor, interest_minor, accrues_minor, next_attempt_on)
-SELECT l.id, 1, d.number, d.starts, d.due, l.amount_minor * (1 + $4::int - d.number) / $4,
-       l.amount_minor / $4, $3::bigint, $3::bigint, d.due
-FROM loans l CROSS JOIN unnest($1::date[], $2::date[]) WITH ORDINALITY AS d (starts, due, number)
+SELECT l.id, 1, number, (l.disbursed_on + (number - 1) * interval '1 month')::date, due,
+       l.amount_minor * (1 + $2::int - number) / $2, l.amount_minor / $2, $1::bigint, $1::bigint,
+       CASE WHEN due >= $3::date THEN due END
+FROM loans l CROSS JOIN generate_series(1, $2) AS number
+  CROSS JOIN LATERAL (SELECT (l.disbursed_on + number * interval '1 month')::date AS due) AS ends
 """
 
 
 @dataclass(frozen=True)
 class Loans:
-    """The two databases."""
+    """The three databases."""
 
     due: Settings
     idle: Settings
+    late: Settings
 
 
 async def prepare(servers: EmbeddedServers, plan: Plan) -> Loans:
-    """Create both databases with their loans."""
+    """Create the databases with their loans."""
     due = await engine.create(servers, "bench_due", 2)
     idle = await engine.create(servers, "bench_idle", 3)
     await _fill(due, borrowers=plan.due_loans, loans_each=1)
     await _fill(idle, borrowers=plan.idle_loans // LOANS_A_BORROWER, loans_each=LOANS_A_BORROWER)
-    async with _runtime(due) as runtime:
-        await runtime.settler.drain()  # the borrowers' opening deposits
-    return Loans(due, idle)
+    late = await engine.create(servers, "bench_late", 4)
+    borrowers = plan.late_loans // LOANS_A_BORROWER
+    await _fill(late, borrowers=borrowers, loans_each=LOANS_A_BORROWER, staggered=True)
+    for settings in (due, late):
+        async with _runtime(settings) as runtime:
+            await runtime.settler.drain()  # the borrowers' opening deposits
+    async with _runtime(late) as runtime:  # what is overdue was found so on the day before
+        await run_job(desk(runtime, helpers=False), CLOSE_DAY, LATE_FROM - timedelta(days=1))
+    return Loans(due, idle, late)
 
 
 async def collect(loans: Loans, plan: Plan, number: int) -> float:
     """Close the due date of the round; instalments collected per second, end to end."""
-    day = add_months(START, number)
-    alone = engine.Engine(loans.due, ())
-    async with _runtime(loans.due) as runtime, engine.workers(alone, 1) as started:
-        bell = _Bell(started[0])
-        begun = perf_counter()
-        run = await run_job(_desk(runtime, bell), CLOSE_DAY, day)
-        seconds = perf_counter() - begun
-        await bell.silence()
-    if run.failed or run.done != plan.due_loans:
-        raise RuntimeError(f"{run.failed} of {run.done} instalments were not collected")
-    return plan.due_loans / seconds
+    return await _close(loans.due, add_months(START, number), plan.due_loans)
 
 
 async def close_idle(loans: Loans, plan: Plan, number: int) -> float:
@@ -101,6 +116,29 @@ async def close_idle(loans: Loans, plan: Plan, number: int) -> float:
         run = await run_job(desk(runtime, helpers=False), CLOSE_DAY, day)
         seconds = perf_counter() - begun
     return run.done / seconds if plan.idle_loans else 0.0
+
+
+async def close_late(loans: Loans, plan: Plan, number: int) -> float:
+    """Close a day on which 3 % of the loans fall due, which is collected, and 6 % are overdue.
+
+    Loans closed per second, end to end.
+    """
+    day = LATE_FROM + timedelta(days=number - 1)
+    return await _close(loans.late, day, plan.late_loans)
+
+
+async def _close(settings: Settings, day: date, expected: int) -> float:
+    """Close the day of that many loans with a worker's help; loans per second, end to end."""
+    alone = engine.Engine(settings, ())
+    async with _runtime(settings) as runtime, engine.workers(alone, 1) as started:
+        bell = _Bell(started[0])
+        begun = perf_counter()
+        run = await run_job(_desk(runtime, bell), CLOSE_DAY, day)
+        seconds = perf_counter() - begun
+        await bell.silence()
+    if run.failed or run.done != expected:
+        raise RuntimeError(f"{run.failed} of {run.done} loans were not closed as they should")
+    return expected / seconds
 
 
 class _Bell:
@@ -135,9 +173,13 @@ async def _runtime(settings: Settings) -> AsyncIterator[Runtime]:
         await runtime.close()
 
 
-async def _fill(settings: Settings, *, borrowers: int, loans_each: int) -> None:
-    """Borrowers with an account and running loans, opened against the bank's equity."""
-    dues = [add_months(START, number) for number in range(INSTALMENTS + 1)]
+async def _fill(
+    settings: Settings, *, borrowers: int, loans_each: int, staggered: bool = False
+) -> None:
+    """Borrowers with an account and running loans, opened against the bank's equity.
+
+    All loans begin on START, or ``staggered`` as a bank's do.
+    """
     connection = await asyncpg.connect(settings.owner_url)
     try:
         async with connection.transaction():
@@ -147,9 +189,9 @@ async def _fill(settings: Settings, *, borrowers: int, loans_each: int) -> None:
             emi = PRINCIPAL_MINOR // INSTALMENTS + INTEREST_MINOR
             await connection.execute(
                 _LOANS, PRINCIPAL_MINOR, INSTALMENTS, catalogue.dump(ProductTerms()), emi, START,
-                dues[1], INTEREST_MINOR, loans_each,
+                INTEREST_MINOR, loans_each, staggered,
             )  # fmt: skip
-            await connection.execute(_INSTALMENTS, dues[:-1], dues[1:], INTEREST_MINOR, INSTALMENTS)
+            await connection.execute(_INSTALMENTS, INTEREST_MINOR, INSTALMENTS, LATE_FROM)
             total = PRINCIPAL_MINOR * borrowers * loans_each
             legs = ((LedgerCode.LOANS_RECEIVABLE, -total), (LedgerCode.EQUITY, total))
             opening = JournalEntry("opening", settings.default_currency, legs, START)

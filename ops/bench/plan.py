@@ -29,6 +29,7 @@ class Plan:
 
     due_loans: int = 10_000
     idle_loans: int = 100_000
+    late_loans: int = 50_000
 
 
 QUICK = Plan(
@@ -40,4 +41,5 @@ QUICK = Plan(
     engine_transfers=20_000,
     due_loans=2_000,
     idle_loans=10_000,
+    late_loans=5_000,
 )

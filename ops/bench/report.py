@@ -17,6 +17,7 @@ RATES: Mapping[str, str] = {
     "engine_hot": "engine alone, 1 worker, one hot account",
     "emi": "instalments collected by a business day",
     "idle": "loans closed by a day on which none is due",
+    "late": "loans closed by a day, 3 % due and 6 % overdue",
 }
 
 

@@ -76,7 +76,7 @@ async def _measure(
     with phase(console, "checking the books"):
         checks = [
             check
-            for books in (settings, alone.settings, loans.due, loans.idle)
+            for books in (settings, alone.settings, loans.due, loans.idle, loans.late)
             for check in await verify_books(books)
         ]
     return {
@@ -146,6 +146,8 @@ class _Bench:
             measured["emi"] = await lending.collect(self.loans, plan, number)
         async with self._phase(number, "a business day with no loan due"):
             measured["idle"] = await lending.close_idle(self.loans, plan, number)
+        async with self._phase(number, "a business day with some loans due and some overdue"):
+            measured["late"] = await lending.close_late(self.loans, plan, number)
         await backlog.until_drained(self.settings.auditor_url)
         self.console.print(
             f"round {number}: "

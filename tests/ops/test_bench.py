@@ -29,6 +29,7 @@ TINY = replace(
     engine_transfers=1_000,
     due_loans=60,
     idle_loans=200,
+    late_loans=200,
 )
 
 
