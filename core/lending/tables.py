@@ -112,6 +112,8 @@ loans = Table(
     Column("classification", Text, server_default="standard", nullable=False),
     Column("in_default", Boolean, server_default=text("false"), nullable=False),
     Column("assessed_on", Date),
+    # The last date whose close charged it for being late; ``assessed_on`` may be a day ahead.
+    Column("charged_on", Date),
     # The due date of the oldest current instalment of which something is unpaid.
     Column("oldest_unpaid_on", Date),
     # Whether a day's interest depends on the length of its year.

@@ -1,7 +1,8 @@
 """What lending by the book needs to remember: suspense, exact fractions, what a period earns.
 
-Of instalments of before this, what is asked is what their periods earned; a fraction of a penal
-charge keeps its value, to the nearest that is possible.
+Of instalments of before this, what is asked is what their periods earned. A fraction of a penal
+charge was not charged yet; it becomes the running total, of which what it rounds to counts as
+charged. So it is kept as far as it rounds to nothing.
 """
 
 import sqlalchemy as sa
@@ -62,6 +63,26 @@ INSERT INTO lending_day (id, accrued_through)
 SELECT 1, min(last_closed_on) FROM loans WHERE status IN ('active', 'restructured')
 """
 
+# What of a fraction rounds to nothing, by the loan's rule.
+ROUNDS_TO_NOTHING = f"""
+UPDATE loan_instalments i SET penal_carried = CASE coalesce(l.terms->>'rounding', 'half_up')
+  WHEN 'down' THEN i.penal_carried
+  WHEN 'up' THEN 0
+  ELSE least(i.penal_carried, {CARRIED_OVER // 2 - 1}) END
+FROM loans l WHERE l.id = i.loan_id AND i.penal_carried > 0
+"""
+# On the way back: the fraction of the running total that was not charged.
+NOT_CHARGED = f"""
+UPDATE loan_instalments i SET penal_carried = CASE coalesce(l.terms->>'rounding', 'half_up')
+  WHEN 'down' THEN rest
+  WHEN 'up' THEN 0
+  ELSE CASE WHEN 2 * rest < {CARRIED_OVER} THEN rest ELSE 0 END END
+FROM loans l,
+     (SELECT loan_id, version, number, penal_carried % {CARRIED_OVER} AS rest
+      FROM loan_instalments WHERE penal_carried > 0) AS r
+WHERE l.id = i.loan_id AND r.loan_id = i.loan_id AND r.version = i.version AND r.number = i.number
+"""
+
 
 def upgrade() -> None:
     for column in LOANS:
@@ -74,8 +95,9 @@ def upgrade() -> None:
         op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, condition)
     op.execute(
         "ALTER TABLE loan_instalments ALTER penal_carried TYPE numeric(40, 0)"
-        f" USING round(penal_carried * {CARRIED_OVER})"
+        f" USING floor(penal_carried * {CARRIED_OVER})"
     )
+    op.execute(ROUNDS_TO_NOTHING)
     _make_tables()
     op.execute(DAY)
     for table in ("loan_accruals", "lending_accruals"):
@@ -148,6 +170,7 @@ def _make_tables() -> None:
 def downgrade() -> None:
     for table in ("loan_accruals", "lending_accruals", "lending_day"):
         op.drop_table(table)
+    op.execute(NOT_CHARGED)
     op.execute(
         "ALTER TABLE loan_instalments ALTER penal_carried TYPE numeric(24, 12)"
         f" USING penal_carried::numeric / {CARRIED_OVER}"

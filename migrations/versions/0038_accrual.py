@@ -44,6 +44,14 @@ FROM (
 WHERE l.id = e.id
 """
 
+# What the schema before knows nothing of; loans' columns that say whose it is go further down.
+STANDING = """
+SELECT string_agg(DISTINCT ledger_code, ', ' ORDER BY ledger_code) FROM (
+  SELECT ledger_code FROM postings WHERE ledger_code IN ('2200', '2300', '2310')
+  GROUP BY ledger_code, currency HAVING sum(amount_minor) <> 0
+) AS standing
+"""
+
 
 def upgrade() -> None:
     op.drop_column("loans", "last_closed_on")
@@ -52,6 +60,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    standing = op.get_bind().scalar(sa.text(STANDING))
+    if standing:
+        raise RuntimeError(
+            f"money stands on the ledger accounts {standing}, of which the schema before this"
+            " knows nothing: refund what was overpaid, and wait until no income is in suspense"
+        )
     op.drop_index("ix_loans_earning", "loans")
     op.execute("ALTER TABLE loans SET (fillfactor = 70)")
     op.add_column("loans", sa.Column("last_closed_on", sa.Date))

@@ -29,6 +29,7 @@ from core.lending.details import PaymentMode
 from core.lending.servicing.allocation import Component
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.storage import LoansAtHand
+from core.lending.steps import DEFAULT_RECOVERY
 from tests.lending.lender import OFFICER
 
 EMI = 1_066_19
@@ -402,3 +403,20 @@ async def write_off(lender, loan_id):
         officer = CaseOfficer(OFFICER, True, await lender.today())
         await case_work.write_off(unit, loan_id, officer, "hopeless")
         await unit.commit()
+
+
+async def test_a_recovery_before_a_days_end_does_not_close_the_day_for_the_loan(lender):
+    borrower = await lender.borrower()
+    loan_id = await lender.loan(borrower)
+    await lender.withdraw_all(borrower)
+    due = (await lender.line(loan_id, 1)).line.due_date
+    await lender.close_through(due + timedelta(days=4))
+    # Given default recovery by hand for the next day, and a payment on that day
+    await lender.job(DEFAULT_RECOVERY, due + timedelta(days=5))
+    await lender.deposit(borrower, 700_00)
+    await lender.pay(borrower, loan_id, "700")
+    await lender.settle()
+    # When the day is closed, then the payment came before that
+    await lender.close_through(due + timedelta(days=6))
+    now, again = await lived(lender, loan_id)
+    assert again == now

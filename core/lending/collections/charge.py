@@ -44,6 +44,9 @@ async def charge(unit: UnitOfWork, work: Work, *, calendar: CollectionCalendar) 
     loans = LoansAtHand()
     await loans.load_due(connection, [row["id"] for row in rows], day)
     charged = [(book, close_day(book, day, calendar)) for book in loans.books.values()]
+    for book, _ in charged:
+        book.charged_on = max(book.charged_on or day, day)
+        book.reshaped = book.changed = True
     loans.notices += _overdue(charged, day, calendar)
     await loans.write(connection)
     await _book(connection, charged, day)

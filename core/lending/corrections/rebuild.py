@@ -40,7 +40,10 @@ def rebuild(
         book.accrue_to(days.today)
     past = live(book, before, days)
     if figures(past.book) != figures(book):
-        raise LoanStateConflict("what is known of the loan's life does not lead to its book")
+        raise LoanStateConflict(
+            "what is known of the loan's life does not lead to its book: something happened to it"
+            " that was not written down, or it was late before lives were"
+        )
     life = live(book, after, days)
     lived = life.book
     _stay_as_classified(book, lived)

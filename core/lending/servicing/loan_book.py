@@ -140,14 +140,14 @@ class LoanBook:
     closed_on: date | None = None
     # Of a life that was lived again, the most days past due; of others, the loan's row knows it.
     worst_dpd: int | None = None
-    assessed_on: date | None = None  # the last day at whose close it was looked at for arrears
+    charged_on: date | None = None  # the last day whose close found something unpaid, and charged
     # Whether anything changed, and whether more than what was repaid did.
     changed: bool = False
     reshaped: bool = False
 
     def is_closed_for(self, day: date) -> bool:
-        """Whether what was late at the close of ``day`` has been charged and classified."""
-        return self.assessed_on is not None and self.assessed_on >= day
+        """Whether what was late at the close of ``day`` has been charged."""
+        return self.charged_on is not None and self.charged_on >= day
 
     def current(self) -> list[Line]:
         """The lines that are not superseded, oldest first."""

@@ -21,7 +21,7 @@ SELECT id, user_id, account_id, status, currency, amount_minor AS amount, intere
        interest_accrued_minor AS interest_accrued, interest_paid_minor AS interest_paid,
        written_off_minor AS written_off, recovered_minor AS recovered,
        schedule_version AS version, schedule_basis::text AS basis, tenure_months, dpd,
-       classification, in_default, assessed_on, suspended_percent,
+       classification, in_default, charged_on, suspended_percent,
        interest_suspended_minor AS interest_suspended,
        penalty_suspended_minor AS penalty_suspended, overpaid_minor AS overpaid,
        restructured_count, specified_until, disbursed_on,
@@ -50,18 +50,19 @@ UPDATE loans l SET status = b.status, emi_minor = b.emi,
   suspended_percent = b.suspended_percent, interest_suspended_minor = b.interest_suspended,
   penalty_suspended_minor = b.penalty_suspended, overpaid_minor = b.overpaid,
   restructured_count = b.restructured_count, specified_until = b.specified_until,
+  charged_on = b.charged_on,
   closed_at = CASE WHEN b.ended THEN coalesce(l.closed_at, clock_timestamp()) END,
   oldest_unpaid_on = ({_OLDEST_UNPAID})
 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
             $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::jsonb[],
             $13::date[], $14::date[], $15::bigint[], $16::bigint[], $17::int[], $18::text[],
             $19::bool[], $20::bool[], $21::int[], $22::bigint[], $23::bigint[], $24::bigint[],
-            $25::int[], $26::date[], $27::int[])
+            $25::int[], $26::date[], $27::int[], $28::date[])
   AS b (id, status, emi, outstanding, repaid, principal_written_off, accrued, interest_paid,
         written_off, recovered, version, basis, period_start, period_end, period_interest,
         period_accrued, dpd, classification, in_default, ended, suspended_percent,
         interest_suspended, penalty_suspended, overpaid, restructured_count, specified_until,
-        worst_dpd)
+        worst_dpd, charged_on)
 WHERE l.id = b.id
 """  # noqa: S608 - columns of this file
 # What a collection or a plain payment changes; most days bring nothing else, by the thousand.
@@ -133,5 +134,5 @@ def _loan_row(book: LoanBook) -> tuple[object, ...]:
         window.interest_minor if window else 0, window.accrued_minor if window else 0,
         book.dpd, book.classification.value, book.in_default, book.status in ENDED,
         book.suspended_percent, book.interest_suspended, book.penalty_suspended, book.overpaid,
-        book.restructured_count, book.specified_until, book.worst_dpd,
+        book.restructured_count, book.specified_until, book.worst_dpd, book.charged_on,
     )  # fmt: skip

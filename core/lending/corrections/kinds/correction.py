@@ -72,7 +72,7 @@ class Lives:
 
     def days(self, book: LoanBook, today: date, calendar: CollectionCalendar) -> Days:
         """The days that are closed for the loan, which may be a day ahead of the bank."""
-        known = [day for day in (self.closed_through, book.assessed_on) if day is not None]
+        known = [day for day in (self.closed_through, book.charged_on) if day is not None]
         closed = max(known, default=date.min)
         return Days(closed, max(today, closed), calendar)
 
