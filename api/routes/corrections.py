@@ -85,10 +85,11 @@ async def refund(
     services: Wired,
     body: LoanRefund | None = None,
 ) -> Response:
-    """Pay back what was paid beyond all that was owed, to the loan's account."""
+    """Pay back what was paid beyond all that was owed, to the loan's account or another
+    one of the borrower's."""
     known, wanted = loan_id_of(loan_id), body or LoanRefund()
     key = key_of(request, caller, wanted.idempotency_key)
-    asked = fingerprint_of("loans/refund", known, wanted.amount)
+    asked = fingerprint_of("loans/refund", known, wanted.amount, wanted.to_account)
     async with services.database.unit_of_work() as unit:
         connection = unit.connection
         earlier = await find_key(connection, key, asked)
@@ -98,7 +99,13 @@ async def refund(
         country = services.settings.holiday_country
         by = Corrector(caller.user_id, today, CollectionCalendar(country), actor.request_id)
         transaction_id = await entering.refund(
-            unit, services.intake, known, by, amount=wanted.amount, owner_id=caller.scope
+            unit,
+            services.intake,
+            known,
+            by,
+            amount=wanted.amount,
+            owner_id=caller.scope,
+            to_account=wanted.to_account,
         )
         earlier = await win_key(connection, key, asked, transaction_id)
         if earlier is not None:  # what was made here beside it is not committed

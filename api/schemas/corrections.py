@@ -34,10 +34,14 @@ class PaymentAdjustment(Body):
 
 
 class LoanRefund(Body):
-    """What goes back of what is overpaid; all of it where nothing is said."""
+    """What goes back of what is overpaid; all of it where nothing is said.
+
+    To the loan's account, or ``to_account``: another active account of the borrower.
+    """
 
     model_config = example({"amount": 200})
     amount: Amount | None = None
+    to_account: AccountName | None = None
     idempotency_key: IdempotencyKeyField = None
 
 

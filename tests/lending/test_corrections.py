@@ -6,9 +6,11 @@ from decimal import Decimal
 import pytest
 
 from core.foundation.errors import (
+    AccountClosed,
     AccountFrozen,
     AccountNotFound,
     Invalid,
+    LoanLeft,
     LoanStateConflict,
     NothingDue,
     PayoffNotCovered,
@@ -28,6 +30,7 @@ from core.lending.corrections.rebuild import figures
 from core.lending.details import PaymentMode
 from core.lending.servicing.allocation import Component
 from core.lending.servicing.calendar import CollectionCalendar
+from core.lending.servicing.live_loans import refuse_live_loans_of, refuse_live_loans_on
 from core.lending.servicing.storage import LoansAtHand
 from core.lending.steps import DEFAULT_RECOVERY
 from tests.lending.lender import OFFICER
@@ -106,10 +109,16 @@ async def enter(lender, loan_id, amount, on, mode="due"):
     return await act(lender, deed)
 
 
-async def refund(lender, loan_id, amount=None):
+async def refund(lender, loan_id, amount=None, to=None):
     async def deed(unit, officer):
         return await entering.refund(
-            unit, lender.quiet.intake, loan_id, officer, amount=amount, owner_id=None
+            unit,
+            lender.quiet.intake,
+            loan_id,
+            officer,
+            amount=amount,
+            owner_id=None,
+            to_account=str(to) if to else None,
         )
 
     return await act(lender, deed)
@@ -165,6 +174,30 @@ async def test_what_is_paid_beyond_the_debt_is_overpaid_and_refunded(lender):
     await refund(lender, loan_id)
     assert await lender.balance(borrower) == before + 200_00
     assert await overpaid(lender, loan_id) == 0
+
+
+async def test_overpaid_money_keeps_an_account_and_goes_to_another_one(lender):
+    product = await lender.product("stranded", **PLAIN)
+    borrower = await lender.borrower(balance_minor=1_000_00)
+    loan_id = await lender.loan(borrower, 1_000, product=product, tenure_months=3)
+    await enter(lender, loan_id, "1200", await lender.today())
+    async with lender.quiet.database.read() as reader:
+        with pytest.raises(LoanLeft):
+            await refuse_live_loans_on(reader, borrower.account_id)
+        with pytest.raises(LoanLeft):
+            await refuse_live_loans_of(reader, borrower.user_id)
+    other, stranger = await lender.second_account(borrower, 0), await lender.borrower()
+    await lender.withdraw_all(borrower)
+    closed = "UPDATE accounts SET status = 'closed', closed_at = now() WHERE id = $1"
+    await lender.execute(closed, borrower.account_id)
+    with pytest.raises(AccountClosed):
+        await refund(lender, loan_id)
+    with pytest.raises(AccountNotFound):
+        await refund(lender, loan_id, to=stranger.account_id)
+    await refund(lender, loan_id, to=other)
+    assert await lender.quiet.balance(other) == 200_00
+    async with lender.quiet.database.read() as reader:
+        await refuse_live_loans_of(reader, borrower.user_id)
 
 
 async def test_a_charged_back_payment_leaves_the_loan_active(lender):

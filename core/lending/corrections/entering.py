@@ -192,11 +192,13 @@ async def refund(
     *,
     amount: Decimal | None,
     owner_id: UUID | None,
+    to_account: str | None = None,
 ) -> UUID:
     """Submit the refund of what is overpaid, or of ``amount`` (major units) of it.
 
-    ``owner_id``: only a loan of this borrower. Raises LoanNotFound, NothingDue where less is
-    overpaid.
+    ``owner_id``: only a loan of this borrower. ``to_account``: another account of the borrower
+    than the loan's. Raises LoanNotFound, NothingDue where less is overpaid, AccountNotFound,
+    CurrencyMismatch, AccountFrozen or AccountClosed for an account that cannot receive it.
     """
     loans = unit.share(LoansAtHand)
     await loans.lock(unit.connection, [loan_id])
@@ -206,10 +208,9 @@ async def refund(
     amount_minor = book.overpaid if amount is None else to_minor(amount, book.currency)
     if not 0 < amount_minor <= book.overpaid:
         raise NothingDue("so much is not overpaid")
+    account_id = await _account(unit, book, to_account or str(book.account_id))
     details = RefundDetails(loan_id, by.today, by.user_id)
-    order = orders.refund(
-        book.account_id, amount_minor, book.currency, details, transaction_id=new_id()
-    )
+    order = orders.refund(account_id, amount_minor, book.currency, details, transaction_id=new_id())
     return await _submit(unit, intake, order, by)
 
 

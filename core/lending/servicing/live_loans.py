@@ -1,4 +1,5 @@
-"""Whether a loan keeps a customer, or an account, from leaving."""
+"""Whether a loan keeps a customer, or an account, from leaving: one that has not ended, or one of
+which the bank still owes what was overpaid."""
 
 from uuid import UUID
 
@@ -7,7 +8,10 @@ from core.foundation.errors import LoanLeft
 from core.lending.states import LIVE
 
 _LIVE = """
-SELECT EXISTS (SELECT FROM loans WHERE {whose} = $1 AND status = ANY($2) AND deleted_at IS NULL)
+SELECT EXISTS (
+  SELECT FROM loans
+  WHERE {whose} = $1 AND (status = ANY($2) OR overpaid_minor > 0) AND deleted_at IS NULL
+)
 """
 _ON_ACCOUNT = _LIVE.format(whose="account_id")
 _OF_CUSTOMER = _LIVE.format(whose="user_id")
@@ -15,13 +19,13 @@ _FORGET_PURPOSES = "UPDATE loans SET purpose = NULL WHERE user_id = $1 AND purpo
 
 
 async def refuse_live_loans_on(reader: Reader, account_id: UUID) -> None:
-    """Raise LoanLeft while a loan that is paid out to this account has not ended."""
+    """Raise LoanLeft while a loan paid out to this account has not ended, or is overpaid."""
     if await reader.fetchval(_ON_ACCOUNT, account_id, list(LIVE)):
         raise LoanLeft
 
 
 async def refuse_live_loans_of(reader: Reader, customer_id: UUID) -> None:
-    """Raise LoanLeft while a loan of this customer has not ended."""
+    """Raise LoanLeft while a loan of this customer has not ended, or is overpaid."""
     if await reader.fetchval(_OF_CUSTOMER, customer_id, list(LIVE)):
         raise LoanLeft
 
