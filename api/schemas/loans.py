@@ -178,7 +178,8 @@ class ReasonAnswer(BaseModel):
 
 
 class LoanAnswer(ViewAnswer):
-    """A loan; a rejected one with at most four ``reasons``, the principal first."""
+    """A loan; a rejected one with at most four ``reasons``, the principal first. ``method`` is null
+    where the loan's terms cannot be read, of which staff are warned."""
 
     loan_id: UUID
     user_id: UUID
@@ -188,7 +189,7 @@ class LoanAnswer(ViewAnswer):
     currency: str
     interest_rate: Percent
     tenure_months: int
-    method: Method
+    method: Method | None
     purpose: str | None
     account_id: UUID
     emi: Money

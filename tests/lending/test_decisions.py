@@ -6,6 +6,7 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
+from api.schemas.loans import LoanAnswer
 from core.foundation.errors import (
     AccountFrozen,
     AccountNotFound,
@@ -26,6 +27,7 @@ from core.lending.origination.assessment import assess
 from core.lending.origination.decisions import Decider, Rejection
 from core.lending.origination.policy import CURRENT, POLICIES
 from core.lending.origination.reasons import ReasonCode
+from core.lending.servicing import views
 from core.lending.servicing.kinds.disbursement import DisbursementKind
 from tests.lending.lender import CREDITOR, OFFICER
 from tests.lending.past import grow_older
@@ -276,6 +278,25 @@ async def test_an_officers_words_come_first_and_alone_where_nothing_else_speaks_
     await change(lender, third, documented_income=Decimal(100_000))
     # Nobody has named one: they may be asked for.
     assert await rejected(lender, third) == ["reasons_on_request"]
+
+
+async def test_a_loan_that_nobody_can_read_hides_no_other(lender):
+    borrower = await lender.borrower()
+    sound, broken = await lender.apply(borrower), await lender.apply(borrower)
+    await lender.execute("UPDATE loans SET terms = $2 WHERE id = $1", broken, '{"charges": 5}')
+    async with lender.quiet.database.read() as reader:
+        page = await views.page_of_loans(
+            reader,
+            owner_id=borrower.user_id,
+            status=None,
+            before_id=None,
+            limit=10,
+            time_zone="UTC",
+        )
+    shown = [LoanAnswer.of(view) for view in page]
+    assert [(loan.loan_id, loan.method) for loan in shown] == [(broken, None), (sound, "reducing")]
+    with pytest.raises(LoanStateConflict):
+        await lender.schedule(broken)
 
 
 async def test_every_assessment_is_kept_and_no_program_changes_one(lender):

@@ -154,7 +154,7 @@ async def find_schedule(
         currency=loan.currency,
         interest_rate=loan.interest_rate,
         tenure_months=loan.tenure_months,
-        method=loan.method,
+        method=loan.terms.method,
         frequency=loan.terms.frequency,
         day_count=loan.terms.day_count,
         emi_minor=loan.emi_minor,

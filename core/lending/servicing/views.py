@@ -7,10 +7,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from asyncpg import Record
+from pydantic import ValidationError
 
 from core.business_day.dates import business_date
 from core.foundation.database import Reader
-from core.foundation.errors import LoanNotFound
+from core.foundation.errors import LoanNotFound, LoanStateConflict
+from core.foundation.logging import get_logger
 from core.foundation.outcome import Trace
 from core.lending.amortisation import Method
 from core.lending.origination.products import ProductTerms, parse_terms
@@ -18,6 +20,8 @@ from core.lending.servicing.loan_book import LoanBook
 from core.lending.servicing.overdue import IS_OVERDUE
 from core.lending.servicing.payoff import Payoff, payoff
 from core.lending.servicing.storage import read_book
+
+log = get_logger(__name__)
 
 _IS_THERE = "SELECT EXISTS (SELECT FROM loans WHERE id = $1)"
 # What is due next is the oldest unpaid instalment that is not overdue; where all are, the last one
@@ -61,7 +65,9 @@ class LoanView:
     """A loan with what is due on it.
 
     Amounts in minor units, the rate in percent a year; ``basis`` is what its current schedule was
-    computed from, as JSON, None before disbursal.
+    computed from, as JSON, None before disbursal. ``kept_terms`` are None where nobody can read
+    them: whoever asks for the terms is refused, and everything else of the loan, and of all others
+    in a list with it, is shown nevertheless. Staff cannot mend a loan that hides the whole list.
     """
 
     loan_id: UUID
@@ -72,7 +78,7 @@ class LoanView:
     currency: str
     interest_rate: Decimal
     tenure_months: int
-    terms: ProductTerms
+    kept_terms: ProductTerms | None
     purpose: str | None
     account_id: UUID
     emi_minor: int
@@ -98,9 +104,16 @@ class LoanView:
     suspended_interest_minor: int
 
     @property
-    def method(self) -> Method:
-        """How its instalments are computed."""
-        return self.terms.method
+    def terms(self) -> ProductTerms:
+        """Its terms. Raises LoanStateConflict where nobody can read them."""
+        if self.kept_terms is None:
+            raise LoanStateConflict("the terms of the loan cannot be read")
+        return self.kept_terms
+
+    @property
+    def method(self) -> Method | None:
+        """How its instalments are computed, if anybody can tell."""
+        return None if self.kept_terms is None else self.kept_terms.method
 
     @property
     def reasons(self) -> Sequence[Mapping[str, str]]:
@@ -146,8 +159,13 @@ async def find_payoff(
 
 def _view(row: Record) -> LoanView:
     values = dict(row)
-    terms = parse_terms(values.pop("terms"))
-    return LoanView(terms=terms, **values)
+    kept = values.pop("terms")
+    try:
+        terms = parse_terms(kept)
+    except ValidationError as error:
+        log.critical("loan_terms_unreadable", loan_id=str(values["loan_id"]), error=str(error))
+        terms = None
+    return LoanView(kept_terms=terms, **values)
 
 
 def trace(loan_id: UUID) -> Trace:
