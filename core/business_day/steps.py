@@ -4,7 +4,8 @@ A job is done in parts, one after the other, each a feature's own. A part cuts i
 and each share goes through the part's phases. A phase is one unit of work: its steps, in order. The
 next phase waits until the transactions that this one submitted are final.
 
-    close-day   lending    collect: accrue, announce, submit what is due
+    close-day   lending    accrue: the interest of all loans, whichever share comes first
+                           collect: begin periods, announce, submit what is due
                            assess: charge, classify, open cases, set off, close cases
                            recover: classify again, close cases, where something was set off
                 rewards    credit: cashbacks that are due

@@ -39,9 +39,11 @@ def register(steps: Steps, intake: Intake, *, holiday_country: str = "") -> None
     follow_up = Phase("recover", (reassess, close_cured), follow_up=True)
     borrowers = Borrowers()
     of_loans = partial(Part, PART, borrowers, counted=True)
-    collecting = Phase("collect", (accrue, begin_periods, book_fees_due, announce_due, submit))
+    # By itself: while its lock is held nobody pays on a loan.
+    accruing = Phase("accrue", (accrue,))
+    collecting = Phase("collect", (begin_periods, book_fees_due, announce_due, submit))
     assessing = Phase("assess", (charge_late, *recovering))
-    steps.register(CLOSE_DAY, of_loans((collecting, assessing, follow_up)))
+    steps.register(CLOSE_DAY, of_loans((accruing, collecting, assessing, follow_up)))
     steps.register(DEFAULT_RECOVERY, of_loans((Phase("assess", recovering), follow_up)))
     # It counts instalments, whose number is not known before they are submitted.
     collecting = Phase("collect", (partial(_submit_and_count, intake=intake),))

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from core.business_day.runs import CLOSE_DAY
 from core.business_day.steps import Work
 from core.foundation.errors import LoanNotFound
 from core.foundation.ids import new_id
@@ -172,3 +173,11 @@ async def test_a_first_date_that_was_broken_off_after_its_interest_is_still_open
         await unit.commit()
     async with lender.quiet.database.read() as reader:
         assert await lender.desk.steps.open_since(reader) == first
+
+
+async def test_a_days_interest_is_committed_before_anything_else_is_done(lender):
+    """Nobody pays on a loan while it is counted: a share's collection is not part of that."""
+    (lending, *_) = lender.desk.steps.parts(CLOSE_DAY)
+    first, *later = lending.phases
+    assert first.steps == (accrue,)
+    assert not any(accrue in phase.steps for phase in later)
