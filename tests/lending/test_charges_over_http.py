@@ -108,3 +108,15 @@ async def test_refusals_are_in_the_words_of_the_bank(bank):
         refused = await officer.post(f"/loans/{loan_id}/{path}", body)
         assert refused.json()["code"] == "loan_state_conflict", refused.text
         assert refused.json()["detail"].startswith(f"{word}: not on a loan"), refused.text
+
+
+async def test_no_share_has_more_decimals_than_a_rate(bank):
+    admin = await bank.admin()
+    for name in (
+        "processing_fee_percent",
+        "foreclosure_fee_percent",
+        "fee_tax_percent",
+        "late_fee_percent",
+    ):
+        refused = await admin.put("/admin/loan-products/fine", {name: "1.2345678"})
+        assert faults(refused) == (422, "validation_error", name), name

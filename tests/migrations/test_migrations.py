@@ -1,5 +1,6 @@
 """The schema goes up, down to nothing and up again, and is what the models say."""
 
+import json
 import secrets
 import subprocess
 import sys
@@ -71,3 +72,19 @@ async def test_up_down_and_up_again_makes_the_same_schema(scratch: Settings) -> 
 
 def test_there_is_one_head(scratch: Settings) -> None:
     assert len(alembic(scratch, "heads").strip().splitlines()) == 1
+
+
+async def test_shares_that_were_kept_too_finely_are_rounded(scratch: Settings) -> None:
+    alembic(scratch, "upgrade", "head")
+    alembic(scratch, "downgrade", "0041")
+    connection = await asyncpg.connect(scratch.database_url)
+    terms = {"late_fee_percent": "1.23456789", "fee_tax_percent": "1E-7", "method": "reducing"}
+    await connection.execute(
+        "INSERT INTO loan_products (code, name, enabled, terms, updated_at)"
+        " VALUES ('fine', 'Fine', true, $1, now())",
+        json.dumps(terms),
+    )
+    alembic(scratch, "upgrade", "head")
+    kept = await connection.fetchval("SELECT terms FROM loan_products WHERE code = 'fine'")
+    await connection.close()
+    assert json.loads(kept) == {**terms, "late_fee_percent": "1.234568", "fee_tax_percent": "0"}

@@ -12,7 +12,8 @@ from typing import Final
 
 from core.lending.amortisation import Rounding
 from core.lending.amortisation.rounding import round_ratio
-from core.lending.origination.products import RATE_DECIMALS, ProductTerms, rounded_minor, share
+from core.lending.origination.charges import RATE_DECIMALS
+from core.lending.origination.products import ProductTerms, rounded_minor, share
 
 DAYS_OF_YEAR: Final = 365
 # The denominator of ``Line.penal_carried``, of minor units.

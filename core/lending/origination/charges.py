@@ -17,6 +17,10 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_CHARGES: Final = 20
+# Of rates and shares, so that what they make in a day is a ratio of whole numbers.
+RATE_DECIMALS: Final = 6
+
+Share = Annotated[Decimal, Field(ge=0, le=100, decimal_places=RATE_DECIMALS)]
 
 
 class When(StrEnum):
@@ -37,8 +41,8 @@ class ChargeTerms(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=80)]
     when: When
     amount: Annotated[Decimal, Field(ge=0, le=10**13)] = Decimal(0)
-    percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(0)
-    tax_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(0)
+    percent: Share = Decimal(0)
+    tax_percent: Share = Decimal(0)
 
     @model_validator(mode="after")
     def _charges_something(self) -> Self:

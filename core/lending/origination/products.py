@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
@@ -29,13 +29,8 @@ from core.lending.amortisation import (
     Unit,
     instalments_for_months,
 )
-from core.lending.origination.charges import MAX_CHARGES, ChargeTerms
+from core.lending.origination.charges import MAX_CHARGES, ChargeTerms, Share
 
-# Rates have at most so many decimals, so that what they make in a day is a ratio of whole numbers.
-RATE_DECIMALS: Final = 6
-
-Percent = Annotated[Decimal, Field(ge=0, le=100)]
-Rate = Annotated[Decimal, Field(ge=0, le=100, decimal_places=RATE_DECIMALS)]
 Amount = Annotated[Decimal, Field(ge=0, le=10**13)]
 Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 Months = Annotated[int, Field(strict=True, ge=1, le=600)]
@@ -109,14 +104,14 @@ class ProductTerms(BaseModel):
 
     # Fees and charges
     processing_fee: Amount = Decimal(0)
-    processing_fee_percent: Percent = Decimal(0)
-    foreclosure_fee_percent: Percent = Decimal(0)
-    fee_tax_percent: Percent = Decimal(0)  # on the processing and the foreclosure fee
+    processing_fee_percent: Share = Decimal(0)
+    foreclosure_fee_percent: Share = Decimal(0)
+    fee_tax_percent: Share = Decimal(0)  # on the processing and the foreclosure fee
     charges: Annotated[tuple[ChargeTerms, ...], Field(max_length=MAX_CHARGES)] = ()
     grace_days: Days = 3
     late_fee: Amount = Decimal(0)
-    late_fee_percent: Percent = Decimal(1)
-    penal_rate: Rate = Decimal(6)
+    late_fee_percent: Share = Decimal(1)
+    penal_rate: Share = Decimal(6)
     overdue_interest: Flag = True
     withdrawal_days: Days = 0  # after the disbursement, in which ending the loan costs no fee
 

@@ -21,7 +21,8 @@ from typing import Final
 
 from core.lending.amortisation import DayCount, Rounding, Unit, add_months
 from core.lending.amortisation.rounding import round_ratio
-from core.lending.origination.products import RATE_DECIMALS, ProductTerms
+from core.lending.origination.charges import RATE_DECIMALS
+from core.lending.origination.products import ProductTerms
 from core.lending.servicing.allocation import Split
 from core.lending.servicing.loan_book import Line, LoanBook
 
