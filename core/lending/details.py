@@ -92,6 +92,12 @@ class LatePaymentDetails(LoanDetails, frozen=True):
     mode: PaymentMode = PaymentMode.DUE
 
 
+class RestatementDetails(LoanDetails, frozen=True):
+    """Of the entry ``restatement``: what a loan put right by ``corrected_by`` changes beside it."""
+
+    corrected_by: UUID
+
+
 class RefundDetails(LoanDetails, frozen=True):
     """Of ``loan_refund``: who asked for it."""
 

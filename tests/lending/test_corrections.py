@@ -272,10 +272,22 @@ async def test_a_payment_entered_late_costs_nothing_for_the_days_it_was_there(le
     assert late.asked.penalty > 0
     assert late.late_interest > 0
     await lender.deposit(borrower, EMI)
-    await enter(lender, loan_id, "1066.19", due)
+    entered = await enter(lender, loan_id, "1066.19", due)
     loan, line = await lender.view(loan_id), await lender.line(loan_id, 1)
     assert (loan.dpd, loan.overdue_amount_minor, line.status) == (0, 0, "paid")
     assert (line.line.asked.penalty, line.line.late_interest) == (0, 0)
+    # The payment is booked on its day; what was charged since, today.
+    paid = line.line.paid
+    assert await legs(lender, entered) == {
+        ("1100", paid.principal, due), ("1200", paid.interest, due), (None, -EMI, due)
+    }  # fmt: skip
+    restated = await lender.value(
+        "SELECT id FROM transactions WHERE type = 'restatement' AND details->>'loan_id' = $1",
+        str(loan_id),
+    )
+    moved = await legs(lender, restated)
+    assert ("1210", late.asked.penalty, await lender.today()) in moved
+    assert {on for *_, on in moved} == {await lender.today()}
     worst = "SELECT worst_dpd FROM loans WHERE id = $1"
     assert await lender.value(worst, loan_id) == 0  # nor was the borrower ever late
     assert await lender.balance(borrower) == 0
@@ -363,6 +375,14 @@ async def test_what_was_waived_from_suspense_was_no_income(lender):
     await enter(lender, loan_id, "13500", due)
     assert (await lender.view(loan_id)).status == "foreclosed"
     assert await moved_on(lender, loan_id, LedgerCode.WAIVED) == 0
+
+
+async def legs(lender, transaction_id):
+    rows = await lender.rows(
+        "SELECT ledger_code, amount_minor, accounting_date FROM postings WHERE transaction_id = $1",
+        transaction_id,
+    )
+    return {tuple(row) for row in rows}
 
 
 async def moved_on(lender, loan_id, code):

@@ -10,13 +10,16 @@ the payoff it ends the loan; and what finds no debt at all is overpaid, the bank
 """
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from uuid import UUID
 
 from core.foundation.errors import LoanStateConflict, PayoffNotCovered
 from core.lending.amortisation import PrepaymentMode
 from core.lending.collections.delinquency import is_in_default
 from core.lending.collections.lateness import close_day
+from core.lending.corrections.position import Position, difference, position
 from core.lending.details import PaymentMode
 from core.lending.origination.basis import Basis
 from core.lending.origination.charges import When
@@ -55,10 +58,14 @@ class Days:
 @dataclass(slots=True)
 class Life:
     """A life that was lived: the book that it leads to, and what of the bank's income was let go on
-    the way, without the tax on it and what stood in suspense."""
+    the way, without the tax on it and what stood in suspense.
+
+    ``laid`` is what the payment in question changed on its own day.
+    """
 
     book: LoanBook
     forgiven: Split = field(default_factory=Split)
+    laid: Position = field(default_factory=dict)
 
 
 def standing(events: Iterable[Event]) -> list[Event]:
@@ -70,9 +77,9 @@ def standing(events: Iterable[Event]) -> list[Event]:
     return sorted(counting, key=lambda event: event.place)
 
 
-def live(loan: LoanBook, events: Iterable[Event], days: Days) -> Life:
+def live(loan: LoanBook, events: Iterable[Event], days: Days, asked: UUID | None = None) -> Life:
     """The life of ``loan`` as it follows from ``events``; nothing of its present state is used but
-    what it was made with.
+    what it was made with. ``asked`` is the payment in question.
 
     Raises LoanStateConflict for a life that cannot be lived: one that was given up, a refund of
     what was never overpaid, new terms for a loan that owed nothing.
@@ -85,7 +92,10 @@ def live(loan: LoanBook, events: Iterable[Event], days: Days) -> Life:
     for event in later:
         before = event.value_date if event.after_close else event.value_date - _ONE_DAY
         at = _close(book, at, before, days)
+        stood = _position_on(book, event.value_date) if event.id == asked else None
         _happen(life, event, days.calendar)
+        if stood is not None:
+            life.laid = difference(stood, _position_on(book, event.value_date))
     _close(book, at, days.closed_through, days)
     if book.status in REPAYING:
         book.accrue_to(days.today)
@@ -102,6 +112,15 @@ def refuse_short(loan: LoanBook, events: Iterable[Event], paid: Event, days: Day
     book = live(loan, earlier, Days(closed, on, days.calendar)).book
     if book.status in REPAYING and paid.amount < payoff(book, on).total:
         raise PayoffNotCovered
+
+
+def _position_on(book: LoanBook, on: date) -> Position:
+    """What the loan is in the books with its interest earned to ``on``; changes nothing."""
+    probe = copy(book)
+    probe.lines = {key: copy(line) for key, line in book.lines.items()}
+    if probe.status in REPAYING:
+        probe.accrue_to(on)
+    return position(probe, Split())
 
 
 def receive(book: LoanBook, event: Event, calendar: CollectionCalendar) -> None:

@@ -6,8 +6,9 @@ nobody wrote down, and nothing is put right.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from uuid import UUID
 
 from core.foundation.errors import LoanStateConflict
 from core.lending.collections.delinquency import Arrears, classify
@@ -26,10 +27,27 @@ _LIVED = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What has to be booked: where the payment lies, as of its own day, and the rest of the
+    difference, which balances by itself, as of today."""
+
+    laid: Position
+    rest: Position
+
+
 def rebuild(
-    book: LoanBook, before: Iterable[Event], after: Iterable[Event], days: Days
-) -> Position:
+    book: LoanBook,
+    before: Iterable[Event],
+    after: Iterable[Event],
+    days: Days,
+    *,
+    wrong: UUID | None = None,
+    right: UUID | None = None,
+) -> Moved:
     """Give ``book`` the life ``after`` instead of that ``before``; answers what has to be booked.
+
+    The one differs from the other by the payments ``wrong`` and ``right``.
 
     Interest is earned to today first, for both. Raises LoanStateConflict where the loan cannot be
     put right; it is unchanged then, but for that interest.
@@ -38,18 +56,19 @@ def rebuild(
         raise LoanStateConflict(f"nothing is put right on a loan that is {book.status}")
     if book.status in REPAYING:
         book.accrue_to(days.today)
-    past = live(book, before, days)
+    past = live(book, before, days, wrong)
     if figures(past.book) != figures(book):
         raise LoanStateConflict(
             "what is known of the loan's life does not lead to its book: something happened to it"
             " that was not written down, or it was late before lives were"
         )
-    life = live(book, after, days)
+    life = live(book, after, days, right)
     lived = life.book
     _stay_as_classified(book, lived)
     moved = difference(position(book, past.forgiven), position(lived, life.forgiven))
     _take_over(book, lived, days)
-    return moved
+    laid = difference(past.laid, life.laid)
+    return Moved(laid, difference(laid, moved))
 
 
 def figures(book: LoanBook) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ own ledger accounts (interest earned, a penalty charged, a loss written off) is 
 the caller's unit of work, as a transaction that is final from the start.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from core.lending.details import (
     AccrualDetails,
     FeeDetails,
     PenaltyDetails,
+    RestatementDetails,
     WaiverDetails,
     WriteOffDetails,
 )
@@ -133,6 +134,14 @@ def waived(currency: str, what: Waived, details: WaiverDetails) -> JournalEntry:
     return _entry("waiver", currency, legs, "Waived", details)
 
 
+def restated(
+    currency: str, moved: Mapping[LedgerCode, int], details: RestatementDetails
+) -> JournalEntry:
+    """What was earned, charged or suspended since a payment that is put right, as it should be."""
+    legs = tuple(sorted(moved.items()))
+    return _entry("restatement", currency, legs, "A loan restated", details)
+
+
 def to_suspense(
     currency: str, interest_minor: int, penalty_minor: int, details: AccrualDetails
 ) -> JournalEntry:
@@ -182,7 +191,12 @@ def _entry(
     currency: str,
     legs: Sequence[tuple[LedgerCode, int]],
     description: str,
-    details: AccrualDetails | FeeDetails | PenaltyDetails | WaiverDetails | WriteOffDetails,
+    details: AccrualDetails
+    | FeeDetails
+    | PenaltyDetails
+    | RestatementDetails
+    | WaiverDetails
+    | WriteOffDetails,
 ) -> JournalEntry:
     moving = [(code, amount) for code, amount in legs if amount]
     return JournalEntry(kind, currency, moving, details.business_date, description, details)

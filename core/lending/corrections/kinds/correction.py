@@ -18,10 +18,10 @@ from core.ledger.moment import read_moment
 from core.lending import notices
 from core.lending.corrections.life import Days, refuse_short, standing
 from core.lending.corrections.position import Position
-from core.lending.corrections.rebuild import rebuild
-from core.lending.details import AdjustmentDetails, LatePaymentDetails
+from core.lending.corrections.rebuild import Moved, rebuild
+from core.lending.details import AdjustmentDetails, LatePaymentDetails, RestatementDetails
 from core.lending.notices import money
-from core.lending.servicing import event_rows
+from core.lending.servicing import booking, event_rows
 from core.lending.servicing.calendar import CollectionCalendar
 from core.lending.servicing.events import RECEIPTS, Event, EventKind, PaymentParticulars
 from core.lending.servicing.kinds.parties import (
@@ -136,9 +136,13 @@ class AdjustmentKind(_Correction):
             refuse_leg(accounts[account_id], too_much, book.currency)
         changes = adjusted(book, wrong, known, movement.id)
         days = lives.days(book, known.today, self._calendar)
-        moved = rebuild(book, life, [*life, *changes], days)
+        after = [*life, *changes]
+        moved = rebuild(book, life, after, days, wrong=wrong.id, right=known.right_id)
+        _restate(loans, book, moved, known, movement)
         loans.events += changes
-        return _legs(account_id, too_much, moved, book.currency) or _unmoved(known, book.currency)
+        return _legs(account_id, too_much, moved.laid, book.currency) or _unmoved(
+            known, book.currency
+        )
 
     def _told(self, movement: Movement, currency: str) -> str:
         known = details_of(movement, AdjustmentDetails)
@@ -178,9 +182,10 @@ class LatePaymentKind(_Correction):
         )
         days = lives.days(book, known.today, self._calendar)
         refuse_short(book, life, paid, days)
-        moved = rebuild(book, life, [*life, paid], days)
+        moved = rebuild(book, life, [*life, paid], days, right=paid.id)
+        _restate(loans, book, moved, known, movement)
         loans.events.append(paid)
-        return _legs(account.id, -movement.amount_minor, moved, book.currency)
+        return _legs(account.id, -movement.amount_minor, moved.laid, book.currency)
 
     def _told(self, movement: Movement, currency: str) -> str:
         amount = money(movement.amount_minor, currency)
@@ -227,8 +232,21 @@ def refuse_undone(life: Iterable[Event], payment: UUID) -> Event:
     raise LoanStateConflict("this is no payment on the loan, or it was taken back already")
 
 
+def _restate(
+    loans: LoansAtHand,
+    book: LoanBook,
+    moved: Moved,
+    known: AdjustmentDetails | LatePaymentDetails,
+    movement: Movement,
+) -> None:
+    """Book what days that are closed have made of the payment, as of today."""
+    if moved.rest:
+        details = RestatementDetails(book.id, known.today, movement.id)
+        loans.entries.append(booking.restated(book.currency, moved.rest, details))
+
+
 def _legs(account_id: UUID | None, amount: int, moved: Position, currency: str) -> list[Leg]:
-    """The customer's money, and what it makes different in the bank's own accounts."""
+    """The customer's money, and where it lies in the bank's own accounts."""
     legs = [Leg(account_id, None, amount, currency)] if account_id is not None else []
     legs += [Leg(None, code.value, moved[code], currency) for code in sorted(moved)]
     return legs
