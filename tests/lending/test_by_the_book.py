@@ -173,7 +173,7 @@ class Year:
                 reader, each.loan, owner_id=None, before_id=None, limit=200
             )
         known = next(
-            row.event_id
+            row.transaction_id
             for row in reversed(rows)
             if row.kind in RECEIPTS
             and row.stands
@@ -245,9 +245,11 @@ def expect(each: Twins, today: date) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_a_year_agrees_with_an_independent_calculation(lender, seed):
+# Fixed days far ahead: the same lives whenever the tests run, through a leap day and month ends.
+@pytest.mark.parametrize(("seed", "begins"), [(1, date(2040, 1, 30)), (2, date(2042, 11, 21))])
+async def test_a_year_agrees_with_an_independent_calculation(lender, seed, begins):
     year = Year(lender, random.Random(seed))
+    await lender.execute("UPDATE bank_day SET last_closed_on = $1", begins)
     for code, terms in PRODUCTS.items():
         await lender.product(code, **terms)
     start = await lender.today()

@@ -187,9 +187,12 @@ class Life:
         return amount - left
 
     def foreclose(self, on: date, **wish: bool) -> int:
-        """Repay everything; ``wish`` is what a prepayment wanted that came to it."""
+        """Repay everything; ``wish`` is what a prepayment wanted that came to it.
+
+        Should it once fall short, what is not due repays principal and shortens the loan.
+        """
         taken = self.payoff(on)["total"]
-        self._received(taken, on, **wish)
+        self._received(taken, on, **(wish or {"ahead": True, "keep_instalment": True}))
         early = any(line.due > on and line.unpaid() for line in self.lines)
         self.status = "foreclosed" if early else "closed"
         self.cash -= taken
