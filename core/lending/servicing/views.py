@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from core.business_day.dates import business_date
 from core.foundation.database import Reader
 from core.foundation.errors import LoanNotFound, LoanStateConflict
-from core.foundation.logging import get_logger
+from core.foundation.logging import describe, get_logger
 from core.foundation.outcome import Trace
 from core.lending.amortisation import Method
 from core.lending.origination.products import ProductTerms, parse_terms
@@ -163,7 +163,7 @@ def _view(row: Record) -> LoanView:
     try:
         terms = parse_terms(kept)
     except ValidationError as error:
-        log.critical("loan_terms_unreadable", loan_id=str(values["loan_id"]), error=str(error))
+        log.critical("loan_terms_unreadable", loan_id=str(values["loan_id"]), error=describe(error))
         terms = None
     return LoanView(kept_terms=terms, **values)
 
