@@ -5,6 +5,7 @@ the bank's books is booked beside the customer's money. An adjustment is one tra
 payment and the right one change places at once, and the account moves by what they differ.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -77,7 +78,7 @@ class Lives:
         return Days(closed, max(today, closed), calendar)
 
 
-class _Correction:
+class _Correction(ABC):
     """What both types have in common: how they load, and what they tell."""
 
     def __init__(self, calendar: CollectionCalendar) -> None:
@@ -105,13 +106,15 @@ class _Correction:
                 loans.notices.append(notices.corrected(book.user_id, book.id, told))
         await loans.write(unit.connection)
 
+    @abstractmethod
     def _put_right(
         self, loans: LoansAtHand, lives: Lives, movement: Movement, accounts: Accounts
     ) -> Sequence[Leg]:
-        raise NotImplementedError
+        """Change the loan by the movement; answers the legs."""
 
+    @abstractmethod
     def _told(self, movement: Movement, currency: str) -> str:
-        raise NotImplementedError
+        """What the borrower reads of it."""
 
 
 class AdjustmentKind(_Correction):
